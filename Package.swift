@@ -1,0 +1,55 @@
+// swift-tools-version: 6.0
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+/// One set of language settings for every Swift target: existentials are spelt out, and an import is
+/// internal unless a public declaration needs it, so a C type that leaks is a compile error.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "vpipe",
+    products: [
+        .executable(name: "vpipe", targets: ["vpipe"]),
+        .library(name: "Dataflow", targets: ["Dataflow"]),
+        .library(name: "Networks", targets: ["Networks"]),
+        .library(name: "Pipeline", targets: ["Pipeline"]),
+    ],
+    dependencies: [
+        // The command line: help, completions and usage errors that follow the platform's conventions.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        // C libraries: a module map and a shim header each, imported by one Swift target only.
+        // FFmpeg: opens every container, codec and protocol users have. libswscale: pixel formats we do not keep planar.
+        .systemLibrary(name: "CFFmpeg", pkgConfig: "libavformat"),
+        // Cairo with Pango: shapes text of any script into a mask for the overlay.
+        .systemLibrary(name: "CCairo", pkgConfig: "pangocairo"),
+        // OpenVINO's C API, headers only: the library is opened at run time, so that its absence is one clear message.
+        .systemLibrary(name: "COpenVINO", pkgConfig: "vpipe-openvino"),
+
+        .target(name: "Dataflow", swiftSettings: settings),
+        .target(name: "Media", dependencies: ["Dataflow", "CFFmpeg", "CCairo"], swiftSettings: settings),
+        .target(name: "Networks", swiftSettings: settings),
+        .target(name: "Inference", dependencies: ["Networks", "COpenVINO"], swiftSettings: settings),
+        .target(name: "Vision", dependencies: ["Media", "Networks", "Inference"], swiftSettings: settings),
+        .target(
+            name: "Pipeline", dependencies: ["Dataflow", "Media", "Networks", "Inference", "Vision"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "vpipe",
+            dependencies: ["Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: settings),
+
+        .testTarget(name: "DataflowTests", dependencies: ["Dataflow"], swiftSettings: settings),
+        .testTarget(name: "MediaTests", dependencies: ["Media"], swiftSettings: settings),
+        .testTarget(name: "NetworksTests", dependencies: ["Networks"], swiftSettings: settings),
+        .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
+        .testTarget(name: "VisionTests", dependencies: ["Vision"], swiftSettings: settings),
+        .testTarget(name: "PipelineTests", dependencies: ["Pipeline"], swiftSettings: settings),
+        .testTarget(name: "vpipeTests", dependencies: ["vpipe"], swiftSettings: settings),
+    ]
+)

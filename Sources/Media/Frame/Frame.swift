@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Dataflow
+
+/// What is the same for all frames of a stream.
+public final class StreamInfo: Sendable {
+    /// Id of the source node.
+    public let source: String
+    /// Nominal frame rate; 0/1 where the stream has none (variable, unknown).
+    public let frameRate: Rational
+    /// Length in seconds where the container says; nil for live streams.
+    public let duration: Double?
+    /// Whether frames come at their own pace (a camera, a network stream) rather than as fast as they are taken.
+    public let isLive: Bool
+
+    /// Describes a stream.
+    public init(source: String, frameRate: Rational, duration: Double? = nil, isLive: Bool = false) {
+        self.source = source
+        self.frameRate = frameRate
+        self.duration = duration
+        self.isLive = isLive
+    }
+}
+
+/// One video frame on its way through the pipeline: a picture, its time, and what has been found out about it.
+///
+/// Immutable; a node that adds or changes something emits a new frame that shares the rest.
+public final class Frame: Item, @unchecked Sendable {
+    /// The image.
+    public let picture: Picture
+    /// Presentation time on the stream's clock.
+    public let pts: MediaTime
+    /// How long it shows, in the same base; zero ticks where unknown.
+    public let duration: MediaTime
+    /// The stream it belongs to.
+    public let stream: StreamInfo
+    /// What the networks found.
+    public let results: Results
+
+    /// Makes a frame.
+    public init(
+        ticket: Ticket, picture: Picture, pts: MediaTime, duration: MediaTime, stream: StreamInfo,
+        results: Results = Results()
+    ) {
+        self.picture = picture
+        self.pts = pts
+        self.duration = duration
+        self.stream = stream
+        self.results = results
+        super.init(ticket: ticket)
+    }
+
+    /// The same instant with another picture (drawn on, scaled, enhanced).
+    public func replacing(picture: Picture) -> Frame {
+        Frame(ticket: ticket, picture: picture, pts: pts, duration: duration, stream: stream, results: results)
+    }
+
+    /// The same frame with one more result.
+    public func adding(_ result: FrameResult, by node: String) -> Frame {
+        replacing(results: results.adding(result, by: node))
+    }
+
+    /// The same frame with other results.
+    public func replacing(results: Results) -> Frame {
+        Frame(ticket: ticket, picture: picture, pts: pts, duration: duration, stream: stream, results: results)
+    }
+}

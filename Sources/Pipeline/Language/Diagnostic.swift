@@ -98,6 +98,7 @@ struct Problem: Sendable {
 struct ProblemList: Sendable {
     private(set) var problems: [Problem] = []
     private(set) var errorCount = 0
+    private var hiddenCount = 0
 
     var hasErrors: Bool { errorCount > 0 }
 
@@ -108,7 +109,7 @@ struct ProblemList: Sendable {
 
     mutating func add(_ problem: Problem) {
         if problem.severity == .error { errorCount += 1 }
-        if !isFull { problems.append(problem) }
+        if isFull { hiddenCount += 1 } else { problems.append(problem) }
     }
 
     func diagnostics(in source: SourceText) -> [Diagnostic] {
@@ -116,7 +117,7 @@ struct ProblemList: Sendable {
             let (first, second) = (Self.rank(problems[a].location), Self.rank(problems[b].location))
             return first == second ? a < b : first < second
         }
-        return order.map { index in
+        var diagnostics = order.map { index in
             let problem = problems[index]
             var diagnostic = Diagnostic(
                 severity: problem.severity, file: source.file, path: problem.path, message: problem.message,
@@ -131,6 +132,10 @@ struct ProblemList: Sendable {
             }
             return diagnostic
         }
+        if hiddenCount > 0 {
+            diagnostics.append(Diagnostic(file: source.file, message: "\(hiddenCount) more problems are not shown"))
+        }
+        return diagnostics
     }
 
     private static func rank(_ location: SourceLocation) -> (Int, Int) {

@@ -48,11 +48,13 @@ indirect enum JSONDocument: Sendable, ExpressibleByStringLiteral, ExpressibleByB
         case .string(let value): text += quoted(value)
         case .array(let elements):
             let inner = elements.allSatisfy(\.isScalar) ? nil : indent
-            Self.writeList(elements, "[", "]", to: &text, indent: inner, spaced: indent != nil) { element, text, indent in
+            Self.writeList(elements, "[", "]", to: &text, indent: inner, spaced: indent != nil) {
+                element, text, indent in
                 element.write(to: &text, indent: indent)
             }
         case .object(let members):
-            Self.writeList(members, "{", "}", to: &text, indent: indent, spaced: indent != nil) { member, text, indent in
+            Self.writeList(members, "{", "}", to: &text, indent: indent, spaced: indent != nil) {
+                member, text, indent in
                 text += quoted(member.0) + (indent == nil ? ":" : ": ")
                 member.1.write(to: &text, indent: indent)
             }
@@ -101,5 +103,6 @@ func plain(_ value: Double) -> String {
 
 /// A text cut to what fits in a message.
 func shortened(_ text: String, to limit: Int = 48) -> String {
-    text.unicodeScalars.count <= limit ? text : String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit))) + "..."
+    text.unicodeScalars.count <= limit
+        ? text : String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit))) + "..."
 }

@@ -77,7 +77,8 @@ extension JSONParser {
             if byte < 0x20 {
                 report(
                     at: at, "control character in a string", found: foundHere(),
-                    fix: byte == 0x09 ? "write \\t" : "write it as \\u00" + (byte < 16 ? "0" : "") + String(byte, radix: 16))
+                    fix: byte == 0x09
+                        ? "write \\t" : "write it as \\u00" + (byte < 16 ? "0" : "") + String(byte, radix: 16))
             }
             if byte == UInt8(ascii: "\\") {
                 text += bytes[runStart..<at]
@@ -240,7 +241,9 @@ extension JSONParser {
         case "nan", "infinity", "inf":
             report(at: start, "JSON has no such number", found: word)
         default:
-            report(at: start, "text is written in double quotes", found: shortened(word), fix: "write \"\(shortened(word))\"")
+            report(
+                at: start, "text is written in double quotes", found: shortened(word),
+                fix: "write \"\(shortened(word))\"")
         }
         return .invalid
     }

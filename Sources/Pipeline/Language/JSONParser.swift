@@ -32,8 +32,10 @@ struct JSONParser {
         guard root != nil, isComplete else { return root }
         skipSpace()
         if at < bytes.count {
-            let what = peek() == UInt8(ascii: "}") || peek() == UInt8(ascii: "]") ? "one closing bracket too many" : "text"
-            fail(at: at, "unexpected \(what) after the end of the JSON value", found: foundHere())
+            let isBracket = peek() == UInt8(ascii: "}") || peek() == UInt8(ascii: "]")
+            fail(
+                at: at, isBracket ? "one closing bracket too many" : "text after the end of the pipeline",
+                found: foundHere(), fix: "remove it")
         }
         return root
     }
@@ -201,7 +203,8 @@ struct JSONParser {
                 skipSpace()
             }
             if peek() == closer {
-                report(at: comma, "trailing comma before `\(Character(Unicode.Scalar(closer)))`", fix: "remove the comma")
+                report(
+                    at: comma, "trailing comma before `\(Character(Unicode.Scalar(closer)))`", fix: "remove the comma")
             }
         } else if byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]") {
             return

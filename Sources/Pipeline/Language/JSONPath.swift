@@ -13,7 +13,9 @@ public struct JSONPath: Sendable, Hashable, CustomStringConvertible {
     /// The printed form; empty for the whole file.
     public var text: String {
         var text = ""
-        for step in steps {
+        // Only a file made to be odd nests so deep; its path would fill the screen.
+        let shown = steps.count > 16 ? steps.prefix(8) + ["[...]"] + steps.suffix(4) : steps[...]
+        for step in shown {
             if !text.isEmpty, !step.hasPrefix("[") { text += "." }
             text += step
         }
@@ -40,7 +42,8 @@ public struct JSONPath: Sendable, Hashable, CustomStringConvertible {
     var lastKey: String { steps.last { !$0.hasPrefix("[") } ?? "" }
 
     mutating func push(key: String) {
-        let plain = !key.isEmpty && key.utf8.count <= 64
+        let plain =
+            !key.isEmpty && key.utf8.count <= 64
             && key.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0 != "[" && $0 != "." && $0 != "\"" }
         steps.append(plain ? key : "[" + quoted(shortened(key)) + "]")
     }

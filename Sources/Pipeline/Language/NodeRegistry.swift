@@ -14,7 +14,8 @@ public struct ContractTable: Sendable {
 
     /// Adds a contract. A name that is taken, or a contract with mistakes in itself, is a bug in vpipe.
     public mutating func add(_ contract: Contract) {
-        precondition(contract.mistakes.isEmpty, "contract \(contract.type): \(contract.mistakes.joined(separator: "; "))")
+        precondition(
+            contract.mistakes.isEmpty, "contract \(contract.type): \(contract.mistakes.joined(separator: "; "))")
         for name in [contract.type] + contract.aliases {
             precondition(index[name] == nil, "node type \"\(name)\" is registered twice")
             index[name] = contracts.count

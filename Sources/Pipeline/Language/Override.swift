@@ -29,7 +29,9 @@ struct Override {
         let isTop = keys[0] == "target" && (!ids.contains("target") || ["fps", "latencyMs"].contains(keys.last ?? ""))
         if keys == ["name"] || isTop && keys.count == 2 {
             let path = keys.joined(separator: ".")
-            if !set(keys[...], to: value, in: &root) { complain("is not an object", path: path, fix: nil, to: &problems) }
+            if !set(keys[...], to: value, in: &root) {
+                complain("is not an object", path: path, fix: nil, to: &problems)
+            }
             return
         }
         guard keys.count >= 2 else {

@@ -14,10 +14,9 @@ extension ParamSpec {
         if node.isInvalid { return nil }
         guard let value = convert(node) else { throw mistake(for: node) }
         if let bounds = limits.text(unit: unit), !isWithinLimits(value) {
-            let text = kind == .integer && node.isFractional ? "an integer " + bounds : bounds
             throw ParamMistake(
-                message: (kind == .size ? "each side must be " : "must be ") + text, found: node.foundText,
-                expected: text, fix: `default`.map { "the default is \($0.document.compact)" })
+                message: (kind == .size ? "each side must be " : "must be ") + bounds, found: node.foundText,
+                expected: bounds, fix: `default`.map { "the default is \($0.document.compact)" })
         }
         return value
     }
@@ -112,7 +111,12 @@ extension ParamSpec {
             if let text = node.string, !node.isLoose {
                 let isNumber = Double(text).map { $0.isFinite } ?? false
                 let isPlain = kind == .boolean ? text == "true" || text == "false" : isNumber
-                if isPlain { mistake.fix = "write it without quotes: \(text)" }
+                if isPlain {
+                    mistake.fix =
+                        node.variables.isEmpty
+                        ? "write it without quotes: \(text)"
+                        : "let ${...} stand for the whole value; only then it becomes what the parameter takes"
+                }
             }
         case .string, .path, .url:
             if case .number(let number) = node.value { mistake.fix = "write \"\(number.text)\"" }
@@ -136,7 +140,8 @@ extension ParamSpec {
     private static func sizeFix(for node: JSONNode) -> String? {
         if let text = node.string {
             let parts = text.split { !("0"..."9").contains($0) }
-            return parts.count == 2 ? "write \"\(parts[0])x\(parts[1])\"" : nil
+            let size = parts.count == 2 ? PixelSize("\(parts[0])x\(parts[1])") : nil
+            return size.map { "write \"\($0)\"" }
         }
         let sides = node.elements.compactMap(\.number)
         if sides.count == 2, node.elements.count == 2 { return "write \"\(plain(sides[0]))x\(plain(sides[1]))\"" }
@@ -165,10 +170,6 @@ extension JSONNode {
         case "false", "no", "off", "0": false
         default: nil
         }
-    }
-
-    var isFractional: Bool {
-        looseNumber.map { $0.integer == nil } ?? false
     }
 
     /// The value as a message shows it: short, passwords hidden, and where it came from.

@@ -121,8 +121,10 @@ public struct ParamSpec: Sendable {
         case .string: return "text in double quotes"
         case .path: return "a path in double quotes"
         case .url: return "a path or URL in double quotes"
-        case .integer: return bounds.map { "an integer " + $0 } ?? "an integer"
-        case .number: return bounds.map { "a number " + $0 } ?? "a number"
+        case .integer, .number:
+            let noun = kind == .integer ? "an integer" : "a number"
+            guard let bounds else { return noun }
+            return noun + (bounds.hasPrefix("at ") ? " of " : " ") + bounds
         case .boolean: return "true or false"
         case .enumeration(let choices): return alternatives(choices.map { quoted($0.value) })
         case .size: return "a size such as \"1280x720\""

@@ -48,16 +48,19 @@ extension PipelineValidator {
 
     private mutating func checkReaders(_ links: [DraftLink]) {
         // A reference that could not be resolved may be the one that would have read the node.
-        guard drafts.allSatisfy(\.inputsAreKnown), links.count == drafts.reduce(0, { $0 + $1.inputs.count }) else { return }
+        guard drafts.allSatisfy(\.inputsAreKnown), links.count == drafts.reduce(0, { $0 + $1.inputs.count }) else {
+            return
+        }
+        // So may a node that lacks its input; and without any sink there is a plainer thing to say.
+        guard drafts.allSatisfy({ $0.contract?.category == .source || !$0.inputs.isEmpty }),
+            drafts.contains(where: { $0.contract?.category == .sink })
+        else { return }
         let isRead = Set(links.map(\.from))
-        let sinks = drafts.filter { $0.contract?.category == .sink }.map(\.id)
         for (index, draft) in drafts.enumerated() where !isRead.contains(index) {
             guard let contract = draft.contract, contract.category != .sink else { continue }
             report(
                 draft.location, draft.path, "unconnected: nothing reads its output",
-                fix: sinks.isEmpty
-                    ? "add a sink with \"input\": \(quoted(draft.id)), or remove the node"
-                    : "let a sink read it (\"input\": \(quoted(draft.id))), or remove the node",
+                fix: "let a sink read it (\"input\": \(quoted(draft.id))), or remove the node",
                 severity: .warning)
         }
     }
@@ -149,7 +152,9 @@ extension PipelineValidator {
                 let location = draft.inputsLocation
             else { continue }
             for port in contract.inputs {
-                let carried = inputs.filter { $0.port?.name == port.name }.flatMap { flow.carried[$0.from][$0.fromPort] }
+                let carried = inputs.filter { $0.port?.name == port.name }.flatMap {
+                    flow.carried[$0.from][$0.fromPort]
+                }
                 let wanted: [ResultKind]?
                 switch port.needs {
                 case .none: continue

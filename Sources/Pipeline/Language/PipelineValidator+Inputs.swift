@@ -2,6 +2,11 @@
 
 extension PipelineValidator {
     static let inputKeys = ["from", "policy", "capacity"]
+    static let capacitySpec = ParamSpec(
+        name: "capacity", kind: .integer, unit: "frames",
+        limits: ParamLimits(
+            lowest: Double(LinkRule.capacityRange.lowerBound), highest: Double(LinkRule.capacityRange.upperBound)),
+        doc: "Frames the link holds")
 
     /// Reads `input` or `inputs` of a node object.
     mutating func readInputs(_ node: JSONNode, into draft: inout DraftNode) {
@@ -27,9 +32,9 @@ extension PipelineValidator {
                 readInput(single.value, at: path, into: &draft)
             }
         }
-        if let several {
+        if let several, single == nil {
             let path = draft.path.appending("inputs")
-            draft.inputsLocation = draft.inputsLocation ?? several.keyLocation
+            draft.inputsLocation = several.keyLocation
             guard case .array(let elements) = several.value.value else {
                 draft.inputsAreKnown = false
                 if several.value.isInvalid { return }
@@ -57,7 +62,8 @@ extension PipelineValidator {
         case .string(let text):
             addInput(text, node, at: path, policy: nil, capacity: nil, into: &draft)
         case .object(let members):
-            checkKeys(members, allowed: Self.inputKeys, at: path, noun: "keys", synonyms: ["node": "from", "id": "from"])
+            checkKeys(
+                members, allowed: Self.inputKeys, at: path, noun: "keys", synonyms: ["node": "from", "id": "from"])
             let policy = readPolicy(node["policy"], at: path)
             let capacity = readCapacity(node["capacity"], policy, at: path)
             guard let from = node["from"] else {
@@ -100,7 +106,8 @@ extension PipelineValidator {
         if let policy = node.string.flatMap({ LinkPolicy(rawValue: $0) }) { return policy }
         let cases = LinkPolicy.allCases.map(\.rawValue)
         report(
-            node.location, path.appending("policy"), "must be \(alternatives(cases.map(quoted)))", found: node.foundText,
+            node.location, path.appending("policy"), "must be \(alternatives(cases.map(quoted)))",
+            found: node.foundText,
             expected: alternatives(cases.map(quoted)),
             fix: node.string.flatMap { closest(to: $0, among: cases) }.map { "did you mean \"\($0)\"?" })
         return nil
@@ -108,11 +115,9 @@ extension PipelineValidator {
 
     private mutating func readCapacity(_ node: JSONNode?, _ policy: LinkPolicy?, at path: JSONPath) -> Int? {
         guard let node else { return nil }
-        let range = LinkRule.capacityRange
-        let spec = ParamSpec(
-            name: "capacity", kind: .integer, unit: "frames",
-            limits: ParamLimits(lowest: Double(range.lowerBound), highest: Double(range.upperBound)), doc: "")
-        guard case .integer(let capacity) = decode(spec, node, at: path.appending("capacity")) else { return nil }
+        guard case .integer(let capacity) = decode(Self.capacitySpec, node, at: path.appending("capacity")) else {
+            return nil
+        }
         if policy == .latest, capacity != 1 {
             report(
                 node.location, path.appending("capacity"), "must be 1 with policy \"latest\"", found: node.foundText,

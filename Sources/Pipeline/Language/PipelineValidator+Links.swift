@@ -23,7 +23,12 @@ extension PipelineValidator {
                 let port = draft.contract.flatMap { Self.port(at: position, in: $0) }
                 guard let from = findNode(input, readBy: draft) else { continue }
                 guard let fromPort = findPort(input, of: drafts[from]) else { continue }
-                if let port { checkPayload(from: drafts[from], fromPort, to: draft, port, input) }
+                if let port {
+                    checkPayload(from: drafts[from], fromPort, to: draft, port, input)
+                } else if draft.contract != nil {
+                    // One input too many, which has been reported.
+                    continue
+                }
                 links.append(
                     DraftLink(
                         from: from, fromPort: fromPort, to: index, position: position, port: port, input: input))
@@ -45,7 +50,8 @@ extension PipelineValidator {
         let count = draft.inputs.count
         guard count < lowest || count > highest else { return }
         let key = highest > 1 ? "inputs" : "input"
-        let path = draft.path.appending(draft.inputs.isEmpty || highest <= 1 && count == 1 ? key : count > 1 ? "inputs" : "input")
+        let path = draft.path.appending(
+            draft.inputs.isEmpty || highest <= 1 && count == 1 ? key : count > 1 ? "inputs" : "input")
         let location = draft.inputsLocation ?? draft.typeLocation
         if highest == 0 {
             report(
@@ -55,15 +61,19 @@ extension PipelineValidator {
             let sources = drafts.filter { $0.contract?.category == .source && Self.isID($0.id) }.map(\.id)
             let id = sources.count == 1 ? sources[0] : "ID"
             let example = highest > 1 ? "\"inputs\": [\(quoted(id)), ...]" : "\"input\": \(quoted(id))"
-            report(location, path, "is missing: \"\(contract.type)\" reads frames of another node", fix: "add \(example)")
+            report(
+                location, path, "is missing: \"\(contract.type)\" reads frames of another node", fix: "add \(example)")
         } else {
             let names = contract.inputs.map(\.name).joined(separator: ", ")
             let expected =
                 lowest == highest
-                ? "\(lowest) \(lowest == 1 ? "input" : "inputs")" : count < lowest ? "at least \(lowest) inputs" : "at most \(highest) inputs"
-            let fix = highest == 1 && count > 1 ? joinFix() : contract.inputs.count > 1 ? "its inputs are: \(names)" : nil
+                ? "\(lowest) \(lowest == 1 ? "input" : "inputs")"
+                : count < lowest ? "at least \(lowest) inputs" : "at most \(highest) inputs"
+            let fix =
+                highest == 1 && count > 1 ? joinFix() : contract.inputs.count > 1 ? "its inputs are: \(names)" : nil
             report(
-                location, path, "\"\(contract.type)\" takes \(expected)", found: "\(count)", expected: expected, fix: fix)
+                location, path, "\"\(contract.type)\" takes \(expected)", found: "\(count)", expected: expected,
+                fix: fix)
         }
     }
 
@@ -87,10 +97,13 @@ extension PipelineValidator {
         guard let contract = writer.contract else { return 0 }
         let ports = contract.outputs.map(\.name)
         guard !ports.isEmpty else {
-            let before = writer.inputs.first.map { $0.port.map { port in "\(writer.inputs[0].from).\(port)" } ?? $0.from }
+            let before = writer.inputs.first.map {
+                $0.port.map { port in "\(writer.inputs[0].from).\(port)" } ?? $0.from
+            }
             report(
                 input.location, input.path, "\"\(writer.id)\" is a sink (\(contract.type)): nothing comes out of it",
-                found: quoted(input.from), fix: before.map { "read what it reads: \"\($0)\"" })
+                found: quoted(input.from),
+                fix: before == writer.id ? nil : before.map { "read what it reads: \"\($0)\"" })
             return nil
         }
         guard let name = input.port else { return 0 }
@@ -118,6 +131,6 @@ extension PipelineValidator {
         report(
             input.location, input.path,
             "wrong payload: \(writer.id).\(output.name) (\(output.payload)) -> \(reader.id).\(port.name) (\(port.payload))",
-            found: output.payload.name, expected: port.payload.name, fix: fix)
+            expected: port.payload.name, fix: fix)
     }
 }

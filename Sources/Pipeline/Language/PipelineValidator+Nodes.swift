@@ -82,8 +82,11 @@ extension PipelineValidator {
         for parameter in contract.parameters {
             for synonym in parameter.synonyms { synonyms[synonym.lowercased()] = parameter.name }
         }
-        let inputKeys = contract.inputs.isEmpty ? [] : contract.inputs.last.map { $0.count.upperBound > 1 } == true
-            || contract.inputs.count > 1 ? ["inputs"] : ["input"]
+        let inputKeys =
+            contract.inputs.isEmpty
+            ? []
+            : contract.inputs.last.map { $0.count.upperBound > 1 } == true
+                || contract.inputs.count > 1 ? ["inputs"] : ["input"]
         let offered = ["type"] + inputKeys + contract.parameters.map(\.name)
         for field in fields
         where !Contract.reservedKeys.contains(field.key) && contract.parameter(field.key) == nil {
@@ -91,7 +94,8 @@ extension PipelineValidator {
             report(
                 field.keyLocation, draft.path.appending(field.key), "\"\(contract.type)\" has no such parameter",
                 fix: fix ?? suggest(
-                    for: field.key, among: closest(to: field.key, among: ["onError"]) == nil ? offered : offered + ["onError"],
+                    for: field.key,
+                    among: closest(to: field.key, among: ["onError"]) == nil ? offered : offered + ["onError"],
                     noun: "keys") ?? "`vpipe nodes \(contract.type)` lists them")
         }
         // The check of all together may read any of them, so it runs only when every one could be read.
@@ -134,7 +138,8 @@ extension PipelineValidator {
     static func isID(_ id: String) -> Bool {
         (1...64).contains(id.utf8.count)
             && id.utf8.allSatisfy {
-                JSONParser.isWordStart($0) && $0 != UInt8(ascii: "$") || JSONParser.isDigit($0) || $0 == UInt8(ascii: "-")
+                JSONParser.isWordStart($0) && $0 != UInt8(ascii: "$") || JSONParser.isDigit($0)
+                    || $0 == UInt8(ascii: "-")
             }
     }
 

@@ -17,7 +17,7 @@ struct PipelineValidator {
         doc: "Frames per second the pipeline promises to keep")
     static let latencySpec = ParamSpec(
         name: "latencyMs", kind: .number, unit: "ms", limits: ParamLimits(lowest: 1, highest: 60_000),
-        doc: "Milliseconds from capture to delivery that it promises to stay under")
+        doc: "Time from capture to delivery that it promises to stay under")
 
     init(source: SourceText, contracts: ContractTable, problems: ProblemList) {
         self.source = source
@@ -98,7 +98,9 @@ struct PipelineValidator {
             return
         }
         guard members.count <= Self.nodeLimit else {
-            report(node.location, JSONPath("nodes"), "must hold at most \(Self.nodeLimit) nodes", found: "\(members.count)")
+            report(
+                node.location, JSONPath("nodes"), "must hold at most \(Self.nodeLimit) nodes", found: "\(members.count)"
+            )
             return
         }
         if members.isEmpty {

@@ -14,7 +14,9 @@ func editDistance(_ first: String, _ second: String) -> Int {
         for j in 1...b.count {
             let cost = a[i - 1] == b[j - 1] ? 0 : 1
             current[j] = min(previous[j] + 1, current[j - 1] + 1, previous[j - 1] + cost)
-            if i > 1, j > 1, a[i - 1] == b[j - 2], a[i - 2] == b[j - 1] { current[j] = min(current[j], before[j - 2] + 1) }
+            if i > 1, j > 1, a[i - 1] == b[j - 2], a[i - 2] == b[j - 1] {
+                current[j] = min(current[j], before[j - 2] + 1)
+            }
         }
         before = previous
         previous = current
@@ -35,8 +37,10 @@ func closest(to word: String, among candidates: [String]) -> String? {
         var distance = abs(size - length) <= allowed ? editDistance(word, candidate) : .max
         if distance > allowed {
             let shorter = min(length, size)
-            let isPrefix = shorter >= 3
-                && (candidate.lowercased().hasPrefix(word.lowercased()) || word.lowercased().hasPrefix(candidate.lowercased()))
+            let isPrefix =
+                shorter >= 3
+                && (candidate.lowercased().hasPrefix(word.lowercased())
+                    || word.lowercased().hasPrefix(candidate.lowercased()))
             distance = isPrefix ? 3 : .max
         }
         if distance < best?.distance ?? .max { best = (candidate, distance) }
@@ -66,7 +70,8 @@ func redacted(_ text: String) -> String {
         if bytes[at...].starts(with: "://".utf8) {
             let start = at + 3
             var end = start
-            while end < bytes.count, bytes[end] != UInt8(ascii: "/"), bytes[end] > 0x20 { end += 1 }
+            // Up to white space: people do not escape the slashes in their passwords.
+            while end < bytes.count, bytes[end] != UInt8(ascii: "\""), bytes[end] > 0x20 { end += 1 }
             if let sign = bytes[start..<end].lastIndex(of: UInt8(ascii: "@")),
                 let colon = bytes[start..<sign].firstIndex(of: UInt8(ascii: ":"))
             {

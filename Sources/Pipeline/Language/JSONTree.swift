@@ -112,7 +112,7 @@ public struct JSONTree: Sendable {
     /// Nesting beyond this is refused.
     public static let depthLimit = 64
     /// Texts longer than this are refused.
-    public static let byteLimit = 4 << 20
+    public static let byteLimit = 1 << 20
 
     /// Parses strict JSON, going on after simple mistakes so that several are reported at once.
     ///

@@ -15,15 +15,13 @@ public struct PipelineGraphText: Sendable {
         lines.append("    edge [fontname=\"sans-serif\", fontsize=10];")
         for node in pipeline.nodes {
             let label = node.id == node.type ? node.id : node.id + "\n" + node.type
-            lines.append(
-                "    \(Self.dotText(node.id)) [label=\(Self.dotText(label)), shape=\(Self.shape(node.contract.category))];"
-            )
+            let shape = Self.shape(node.contract.category)
+            lines.append("    \(Self.dotText(node.id)) [label=\(Self.dotText(label)), shape=\(shape)];")
         }
         for link in pipeline.links {
             let style = link.rule.policy == .block ? "" : ", style=dashed"
-            lines.append(
-                "    \(Self.dotText(link.from)) -> \(Self.dotText(link.to)) [label=\(Self.dotText(label(link)))\(style)];"
-            )
+            let ends = "\(Self.dotText(link.from)) -> \(Self.dotText(link.to))"
+            lines.append("    \(ends) [label=\(Self.dotText(label(link)))\(style)];")
         }
         return (lines + ["}"]).joined(separator: "\n") + "\n"
     }

@@ -133,7 +133,8 @@ extension PipelineValidator {
                 guard !sources.isEmpty, sources != expected else { continue }
                 report(
                     link.input.location, link.input.path,
-                    "carries frames of \(names(sources)), but the first input those of \(names(expected)): they never meet",
+                    "carries frames of \(names(sources)), but the first input those of \(names(expected)): "
+                        + "they never meet",
                     found: quoted(link.input.from), fix: "give each source its own \"\(contract.type)\"")
             }
         }

@@ -128,9 +128,9 @@ extension PipelineValidator {
             ?? (converters.isEmpty
                 ? "no node type turns \(output.payload) into \(port.payload)"
                 : "put \(alternatives(converters.map { quoted($0.type) })) between them")
+        let ends = ["\(writer.id).\(output.name) (\(output.payload))", "\(reader.id).\(port.name) (\(port.payload))"]
         report(
-            input.location, input.path,
-            "wrong payload: \(writer.id).\(output.name) (\(output.payload)) -> \(reader.id).\(port.name) (\(port.payload))",
+            input.location, input.path, "wrong payload: " + ends.joined(separator: " -> "),
             expected: port.payload.name, fix: fix)
     }
 }

@@ -23,7 +23,7 @@ public struct NodeReference: Sendable {
     public var markdown: String {
         var lines = [
             "# Node types", "",
-            "Made from the declarations in the code by `vpipe nodes --markdown`; do not edit.", "",
+            "Made from the declarations in the code; do not edit.", "",
             "Every node also takes `input` or `inputs` (unless it is a source), `onError` (`isolate` or `stop`) and",
             "`$comment`. Texts may hold `${NAME}` or `${NAME:-default}` from the environment.", "",
         ]

@@ -21,9 +21,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:46: error: nodes.d.threshold: environment variable T is not set
-              fix: set it, or give a default: ${T:-value}
-            """#),
+                p.json:3:46: error: nodes.d.threshold: environment variable T is not set
+                  fix: set it, or give a default: ${T:-value}
+                """#),
         BadPipeline(
             "a value out of range", environment: ["T": "12"],
             #"""
@@ -34,9 +34,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:46: error: nodes.d.threshold: must be between 0 and 1 (found 12 from ${T})
-              fix: the default is 0.6
-            """#),
+                p.json:3:46: error: nodes.d.threshold: must be between 0 and 1 (found 12 from ${T})
+                  fix: the default is 0.6
+                """#),
         BadPipeline(
             "a value that is no number", environment: ["T": "high"],
             #"""
@@ -47,8 +47,8 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:46: error: nodes.d.threshold: must be a number between 0 and 1 (found high from ${T})
-            """#),
+                p.json:3:46: error: nodes.d.threshold: must be a number between 0 and 1 (found high from ${T})
+                """#),
         BadPipeline(
             "an empty value", environment: ["T": ""],
             #"""
@@ -59,8 +59,8 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:46: error: nodes.d.threshold: must be a number between 0 and 1 (found nothing from ${T})
-            """#),
+                p.json:3:46: error: nodes.d.threshold: must be a number between 0 and 1 (found nothing from ${T})
+                """#),
         BadPipeline(
             "an unclosed interpolation",
             #"""
@@ -70,9 +70,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:2:27: error: nodes.v.url: `${` is never closed
-              fix: write ${NAME}, or $$ for a plain dollar sign
-            """#),
+                p.json:2:27: error: nodes.v.url: `${` is never closed
+                  fix: write ${NAME}, or $$ for a plain dollar sign
+                """#),
         BadPipeline(
             "a name that is none",
             #"""
@@ -82,13 +82,13 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:2:27: error: nodes.v.url: not the name of an environment variable (found "1A")
-              fix: write ${NAME} or ${NAME:-default}, or $$ for a plain dollar sign
-            p.json:2:27: error: nodes.v.url: not the name of an environment variable (found "")
-              fix: write ${NAME} or ${NAME:-default}, or $$ for a plain dollar sign
-            p.json:2:27: error: nodes.v.url: not the name of an environment variable (found "A B")
-              fix: write ${NAME} or ${NAME:-default}, or $$ for a plain dollar sign
-            """#),
+                p.json:2:27: error: nodes.v.url: not the name of an environment variable (found "1A")
+                  fix: write ${NAME} or ${NAME:-default}, or $$ for a plain dollar sign
+                p.json:2:27: error: nodes.v.url: not the name of an environment variable (found "")
+                  fix: write ${NAME} or ${NAME:-default}, or $$ for a plain dollar sign
+                p.json:2:27: error: nodes.v.url: not the name of an environment variable (found "A B")
+                  fix: write ${NAME} or ${NAME:-default}, or $$ for a plain dollar sign
+                """#),
         BadPipeline(
             "a number inside a longer text", environment: ["X": "5"],
             #"""
@@ -99,9 +99,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:46: error: nodes.d.threshold: must be a number between 0 and 1 (found "0.5" from ${X})
-              fix: let ${...} stand for the whole value; only then it becomes what the parameter takes
-            """#),
+                p.json:3:46: error: nodes.d.threshold: must be a number between 0 and 1 (found "0.5" from ${X})
+                  fix: let ${...} stand for the whole value; only then it becomes what the parameter takes
+                """#),
         BadPipeline(
             "a node id from the environment", environment: ["WHO": "cam"],
             #"""
@@ -112,9 +112,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:9: error: nodes.f.input: unknown node (found "cam")
-              fix: nodes: v
-            """#),
+                p.json:4:9: error: nodes.f.input: unknown node (found "cam")
+                  fix: nodes: v
+                """#),
         BadPipeline(
             "a secret", environment: ["URL": "rtsp://me:secret@host/"],
             #"""
@@ -125,7 +125,7 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:46: error: nodes.d.threshold: must be a number between 0 and 1 (found rtsp://me:***@host/ from ${URL})
-            """#),
+                p.json:3:46: error: nodes.d.threshold: must be a number between 0 and 1 (found rtsp://me:***@host/ from ${URL})
+                """#),
     ]
 }

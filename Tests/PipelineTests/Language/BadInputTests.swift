@@ -21,9 +21,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:9: error: nodes.f.input: unknown node (found "w")
-              fix: nodes: v
-            """#),
+                p.json:4:9: error: nodes.f.input: unknown node (found "w")
+                  fix: nodes: v
+                """#),
         BadPipeline(
             "a node not like any other",
             #"""
@@ -34,9 +34,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:9: error: nodes.f.input: unknown node (found "camera")
-              fix: nodes: v
-            """#),
+                p.json:4:9: error: nodes.f.input: unknown node (found "camera")
+                  fix: nodes: v
+                """#),
         BadPipeline(
             "an empty reference",
             #"""
@@ -47,9 +47,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:9: error: nodes.f.input: unknown node (found "")
-              fix: nodes: v
-            """#),
+                p.json:4:9: error: nodes.f.input: unknown node (found "")
+                  fix: nodes: v
+                """#),
         BadPipeline(
             "a node that reads itself",
             #"""
@@ -60,8 +60,8 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:9: error: nodes.f.input: "f" is a sink (file): nothing comes out of it (found "f")
-            """#),
+                p.json:4:9: error: nodes.f.input: "f" is a sink (file): nothing comes out of it (found "f")
+                """#),
         BadPipeline(
             "an unknown port",
             #"""
@@ -72,9 +72,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:9: error: nodes.f.input: "v" (video) has no output "frames"
-              fix: outputs: out
-            """#),
+                p.json:4:9: error: nodes.f.input: "v" (video) has no output "frames"
+                  fix: outputs: out
+                """#),
         BadPipeline(
             "an array as a single input",
             #"""
@@ -85,9 +85,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:9: error: nodes.f.input: takes one input (found an array of 1)
-              fix: remove the brackets
-            """#),
+                p.json:4:9: error: nodes.f.input: takes one input (found an array of 1)
+                  fix: remove the brackets
+                """#),
         BadPipeline(
             "several as a single input",
             #"""
@@ -98,9 +98,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:9: error: nodes.f.input: takes one input (found an array of 2)
-              fix: rename it to "inputs"
-            """#),
+                p.json:4:9: error: nodes.f.input: takes one input (found an array of 2)
+                  fix: rename it to "inputs"
+                """#),
         BadPipeline(
             "a text as several inputs",
             #"""
@@ -111,9 +111,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:10: error: nodes.f.inputs: must be an array of inputs (found "v")
-              fix: write ["v"], or rename it to "input"
-            """#),
+                p.json:4:10: error: nodes.f.inputs: must be an array of inputs (found "v")
+                  fix: write ["v"], or rename it to "input"
+                """#),
         BadPipeline(
             "a number as an input",
             #"""
@@ -124,9 +124,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:9: error: nodes.f.input: must be a node id, or an object with "from" (found 3)
-              fix: write "ID" or { "from": "ID", "policy": "block" }
-            """#),
+                p.json:4:9: error: nodes.f.input: must be a node id, or an object with "from" (found 3)
+                  fix: write "ID" or { "from": "ID", "policy": "block" }
+                """#),
         BadPipeline(
             "both keys",
             #"""
@@ -137,9 +137,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:13: error: nodes.f.inputs: stands beside "input"
-              fix: keep "inputs" and put all of them there
-            """#),
+                p.json:4:13: error: nodes.f.inputs: stands beside "input"
+                  fix: keep "inputs" and put all of them there
+                """#),
         BadPipeline(
             "a missing input",
             #"""
@@ -149,9 +149,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:13: error: nodes.f.input: is missing: "file" reads frames of another node
-              fix: add "input": "v"
-            """#),
+                p.json:3:13: error: nodes.f.input: is missing: "file" reads frames of another node
+                  fix: add "input": "v"
+                """#),
         BadPipeline(
             "missing inputs of a join",
             #"""
@@ -162,9 +162,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:13: error: nodes.o.inputs: is missing: "overlay" reads frames of another node
-              fix: add "inputs": ["v", ...]
-            """#),
+                p.json:3:13: error: nodes.o.inputs: is missing: "overlay" reads frames of another node
+                  fix: add "inputs": ["v", ...]
+                """#),
         BadPipeline(
             "an empty list of inputs",
             #"""
@@ -175,9 +175,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:1: error: nodes.f.input: is missing: "file" reads frames of another node
-              fix: add "input": "v"
-            """#),
+                p.json:4:1: error: nodes.f.input: is missing: "file" reads frames of another node
+                  fix: add "input": "v"
+                """#),
         BadPipeline(
             "too many inputs",
             #"""
@@ -188,9 +188,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:20: error: nodes.f.inputs: "file" takes 1 input (found 2)
-              fix: keep one, or join them first with "overlay"
-            """#),
+                p.json:4:20: error: nodes.f.inputs: "file" takes 1 input (found 2)
+                  fix: keep one, or join them first with "overlay"
+                """#),
         BadPipeline(
             "an input of a source",
             #"""
@@ -199,9 +199,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:2:31: error: nodes.v.input: "video" is a source: it takes no input (found 1)
-              fix: remove it
-            """#),
+                p.json:2:31: error: nodes.v.input: "video" is a source: it takes no input (found 1)
+                  fix: remove it
+                """#),
         BadPipeline(
             "reading from a sink",
             #"""
@@ -212,9 +212,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:28: error: nodes.g.input: "f" is a sink (file): nothing comes out of it (found "f")
-              fix: read what it reads: "v"
-            """#),
+                p.json:4:28: error: nodes.g.input: "f" is a sink (file): nothing comes out of it (found "f")
+                  fix: read what it reads: "v"
+                """#),
         BadPipeline(
             "an object without from",
             #"""
@@ -225,9 +225,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:9: error: nodes.f.input.from: is missing
-              fix: add "from": "ID"
-            """#),
+                p.json:4:9: error: nodes.f.input.from: is missing
+                  fix: add "from": "ID"
+                """#),
         BadPipeline(
             "a from that is no text",
             #"""
@@ -238,8 +238,8 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:17: error: nodes.f.input.from: must be a node id in double quotes (found an array of 1)
-            """#),
+                p.json:4:17: error: nodes.f.input.from: must be a node id in double quotes (found an array of 1)
+                """#),
         BadPipeline(
             "an unknown key in an input",
             #"""
@@ -250,9 +250,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:21: error: nodes.f.input.capactiy: unknown key
-              fix: did you mean "capacity"? (keys: from, policy, capacity)
-            """#),
+                p.json:4:21: error: nodes.f.input.capactiy: unknown key
+                  fix: did you mean "capacity"? (keys: from, policy, capacity)
+                """#),
         BadPipeline(
             "node instead of from",
             #"""
@@ -263,11 +263,11 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:9: error: nodes.f.input.from: is missing
-              fix: add "from": "ID"
-            p.json:4:10: error: nodes.f.input.node: unknown key
-              fix: did you mean "from"?
-            """#),
+                p.json:4:9: error: nodes.f.input.from: is missing
+                  fix: add "from": "ID"
+                p.json:4:10: error: nodes.f.input.node: unknown key
+                  fix: did you mean "from"?
+                """#),
         BadPipeline(
             "a misspelt policy",
             #"""
@@ -278,8 +278,8 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:30: error: nodes.f.input.policy: must be "block", "latest", "dropOldest" or "dropNewest" (found "newest")
-            """#),
+                p.json:4:30: error: nodes.f.input.policy: must be "block", "latest", "dropOldest" or "dropNewest" (found "newest")
+                """#),
         BadPipeline(
             "a policy in another spelling",
             #"""
@@ -290,9 +290,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:30: error: nodes.f.input.policy: must be "block", "latest", "dropOldest" or "dropNewest" (found "drop-oldest")
-              fix: did you mean "dropOldest"?
-            """#),
+                p.json:4:30: error: nodes.f.input.policy: must be "block", "latest", "dropOldest" or "dropNewest" (found "drop-oldest")
+                  fix: did you mean "dropOldest"?
+                """#),
         BadPipeline(
             "capacities",
             #"""
@@ -306,14 +306,14 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:62: error: nodes.a.input.capacity: must be between 1 and 1024 frames (found 0)
-            p.json:4:62: error: nodes.b.input.capacity: must be between 1 and 1024 frames (found 5000)
-            p.json:5:80: error: nodes.c.input.capacity: must be 1 with policy "latest" (found 4)
-              fix: use policy "dropOldest" to keep the newest 4
-            p.json:6:62: error: nodes.d.input.capacity: must be an integer between 1 and 1024 frames (found "4")
-              fix: write it without quotes: 4
-            p.json:7:62: error: nodes.e.input.capacity: must be an integer between 1 and 1024 frames (found 1.5)
-            """#),
+                p.json:3:62: error: nodes.a.input.capacity: must be between 1 and 1024 frames (found 0)
+                p.json:4:62: error: nodes.b.input.capacity: must be between 1 and 1024 frames (found 5000)
+                p.json:5:80: error: nodes.c.input.capacity: must be 1 with policy "latest" (found 4)
+                  fix: use policy "dropOldest" to keep the newest 4
+                p.json:6:62: error: nodes.d.input.capacity: must be an integer between 1 and 1024 frames (found "4")
+                  fix: write it without quotes: 4
+                p.json:7:62: error: nodes.e.input.capacity: must be an integer between 1 and 1024 frames (found 1.5)
+                """#),
         BadPipeline(
             "the wrong payload",
             #"""
@@ -323,9 +323,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:29: error: nodes.t.input: wrong payload: v.out (video) -> t.rows (data)
-              fix: put "split" or "count" between them
-            """#),
+                p.json:3:29: error: nodes.t.input: wrong payload: v.out (video) -> t.rows (data)
+                  fix: put "split" or "count" between them
+                """#),
         BadPipeline(
             "the wrong port of a node with several",
             #"""
@@ -336,9 +336,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:29: error: nodes.t.input: wrong payload: s.out (video) -> t.rows (data)
-              fix: read "s.numbers", which is data
-            """#),
+                p.json:4:29: error: nodes.t.input: wrong payload: s.out (video) -> t.rows (data)
+                  fix: read "s.numbers", which is data
+                """#),
         BadPipeline(
             "a payload nothing converts",
             #"""
@@ -349,8 +349,8 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:28: error: nodes.f.input: wrong payload: c.out (data) -> f.in (video)
-              fix: no node type turns data into video
-            """#),
+                p.json:4:28: error: nodes.f.input: wrong payload: c.out (data) -> f.in (video)
+                  fix: no node type turns data into video
+                """#),
     ]
 }

@@ -15,34 +15,34 @@ import Testing
             "no nodes",
             #"{"name": "x"}"#,
             expect: #"""
-            p.json:1:1: error: nodes: is missing
-              fix: add "nodes": { "ID": { "type": ... }, ... }
-            """#),
+                p.json:1:1: error: nodes: is missing
+                  fix: add "nodes": { "ID": { "type": ... }, ... }
+                """#),
         BadPipeline(
             "empty nodes",
             #"{"nodes": {}}"#,
             expect: #"""
-            p.json:1:11: error: nodes: holds no node
-              fix: add "ID": { "type": ... }; `vpipe nodes` lists the types
-            """#),
+                p.json:1:11: error: nodes: holds no node
+                  fix: add "ID": { "type": ... }; `vpipe nodes` lists the types
+                """#),
         BadPipeline(
             "nodes as an array",
             #"{"nodes": []}"#,
             expect: #"""
-            p.json:1:11: error: nodes: must be an object of nodes by id (found an empty array)
-              fix: write "nodes": { "ID": { "type": ... }, ... }
-            """#),
+                p.json:1:11: error: nodes: must be an object of nodes by id (found an empty array)
+                  fix: write "nodes": { "ID": { "type": ... }, ... }
+                """#),
         BadPipeline(
             "unknown keys",
             #"{"node": {}, "nodes": {}, "targett": {}}"#,
             expect: #"""
-            p.json:1:2: error: node: unknown key
-              fix: did you mean "nodes"? (keys: name, target, nodes)
-            p.json:1:23: error: nodes: holds no node
-              fix: add "ID": { "type": ... }; `vpipe nodes` lists the types
-            p.json:1:27: error: targett: unknown key
-              fix: did you mean "target"? (keys: name, target, nodes)
-            """#),
+                p.json:1:2: error: node: unknown key
+                  fix: did you mean "nodes"? (keys: name, target, nodes)
+                p.json:1:23: error: nodes: holds no node
+                  fix: add "ID": { "type": ... }; `vpipe nodes` lists the types
+                p.json:1:27: error: targett: unknown key
+                  fix: did you mean "target"? (keys: name, target, nodes)
+                """#),
         BadPipeline(
             "a name that is no text",
             #"""
@@ -51,8 +51,8 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:1:10: error: name: must be text in double quotes (found 5)
-            """#),
+                p.json:1:10: error: name: must be text in double quotes (found 5)
+                """#),
         BadPipeline(
             "a target that is no object",
             #"""
@@ -61,9 +61,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:1:12: error: target: must be an object (found 30)
-              fix: write { "fps": 30, "latencyMs": 80 }
-            """#),
+                p.json:1:12: error: target: must be an object (found 30)
+                  fix: write { "fps": 30, "latencyMs": 80 }
+                """#),
         BadPipeline(
             "bad targets",
             #"""
@@ -72,12 +72,12 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:1:20: error: target.fps: must be a number between 0.1 and 1000 (found "30")
-              fix: write it without quotes: 30
-            p.json:1:39: error: target.latencyMs: must be between 1 and 60000 ms (found 0)
-            p.json:1:42: error: target.fsp: unknown key
-              fix: did you mean "fps"? (keys: fps, latencyMs)
-            """#),
+                p.json:1:20: error: target.fps: must be a number between 0.1 and 1000 (found "30")
+                  fix: write it without quotes: 30
+                p.json:1:39: error: target.latencyMs: must be between 1 and 60000 ms (found 0)
+                p.json:1:42: error: target.fsp: unknown key
+                  fix: did you mean "fps"? (keys: fps, latencyMs)
+                """#),
         BadPipeline(
             "a schema and a comment of the wrong kind",
             #"""
@@ -86,9 +86,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:1:13: error: $schema: must be text in double quotes (found 1)
-            p.json:1:28: error: $comment: must be text in double quotes (found an empty array)
-            """#),
+                p.json:1:13: error: $schema: must be text in double quotes (found 1)
+                p.json:1:28: error: $comment: must be text in double quotes (found an empty array)
+                """#),
         BadPipeline(
             "bad ids",
             #"""
@@ -100,17 +100,17 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:2:1: error: nodes.front door: not a node id (found "front door")
-              fix: write "front-door"; ids are letters, digits, `-` and `_`
-            p.json:2:1: error: nodes: no sink: every frame would be thrown away
-              fix: add a node of type "file", "jsonl" or "table"
-            p.json:3:1: error: nodes[""]: not a node id (found "")
-              fix: ids are 1 to 64 letters, digits, `-` and `_`
-            p.json:4:1: error: nodes["a.b"]: not a node id (found "a.b")
-              fix: write "a-b"; ids are letters, digits, `-` and `_`
-            p.json:5:1: error: nodes.é: not a node id (found "é")
-              fix: ids are 1 to 64 letters, digits, `-` and `_`
-            """#),
+                p.json:2:1: error: nodes.front door: not a node id (found "front door")
+                  fix: write "front-door"; ids are letters, digits, `-` and `_`
+                p.json:2:1: error: nodes: no sink: every frame would be thrown away
+                  fix: add a node of type "file", "jsonl" or "table"
+                p.json:3:1: error: nodes[""]: not a node id (found "")
+                  fix: ids are 1 to 64 letters, digits, `-` and `_`
+                p.json:4:1: error: nodes["a.b"]: not a node id (found "a.b")
+                  fix: write "a-b"; ids are letters, digits, `-` and `_`
+                p.json:5:1: error: nodes.é: not a node id (found "é")
+                  fix: ids are 1 to 64 letters, digits, `-` and `_`
+                """#),
         BadPipeline(
             "a node that is no object",
             #"""
@@ -121,9 +121,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:5: error: nodes.x: must be an object with a "type" (found "camera")
-              fix: write { "type": "camera" }
-            """#),
+                p.json:3:5: error: nodes.x: must be an object with a "type" (found "camera")
+                  fix: write { "type": "camera" }
+                """#),
         BadPipeline(
             "a node without a type",
             #"""
@@ -134,9 +134,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:1: error: nodes.camera.type: is missing
-              fix: add "type": "camera"
-            """#),
+                p.json:3:1: error: nodes.camera.type: is missing
+                  fix: add "type": "camera"
+                """#),
         BadPipeline(
             "a type that is no text",
             #"""
@@ -147,8 +147,8 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:13: error: nodes.x.type: must be the name of a node type (found 7)
-            """#),
+                p.json:3:13: error: nodes.x.type: must be the name of a node type (found 7)
+                """#),
         BadPipeline(
             "a misspelt type",
             #"""
@@ -159,9 +159,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:13: error: nodes.x.type: unknown node type (found "camra")
-              fix: did you mean "camera"?
-            """#),
+                p.json:3:13: error: nodes.x.type: unknown node type (found "camra")
+                  fix: did you mean "camera"?
+                """#),
         BadPipeline(
             "an unknown type",
             #"""
@@ -172,9 +172,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:13: error: nodes.x.type: unknown node type (found "teleporter")
-              fix: `vpipe nodes` lists the types
-            """#),
+                p.json:3:13: error: nodes.x.type: unknown node type (found "teleporter")
+                  fix: `vpipe nodes` lists the types
+                """#),
         BadPipeline(
             "a misspelt parameter",
             #"""
@@ -185,9 +185,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:34: error: nodes.d.treshold: "detect" has no such parameter
-              fix: did you mean "threshold"? (keys: type, input, variant, weights, threshold, every)
-            """#),
+                p.json:3:34: error: nodes.d.treshold: "detect" has no such parameter
+                  fix: did you mean "threshold"? (keys: type, input, variant, weights, threshold, every)
+                """#),
         BadPipeline(
             "a synonym of a parameter",
             #"""
@@ -198,9 +198,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:34: error: nodes.d.confidence: "detect" has no such parameter
-              fix: did you mean "threshold"?
-            """#),
+                p.json:3:34: error: nodes.d.confidence: "detect" has no such parameter
+                  fix: did you mean "threshold"?
+                """#),
         BadPipeline(
             "an unknown parameter",
             #"""
@@ -211,9 +211,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:34: error: nodes.d.zebra: "detect" has no such parameter
-              fix: keys: type, input, variant, weights, threshold, every
-            """#),
+                p.json:3:34: error: nodes.d.zebra: "detect" has no such parameter
+                  fix: keys: type, input, variant, weights, threshold, every
+                """#),
         BadPipeline(
             "a parameter of another node",
             #"""
@@ -222,9 +222,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:2:31: error: nodes.v.device: "video" has no such parameter
-              fix: keys: type, url, realtime, loop
-            """#),
+                p.json:2:31: error: nodes.v.device: "video" has no such parameter
+                  fix: keys: type, url, realtime, loop
+                """#),
         BadPipeline(
             "a misspelt onError key",
             #"""
@@ -235,9 +235,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:34: error: nodes.d.onerror: "detect" has no such parameter
-              fix: did you mean "onError"? (keys: type, input, variant, weights, threshold, every, onError)
-            """#),
+                p.json:3:34: error: nodes.d.onerror: "detect" has no such parameter
+                  fix: did you mean "onError"? (keys: type, input, variant, weights, threshold, every, onError)
+                """#),
         BadPipeline(
             "a wrong onError",
             #"""
@@ -248,9 +248,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:44: error: nodes.d.onError: must be "isolate" or "stop" (found "stopp")
-              fix: did you mean "stop"?
-            """#),
+                p.json:3:44: error: nodes.d.onError: must be "isolate" or "stop" (found "stopp")
+                  fix: did you mean "stop"?
+                """#),
         BadPipeline(
             "a missing required parameter",
             #"""
@@ -260,9 +260,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:2:13: error: nodes.v.url: is missing; "video" needs a path or URL in double quotes
-              fix: add "url": ... (Path or URL to read)
-            """#),
+                p.json:2:13: error: nodes.v.url: is missing; "video" needs a path or URL in double quotes
+                  fix: add "url": ... (Path or URL to read)
+                """#),
         BadPipeline(
             "a comment that is no text",
             #"""
@@ -273,8 +273,8 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:3:45: error: nodes.d.$comment: must be text in double quotes (found 1)
-            """#),
+                p.json:3:45: error: nodes.d.$comment: must be text in double quotes (found 1)
+                """#),
         BadPipeline(
             "two things that exclude each other",
             #"""
@@ -285,9 +285,9 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:11: error: nodes.f.quality: cannot go together with "bitrate" (found 20)
-              fix: remove one of the two
-            """#),
+                p.json:4:11: error: nodes.f.quality: cannot go together with "bitrate" (found 20)
+                  fix: remove one of the two
+                """#),
         BadPipeline(
             "two nodes that write one file",
             #"""
@@ -298,8 +298,8 @@ import Testing
             }}
             """#,
             expect: #"""
-            p.json:4:39: error: nodes.g.path: is written by nodes.f.path too (found "o.mp4")
-              fix: give each its own file
-            """#),
+                p.json:4:39: error: nodes.g.path: is written by nodes.f.path too (found "o.mp4")
+                  fix: give each its own file
+                """#),
     ]
 }

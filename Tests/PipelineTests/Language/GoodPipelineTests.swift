@@ -35,10 +35,12 @@ import Testing
 
     @Test func `links from live sources drop, links from files wait`() throws {
         let live = try #require(Sample.check(Sample.good).pipeline)
-        #expect(live.links.map { "\($0.from)>\($0.to).\($0.toPortIndex) \($0.rule)" } == [
-            "camera>faces.0 latest 1", "camera>lines.0 dropOldest 3", "camera>overlay.0 block 16",
-            "faces>overlay.1 block 16", "lines>overlay.2 block 16", "overlay>file.0 block 2", "faces>events.0 block 2",
-        ])
+        #expect(
+            live.links.map { "\($0.from)>\($0.to).\($0.toPortIndex) \($0.rule)" } == [
+                "camera>faces.0 latest 1", "camera>lines.0 dropOldest 3", "camera>overlay.0 block 16",
+                "faces>overlay.1 block 16", "lines>overlay.2 block 16", "overlay>file.0 block 2",
+                "faces>events.0 block 2",
+            ])
         let file = try #require(Sample.check(Self.video("a.mp4")).pipeline)
         #expect(file.links.map(\.rule) == [.lossless, .lossless])
         #expect(file.nodes.allSatisfy { !$0.isLive })
@@ -61,7 +63,8 @@ import Testing
     }
 
     @Test func `a capacity alone on a live link keeps the newest frames`() throws {
-        let text = #"{"nodes":{"c":{"type":"camera"},"f":{"type":"file","path":"o","input":{"from":"c","capacity":5}}}}"#
+        let text =
+            #"{"nodes":{"c":{"type":"camera"},"f":{"type":"file","path":"o","input":{"from":"c","capacity":5}}}}"#
         #expect(Sample.check(text).pipeline?.links.first?.rule == LinkRule(.dropOldest, capacity: 5))
     }
 
@@ -99,7 +102,8 @@ import Testing
     }
 
     @Test func `an alias is the type it stands for`() throws {
-        let text = #"{"$schema":"x","$comment":"y","nodes":{"c":{"type":"v4l2","$comment":"z"},"f":{"type":"file","input":"c","path":"o"}}}"#
+        let text =
+            #"{"$schema":"x","$comment":"y","nodes":{"c":{"type":"v4l2","$comment":"z"},"f":{"type":"file","input":"c","path":"o"}}}"#
         #expect(Sample.check(text).pipeline?["c"]?.type == "camera")
     }
 
@@ -112,11 +116,13 @@ import Testing
         #expect(Sample.check(file).pipeline?["c"]?.settings[Sample.Camera.fps].description == rate)
     }
 
-    @Test(arguments: [
-        ("500ms", 0.5), ("1.5s", 1.5), ("2 s", 2), ("1m", 60), ("250000us", 0.25), ("0.5min", 30),
-    ] as [(String, Double)])
+    @Test(
+        arguments: [
+            ("500ms", 0.5), ("1.5s", 1.5), ("2 s", 2), ("1m", 60), ("250000us", 0.25), ("0.5min", 30),
+        ] as [(String, Double)])
     func `durations have units`(text: String, seconds: Double) throws {
-        let file = #"{"nodes":{"c":{"type":"camera"},"f":{"type":"file","input":"c","path":"o","fragment":"\#(text)"}}}"#
+        let file =
+            #"{"nodes":{"c":{"type":"camera"},"f":{"type":"file","input":"c","path":"o","fragment":"\#(text)"}}}"#
         #expect(Sample.check(file).pipeline?["f"]?.settings[Sample.File.fragment].inSeconds == seconds)
     }
 

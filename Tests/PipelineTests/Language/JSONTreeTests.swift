@@ -34,11 +34,13 @@ import Testing
         #expect(tree.problems.isEmpty)
     }
 
-    @Test(arguments: [
-        ("0", 0.0, 0), ("-0", -0.0, 0), ("30.0", 30, 30), ("1e2", 100, 100), ("-12", -12, -12), ("0.5", 0.5, nil),
-        ("1E-2", 0.01, nil), ("9007199254740993", 9_007_199_254_740_992, 9_007_199_254_740_993), ("1e300", 1e300, nil),
-        ("9223372036854775808", 9_223_372_036_854_775_808, nil),
-    ] as [(String, Double, Int?)])
+    @Test(
+        arguments: [
+            ("0", 0.0, 0), ("-0", -0.0, 0), ("30.0", 30, 30), ("1e2", 100, 100), ("-12", -12, -12), ("0.5", 0.5, nil),
+            ("1E-2", 0.01, nil), ("9007199254740993", 9_007_199_254_740_992, 9_007_199_254_740_993),
+            ("1e300", 1e300, nil),
+            ("9223372036854775808", 9_223_372_036_854_775_808, nil),
+        ] as [(String, Double, Int?)])
     func `numbers keep their integer value where they have one`(text: String, value: Double, integer: Int?) throws {
         let root = try #require(tree(text).root)
         guard case .number(let number) = root.value else {
@@ -49,11 +51,14 @@ import Testing
         #expect(number.integer == integer)
     }
 
-    @Test(arguments: [
-        [0x22, 0xFF, 0x22], [0x22, 0xC0, 0x80, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xF5, 0x80, 0x80, 0x80, 0x22],
-        [0x22, 0xE2, 0x82, 0x22], [0x22, 0xE0, 0x80, 0x80, 0x22], [0x22, 0xF4, 0x90, 0x80, 0x80, 0x22], [0x22, 0x80, 0x22],
-        [0x22, 0xE2, 0x82],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0x22, 0xFF, 0x22], [0x22, 0xC0, 0x80, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22],
+            [0x22, 0xF5, 0x80, 0x80, 0x80, 0x22],
+            [0x22, 0xE2, 0x82, 0x22], [0x22, 0xE0, 0x80, 0x80, 0x22], [0x22, 0xF4, 0x90, 0x80, 0x80, 0x22],
+            [0x22, 0x80, 0x22],
+            [0x22, 0xE2, 0x82],
+        ] as [[UInt8]])
     func `bytes that are no UTF-8 are pointed at`(bytes: [UInt8]) {
         let tree = JSONTree(bytes: bytes)
         #expect(tree.problems.first?.message == "not valid UTF-8")
@@ -67,14 +72,16 @@ import Testing
 
     @Test func `a byte order mark is passed over, and UTF-16 is named`() {
         #expect(tree("\u{FEFF}{}").problems.isEmpty)
-        #expect(SourceText(file: "", bytes: Array("\u{FEFF}{}".utf8)).position(of: 3) == TextPosition(line: 1, column: 1))
+        #expect(
+            SourceText(file: "", bytes: Array("\u{FEFF}{}".utf8)).position(of: 3) == TextPosition(line: 1, column: 1))
         let utf16 = JSONTree(bytes: [0xFF, 0xFE, 0x7B, 0x00])
         #expect(utf16.problems.map(\.message) == ["the file is UTF-16, not UTF-8"])
         #expect(!utf16.isComplete)
     }
 
     @Test(arguments: [
-        ("abc", 0, 1, 1), ("abc", 3, 1, 4), ("a\nb", 2, 2, 1), ("a\r\nb", 3, 2, 1), ("é\té", 4, 1, 4), ("\n\n", 2, 3, 1),
+        ("abc", 0, 1, 1), ("abc", 3, 1, 4), ("a\nb", 2, 2, 1), ("a\r\nb", 3, 2, 1), ("é\té", 4, 1, 4),
+        ("\n\n", 2, 3, 1),
         ("a", 99, 1, 2), ("", 0, 1, 1), ("a", -5, 1, 1),
     ])
     func `offsets become lines and columns`(text: String, offset: Int, line: Int, column: Int) {
@@ -83,7 +90,9 @@ import Testing
     }
 
     @Test func `64 levels are read and 65 are not`() {
-        func nested(_ depth: Int) -> String { String(repeating: "[", count: depth) + String(repeating: "]", count: depth) }
+        func nested(_ depth: Int) -> String {
+            String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+        }
         #expect(tree(nested(64)).isComplete)
         #expect(!tree(nested(65)).isComplete)
     }

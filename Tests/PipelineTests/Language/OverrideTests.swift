@@ -104,8 +104,9 @@ import Testing
 
     @Test func `a value may hold an equals sign, or nothing`() throws {
         #expect(try pipeline(["v.url=a?b=c"])["v"]?.settings[Sample.Video.url] == "a?b=c")
-        #expect(Sample.messages(Self.text, set: ["v.url="], environment: Self.environment) == [
-            "--set v.url=: error: nodes.v.url: must not be empty (found nothing)"
-        ])
+        #expect(
+            Sample.messages(Self.text, set: ["v.url="], environment: Self.environment) == [
+                "--set v.url=: error: nodes.v.url: must not be empty (found nothing)"
+            ])
     }
 }

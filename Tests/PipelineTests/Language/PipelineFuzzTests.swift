@@ -28,7 +28,9 @@ import Testing
                 if let line = diagnostic.line { #expect(line >= 1 && line <= bytes.count + 1) }
             }
             if let pipeline = check.pipeline {
-                #expect(pipeline.links.allSatisfy { pipeline[$0.from] != nil && LinkRule.capacityRange ~= $0.rule.capacity })
+                #expect(
+                    pipeline.links.allSatisfy { pipeline[$0.from] != nil && LinkRule.capacityRange ~= $0.rule.capacity }
+                )
                 _ = PipelineGraphText(pipeline).dot
             }
         }
@@ -53,7 +55,8 @@ import Testing
     }
 
     @Test func `thousands of faults give a hundred messages`() {
-        let nodes = (0..<900).map { "\"n\($0)\": {\"type\": \"detetc\", \"input\": \"x\($0)\"}" }.joined(separator: ",\n")
+        let nodes = (0..<900).map { "\"n\($0)\": {\"type\": \"detetc\", \"input\": \"x\($0)\"}" }.joined(
+            separator: ",\n")
         let check = Sample.check("{\"nodes\":{\(nodes)}}")
         #expect(check.diagnostics.count == 101)
         #expect(check.diagnostics.last?.message == "1700 more problems are not shown")
@@ -106,10 +109,15 @@ import Testing
             case 6: bytes.removeSubrange(at...)
             case 7:
                 let nest = Int.random(in: 1...200, using: &random)
-                bytes.insert(contentsOf: Array(repeating: Bool.random(using: &random) ? UInt8(ascii: "[") : UInt8(ascii: "{"), count: nest), at: at)
+                bytes.insert(
+                    contentsOf: Array(
+                        repeating: Bool.random(using: &random) ? UInt8(ascii: "[") : UInt8(ascii: "{"), count: nest),
+                    at: at)
             default:
                 let digits = bytes.indices.filter { (0x30...0x39).contains(bytes[$0]) }
-                if let digit = digits.randomElement(using: &random) { bytes[digit] = UInt8.random(in: 0x30...0x39, using: &random) }
+                if let digit = digits.randomElement(using: &random) {
+                    bytes[digit] = UInt8.random(in: 0x30...0x39, using: &random)
+                }
             }
         }
         return bytes
@@ -126,9 +134,12 @@ import Testing
     }
 
     private static func flag(_ random: inout SeededRandom) -> String {
-        let left = ["faces.threshold", "d.threshold", "overlay.inputs", "name", "target.fps", "x", "", "o.inputs.1.policy"]
+        let left = [
+            "faces.threshold", "d.threshold", "overlay.inputs", "name", "target.fps", "x", "", "o.inputs.1.policy",
+        ]
         let right = ["=0.5", "=", "", "={", "=[\"v\",\"d\"]", "=latest", "=\u{0}", "==", "=\"a"]
-        return left[Int.random(in: 0..<left.count, using: &random)] + right[Int.random(in: 0..<right.count, using: &random)]
+        return left[Int.random(in: 0..<left.count, using: &random)]
+            + right[Int.random(in: 0..<right.count, using: &random)]
     }
 }
 

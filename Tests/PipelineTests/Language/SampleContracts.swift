@@ -32,7 +32,8 @@ enum Sample {
             "variant", of: [.init("tiny", "Fastest"), .init("large", "Most exact")], default: "tiny",
             doc: "Which network to run")
         static let weights = Param.path("weights", doc: "Weights to use instead of the built-in ones").optional
-        static let every = Param.integer("every", default: 1, range: 1...100, unit: "frames", doc: "Run on each Nth frame")
+        static let every = Param.integer(
+            "every", default: 1, range: 1...100, unit: "frames", doc: "Run on each Nth frame")
         static let contract = Contract(
             "detect", .inference, summary: "Finds faces", outputs: [OutputPort(adds: [.faces])],
             parameters: [variant, weights, threshold, every])
@@ -77,7 +78,8 @@ enum Sample {
                 guard settings[bitrate] != nil, settings[quality] != nil else { return [] }
                 return [
                     SettingsProblem(
-                        parameter: "quality", message: "cannot go together with \"bitrate\"", fix: "remove one of the two")
+                        parameter: "quality", message: "cannot go together with \"bitrate\"",
+                        fix: "remove one of the two")
                 ]
             })
     }

@@ -2,25 +2,34 @@
 
 /// One thing wrong, or doubtful, in a pipeline: where, what was found, what was expected, and how to mend it.
 public struct Diagnostic: Sendable, Hashable, Encodable, CustomStringConvertible {
+    /// Whether the pipeline can run all the same.
     public enum Severity: String, Sendable, Hashable, Encodable {
         case error
         case warning
     }
 
+    /// An error keeps the pipeline from running; a warning does not.
     public var severity: Severity
+    /// The file as it was named by the user.
     public var file: String
     /// nil when the problem is not in the file's text (it comes from a flag, or the file is unreadable).
     public var line: Int?
+    /// Counts characters from 1.
     public var column: Int?
     /// The `--set` that brought the value in, when one did.
     public var flag: String?
     /// JSON path such as `nodes.detect.threshold`; empty for the whole file.
     public var path: String
+    /// What is wrong, without what was found.
     public var message: String
+    /// What stands there, shortened, passwords hidden.
     public var found: String?
+    /// What should stand there, as a phrase.
     public var expected: String?
+    /// What to do, often a suggestion of what was meant.
     public var fix: String?
 
+    /// Makes a diagnostic; most come from checking a `PipelineFile`.
     public init(
         severity: Severity = .error, file: String, line: Int? = nil, column: Int? = nil, flag: String? = nil,
         path: String = "", message: String, found: String? = nil, expected: String? = nil, fix: String? = nil
@@ -72,12 +81,15 @@ public struct Diagnostic: Sendable, Hashable, Encodable, CustomStringConvertible
 
 /// Every diagnostic of a file that cannot be run, thrown as one error.
 public struct PipelineFileError: Error, Sendable, CustomStringConvertible {
+    /// Errors and warnings in the order of the file.
     public let diagnostics: [Diagnostic]
 
+    /// Makes the error that carries these diagnostics.
     public init(_ diagnostics: [Diagnostic]) {
         self.diagnostics = diagnostics
     }
 
+    /// Every diagnostic as it is printed.
     public var description: String {
         diagnostics.map(\.description).joined(separator: "\n")
     }

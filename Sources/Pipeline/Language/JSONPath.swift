@@ -4,8 +4,10 @@
 public struct JSONPath: Sendable, Hashable, CustomStringConvertible {
     private var steps: [String] = []
 
+    /// The whole file.
     public init() {}
 
+    /// The path of nested keys.
     public init(_ keys: String...) {
         for key in keys { push(key: key) }
     }
@@ -22,6 +24,7 @@ public struct JSONPath: Sendable, Hashable, CustomStringConvertible {
         return text
     }
 
+    /// The printed form.
     public var description: String { text }
 
     /// The path of a key below this one.

@@ -2,7 +2,9 @@
 
 /// A number as it was written, with its values.
 public struct JSONNumber: Sendable, Hashable {
+    /// The digits of the file.
     public let text: String
+    /// The nearest double, always finite.
     public let double: Double
 
     /// The value as an integer, when it is one exactly (`30` and `30.0`, not `30.5`).
@@ -10,6 +12,7 @@ public struct JSONNumber: Sendable, Hashable {
         Int(text) ?? Int(exactly: double).flatMap { abs($0) <= 1 << 53 ? $0 : nil }
     }
 
+    /// Makes a number of its text and value.
     public init(text: String, double: Double) {
         self.text = text
         self.double = double
@@ -30,11 +33,16 @@ public indirect enum JSONValue: Sendable {
 
 /// One key of an object with its value.
 public struct JSONMember: Sendable {
+    /// The key with its escapes resolved.
     public var key: String
+    /// The bytes of the key with its quotes.
     public var keyRange: Range<Int>
+    /// Where the key was written.
     public var keyOrigin: Origin
+    /// What stands after the colon.
     public var value: JSONNode
 
+    /// Makes a member; parsing makes most of them.
     public init(key: String, keyRange: Range<Int>, keyOrigin: Origin = .file, value: JSONNode) {
         self.key = key
         self.keyRange = keyRange
@@ -47,15 +55,18 @@ public struct JSONMember: Sendable {
 
 /// A JSON value that knows the bytes it came from.
 public struct JSONNode: Sendable {
+    /// What the text stands for.
     public var value: JSONValue
     /// Byte range in the file; for a value from `--set`, the place in the file it took.
     public var range: Range<Int>
+    /// Where the value was written.
     public var origin: Origin
     /// Whether the text came from outside JSON (environment, `--set`), so that `"30"` may stand for 30.
     public var isLoose = false
     /// Environment variables whose values went into the text.
     public var variables: [String] = []
 
+    /// Makes a node; parsing makes most of them.
     public init(_ value: JSONValue, range: Range<Int> = 0..<0, origin: Origin = .file) {
         self.value = value
         self.range = range

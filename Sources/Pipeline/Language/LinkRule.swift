@@ -14,10 +14,12 @@ public enum LinkPolicy: String, Sendable, Hashable, CaseIterable {
 
 /// Policy and capacity of a link.
 public struct LinkRule: Sendable, Hashable, CustomStringConvertible {
+    /// What happens when the link is full.
     public let policy: LinkPolicy
     /// Frames the link holds.
     public let capacity: Int
 
+    /// Makes a rule; files are held to `capacityRange`.
     public init(_ policy: LinkPolicy, capacity: Int) {
         self.policy = policy
         self.capacity = capacity
@@ -35,5 +37,6 @@ public struct LinkRule: Sendable, Hashable, CustomStringConvertible {
     /// Into a join: frames wait here for the branches that are slower.
     public static let join = LinkRule(.block, capacity: 16)
 
+    /// Policy and capacity, as graphs show them.
     public var description: String { "\(policy.rawValue) \(capacity)" }
 }

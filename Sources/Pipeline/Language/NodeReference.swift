@@ -4,6 +4,7 @@
 public struct NodeReference: Sendable {
     private let contracts: ContractTable
 
+    /// Makes the reference of these node types.
     public init(_ contracts: ContractTable) {
         self.contracts = contracts
     }

@@ -6,13 +6,17 @@ public struct ContractTable: Sendable {
     public private(set) var contracts: [Contract] = []
     private var index: [String: Int] = [:]
 
+    /// Makes a table without any type.
     public init() {}
 
+    /// Makes a table of these types.
     public init(_ contracts: [Contract]) {
         for contract in contracts { add(contract) }
     }
 
-    /// Adds a contract. A name that is taken, or a contract with mistakes in itself, is a bug in vpipe.
+    /// Adds a contract.
+    ///
+    /// A name that is taken, or a contract with mistakes in itself, is a bug in vpipe.
     public mutating func add(_ contract: Contract) {
         precondition(
             contract.mistakes.isEmpty, "contract \(contract.type): \(contract.mistakes.joined(separator: "; "))")
@@ -47,12 +51,16 @@ public struct ContractTable: Sendable {
 
 /// Maps node types to their contracts and to whatever makes a running node of them.
 public struct NodeRegistry<Factory: Sendable>: Sendable {
+    /// The contracts alone, for checking files and making the reference.
     public private(set) var contracts = ContractTable()
     private var factories: [String: Factory] = [:]
 
+    /// Makes a registry without any type.
     public init() {}
 
-    /// Adds a node type. A taken name is a bug in vpipe.
+    /// Adds a node type.
+    ///
+    /// A taken name is a bug in vpipe.
     public mutating func register(_ contract: Contract, factory: Factory) {
         contracts.add(contract)
         factories[contract.type] = factory

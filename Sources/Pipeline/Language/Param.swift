@@ -9,6 +9,7 @@ public protocol ParamDeclaration: Sendable {
 ///
 /// Without a default the parameter is required; `.optional` makes its absence nil instead.
 public struct Param<Value: Sendable>: ParamDeclaration {
+    /// The declaration without its Swift type.
     public let spec: ParamSpec
     let read: @Sendable (ParamValue) -> Value?
     /// What reading gives where nothing was written and there is no default; nil for a required parameter.

@@ -23,14 +23,18 @@ public enum ParamKind: Sendable, Hashable {
 
     /// One allowed value of an enumeration.
     public struct Choice: Sendable, Hashable, ExpressibleByStringLiteral {
+        /// The word in the file.
         public let value: String
+        /// What it means, as a short phrase.
         public let doc: String
 
+        /// Makes an allowed value.
         public init(_ value: String, _ doc: String = "") {
             self.value = value
             self.doc = doc
         }
 
+        /// Makes an allowed value without documentation.
         public init(stringLiteral value: String) { self.init(value) }
     }
 
@@ -56,9 +60,12 @@ public enum ParamKind: Sendable, Hashable {
 
 /// Inclusive bounds of a number; a missing bound is open.
 public struct ParamLimits: Sendable, Hashable {
+    /// The least value allowed.
     public let lowest: Double?
+    /// The greatest value allowed.
     public let highest: Double?
 
+    /// Makes bounds; none by default.
     public init(lowest: Double? = nil, highest: Double? = nil) {
         self.lowest = lowest
         self.highest = highest
@@ -82,11 +89,17 @@ public struct ParamLimits: Sendable, Hashable {
 
 /// The declaration of one parameter: what the decoder, the schema and the reference pages are made from.
 public struct ParamSpec: Sendable {
+    /// The key in the pipeline file.
     public var name: String
+    /// The sort of value.
     public var kind: ParamKind
+    /// What the number counts, for messages and pages.
     public var unit: String?
+    /// What the number must lie between; for sizes, each side.
     public var limits: ParamLimits
+    /// What holds where the file says nothing.
     public var `default`: ParamValue?
+    /// Whether the file must say it.
     public var isRequired: Bool
     /// One line of documentation.
     public var doc: String
@@ -97,6 +110,7 @@ public struct ParamSpec: Sendable {
     /// Names that people try instead; they are suggested from, not accepted.
     public var synonyms: [String]
 
+    /// Makes a declaration; node types use the typed makers of `Param`.
     public init(
         name: String, kind: ParamKind, unit: String? = nil, limits: ParamLimits = ParamLimits(),
         default: ParamValue? = nil, isRequired: Bool = false, doc: String, isChangeable: Bool = false,

@@ -2,9 +2,12 @@
 
 /// Width and height in pixels, written `"1280x720"`.
 public struct PixelSize: Sendable, Hashable, CustomStringConvertible {
+    /// Columns.
     public let width: Int
+    /// Rows.
     public let height: Int
 
+    /// Makes a size; nothing is checked.
     public init(width: Int, height: Int) {
         self.width = width
         self.height = height
@@ -19,19 +22,24 @@ public struct PixelSize: Sendable, Hashable, CustomStringConvertible {
         self.init(width: width, height: height)
     }
 
+    /// The form that files use.
     public var description: String { "\(width)x\(height)" }
 }
 
 /// Frames per second as an exact fraction, written `30`, `29.97` or `"30000/1001"`.
 public struct FrameRate: Sendable, Hashable, CustomStringConvertible {
+    /// Frames in that many seconds.
     public let frames: Int32
+    /// The time for that many frames.
     public let seconds: Int32
 
+    /// Makes a rate; nothing is checked or reduced.
     public init(frames: Int32, seconds: Int32 = 1) {
         self.frames = frames
         self.seconds = seconds
     }
 
+    /// The nearest decimal rate.
     public var perSecond: Double { Double(frames) / Double(seconds) }
 
     /// Takes a decimal rate; the broadcast rates (23.976, 29.97, 59.94, 119.88) become their exact fractions.
@@ -67,6 +75,7 @@ public struct FrameRate: Sendable, Hashable, CustomStringConvertible {
         self.init(frames: Int32(clamping: frames / a), seconds: Int32(clamping: seconds / a))
     }
 
+    /// The form that files use.
     public var description: String { seconds == 1 ? "\(frames)" : "\(frames)/\(seconds)" }
 }
 

@@ -4,6 +4,7 @@ internal import Foundation
 
 /// A pipeline as its author wrote it, before anything in it has been checked.
 public struct PipelineFile: Sendable {
+    /// What was read, for showing lines of it.
     public let source: SourceText
 
     /// Takes a text held in memory; `name` is what messages call it.

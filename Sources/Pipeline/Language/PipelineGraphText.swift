@@ -4,11 +4,12 @@
 public struct PipelineGraphText: Sendable {
     private let pipeline: ValidatedPipeline
 
+    /// Makes pictures of a pipeline.
     public init(_ pipeline: ValidatedPipeline) {
         self.pipeline = pipeline
     }
 
-    /// For `dot -Tsvg`. Links that may lose frames are dashed.
+    /// For `dot -Tsvg`; links that may lose frames are dashed.
     public var dot: String {
         var lines = ["digraph \(Self.dotText(pipeline.name ?? "pipeline")) {", "    rankdir=LR;"]
         lines.append("    node [fontname=\"sans-serif\"];")
@@ -26,7 +27,7 @@ public struct PipelineGraphText: Sendable {
         return (lines + ["}"]).joined(separator: "\n") + "\n"
     }
 
-    /// For Markdown pages and the Mermaid viewer. Links that may lose frames are dotted.
+    /// For Markdown pages and the Mermaid viewer; links that may lose frames are dotted.
     public var mermaid: String {
         var lines = ["flowchart LR"]
         var numbers: [String: Int] = [:]

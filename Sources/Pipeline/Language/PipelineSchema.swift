@@ -7,6 +7,7 @@
 public struct PipelineSchema: Sendable {
     private let contracts: ContractTable
 
+    /// Makes the schema for these node types.
     public init(_ contracts: ContractTable) {
         self.contracts = contracts
     }

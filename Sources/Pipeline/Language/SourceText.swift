@@ -2,6 +2,7 @@
 
 /// A place in a text as people count it: lines and columns start at 1.
 public struct TextPosition: Sendable, Hashable {
+    /// Counts line feeds.
     public let line: Int
     /// Counts characters (Unicode scalars), not bytes; a tab is one.
     public let column: Int
@@ -9,9 +10,12 @@ public struct TextPosition: Sendable, Hashable {
 
 /// The bytes of a pipeline file together with the name it is called by in messages.
 public struct SourceText: Sendable {
+    /// The name in messages.
     public let file: String
+    /// The text, presumably UTF-8.
     public let bytes: [UInt8]
 
+    /// Makes a text to point into.
     public init(file: String, bytes: [UInt8]) {
         self.file = file
         self.bytes = bytes
@@ -50,9 +54,12 @@ public enum Origin: Sendable, Hashable {
 
 /// The exact spot something was written, for pointing at it later.
 public struct SourceLocation: Sendable, Hashable {
+    /// Byte offset in the file; for a flag, the place that it took.
     public var offset: Int
+    /// The file or a flag.
     public var origin: Origin
 
+    /// Makes a location.
     public init(offset: Int, origin: Origin = .file) {
         self.offset = offset
         self.origin = origin

@@ -2,9 +2,12 @@
 
 /// What a pipeline promises to hold.
 public struct PipelineTarget: Sendable, Hashable {
+    /// Frames per second at every sink.
     public var fps: Double?
+    /// Milliseconds from capture to delivery.
     public var latencyMilliseconds: Double?
 
+    /// Makes a target; nil promises nothing.
     public init(fps: Double? = nil, latencyMilliseconds: Double? = nil) {
         self.fps = fps
         self.latencyMilliseconds = latencyMilliseconds
@@ -21,13 +24,19 @@ public enum FailureScope: String, Sendable, Hashable, CaseIterable {
 
 /// A link with everything about it resolved.
 public struct ValidatedLink: Sendable, Hashable {
+    /// Id of the writer.
     public let from: String
+    /// Name of its output.
     public let fromPort: String
+    /// Position among the writer's outputs.
     public let fromPortIndex: Int
+    /// Id of the reader.
     public let to: String
+    /// Name of the input port; several links may share one that takes many.
     public let toPort: String
     /// Position among all inputs of the reader, which is the port number of a join.
     public let toPortIndex: Int
+    /// Policy and capacity, from the file or by default.
     public let rule: LinkRule
     /// Whether the file said what the rule is.
     public let isRuleGiven: Bool
@@ -35,9 +44,13 @@ public struct ValidatedLink: Sendable, Hashable {
 
 /// A node ready to be made.
 public struct ValidatedNode: Sendable {
+    /// The key in `nodes`.
     public let id: String
+    /// The declaration of its type.
     public let contract: Contract
+    /// Its parameters, all valid.
     public let settings: Settings
+    /// What its failure does to the rest.
     public let onError: FailureScope
     /// The links it reads, in port order.
     public let inputs: [ValidatedLink]
@@ -54,6 +67,7 @@ public struct ValidatedNode: Sendable {
     /// The place of the node in the file.
     public let position: TextPosition
 
+    /// The canonical type name, also where the file used an alias.
     public var type: String { contract.type }
 }
 
@@ -61,10 +75,13 @@ public struct ValidatedNode: Sendable {
 public struct ValidatedPipeline: Sendable {
     /// The file it came from, as messages call it.
     public let file: String
+    /// What reports call the pipeline.
     public let name: String?
+    /// What the pipeline promises; nil promises nothing.
     public let target: PipelineTarget?
     /// Every node after all the nodes it reads; otherwise in the order of the file.
     public let nodes: [ValidatedNode]
+    /// What is doubtful, though it can run.
     public let warnings: [Diagnostic]
 
     /// All links, ordered by reader.

@@ -145,7 +145,9 @@ struct ProblemList: Sendable {
             return diagnostic
         }
         if hiddenCount > 0 {
-            diagnostics.append(Diagnostic(file: source.file, message: "\(hiddenCount) more problems are not shown"))
+            let severity = hasErrors ? Diagnostic.Severity.error : .warning
+            let message = "\(hiddenCount) more problems are not shown"
+            diagnostics.append(Diagnostic(severity: severity, file: source.file, message: message))
         }
         return diagnostics
     }

@@ -97,7 +97,7 @@ func quoted(_ text: String) -> String {
 
 /// A number without a needless `.0`.
 func plain(_ value: Double) -> String {
-    if let whole = Int(exactly: value), abs(whole) < 1_000_000_000_000_000 { return String(whole) }
+    if let whole = Int(exactly: value), whole.magnitude < 1_000_000_000_000_000 { return String(whole) }
     return "\(value)"
 }
 

@@ -9,7 +9,7 @@ public struct JSONNumber: Sendable, Hashable {
 
     /// The value as an integer, when it is one exactly (`30` and `30.0`, not `30.5`).
     public var integer: Int? {
-        Int(text) ?? Int(exactly: double).flatMap { abs($0) <= 1 << 53 ? $0 : nil }
+        Int(text) ?? Int(exactly: double).flatMap { $0.magnitude <= 1 << 53 ? $0 : nil }
     }
 
     /// Makes a number of its text and value.

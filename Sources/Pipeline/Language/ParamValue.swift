@@ -58,11 +58,12 @@ public struct FrameRate: Sendable, Hashable, CustomStringConvertible {
     public init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         if parts.count == 2, let frames = plainInteger(parts[0]), let seconds = plainInteger(parts[1]), seconds > 0,
-            frames > 0, frames / seconds <= 1000
+            frames > 0, max(frames, seconds) <= 1_000_000_000
         {
             self.init(reducing: frames, seconds)
             guard perSecond <= 1000 else { return nil }
-        } else if parts.count == 1, let number = Double(text) {
+        } else if text.utf8.allSatisfy({ JSONParser.isDigit($0) || $0 == UInt8(ascii: ".") }), let number = Double(text)
+        {
             self.init(perSecond: number)
         } else {
             return nil

@@ -333,5 +333,17 @@ import Testing
                   fix: read from a node that makes them: "detect" or "lines"
                 p.json:3:48: error: nodes.o.colours: must be a list of texts such as ["a", "b"] (found an array of 2)
                 """#),
+        BadPipeline(
+            "numbers at the end of what an integer holds",
+            #"{"nodes":{"v":{"type":"video","url":"a","loop":-9223372036854775808.0},"f":{"type":"file","input":"v","path":"o"}}}"#,
+            expect: #"""
+                p.json:1:48: error: nodes.v.loop: must be an integer of at least 0 (found -9223372036854775808.0)
+                """#),
+        BadPipeline(
+            "rates that only look like numbers",
+            #"{"nodes":{"a":{"type":"camera","fps":"0x10"},"b":{"type":"file","input":"a","path":"o"}}}"#,
+            expect: #"""
+                p.json:1:38: error: nodes.a.fps: must be frames per second such as 30, 29.97 or "30000/1001" (found "0x10")
+                """#),
     ]
 }

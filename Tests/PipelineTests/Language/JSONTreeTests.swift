@@ -39,7 +39,8 @@ import Testing
             ("0", 0.0, 0), ("-0", -0.0, 0), ("30.0", 30, 30), ("1e2", 100, 100), ("-12", -12, -12), ("0.5", 0.5, nil),
             ("1E-2", 0.01, nil), ("9007199254740993", 9_007_199_254_740_992, 9_007_199_254_740_993),
             ("1e300", 1e300, nil),
-            ("9223372036854775808", 9_223_372_036_854_775_808, nil),
+            ("9223372036854775808", 9_223_372_036_854_775_808, nil), ("-9223372036854775808.0", -0x1p63, nil),
+            ("-9223372036854775808", -0x1p63, Int.min), ("-1e19", -1e19, nil),
         ] as [(String, Double, Int?)])
     func `numbers keep their integer value where they have one`(text: String, value: Double, integer: Int?) throws {
         let root = try #require(tree(text).root)

@@ -62,6 +62,18 @@ import Testing
         #expect(check.diagnostics.last?.message == "1700 more problems are not shown")
     }
 
+    @Test func `warnings alone never become an error, however many`() throws {
+        let nodes = (0..<150).map { "\"n\($0)\": {\"type\": \"detect\", \"input\": \"v\"}" }
+        let ends = [
+            "\"v\": {\"type\": \"video\", \"url\": \"a\"}",
+            "\"f\": {\"type\": \"file\", \"input\": \"v\", \"path\": \"x\"}",
+        ]
+        let check = Sample.check("{\"nodes\":{\((nodes + ends).joined(separator: ",\n"))}}")
+        #expect(check.pipeline != nil)
+        #expect(check.diagnostics.count == 101)
+        #expect(check.diagnostics.allSatisfy { $0.severity == .warning })
+    }
+
     @Test func `a long chain and a wide join are no trouble`() throws {
         var nodes = ["\"n0\": {\"type\": \"video\", \"url\": \"a\"}"]
         for index in 1..<900 { nodes.append("\"n\(index)\": {\"type\": \"detect\", \"input\": \"n\(index - 1)\"}") }
@@ -90,7 +102,8 @@ import Testing
         "{", "}", "[", "]", ",", ":", "\"", "'", "null", "true", "1e999", "-0", "0.5", "\"camera\"", "\"v\"", "\"o\"",
         "\"inputs\"", "\"input\"", "\"type\"", "\"from\"", "\\u0000", "\\ud800", "${", "${T}", "$$", "}", "//", "/*",
         "\u{FEFF}", "é", "\"nodes\"", "\"capacity\":99999999999999999999", "\"1280x720\"", "\"30000/1001\"",
-        "\"99999999999999999999h\"", "\"9223372036854775807/1\"", "\"1e400M\"", "[[[[[[[[", "{\"a\":{\"a\":{\"a\":",
+        "\"99999999999999999999h\"", "\"9223372036854775807/1\"", "-9223372036854775808.0", "\"1e400M\"", "[[[[[[[[",
+        "{\"a\":{\"a\":{\"a\":",
     ]
 
     private static func mutate(_ random: inout SeededRandom) -> [UInt8] {

@@ -62,6 +62,19 @@ import Testing
         #expect(link.isRuleGiven == isGiven)
     }
 
+    @Test func `a port may ask for its own kind of link`() throws {
+        let port = InputPort(count: 1...4, link: LinkRule(.dropOldest, capacity: 6))
+        let contracts = ContractTable([
+            Sample.Camera.contract, Contract("show", .sink, summary: "Shows frames", inputs: [port]),
+        ])
+        let text = """
+            {"nodes":{"c":{"type":"camera"},"s":{"type":"show","inputs":[
+            "c",{"from":"c","capacity":2},{"from":"c","policy":"block"},{"from":"c","policy":"latest"}]}}}
+            """
+        let check = PipelineFile(name: "p", text: text).check(against: contracts, environment: [:])
+        #expect(check.pipeline?.links.map(\.rule.description) == ["dropOldest 6", "dropOldest 2", "block 4", "latest 1"])
+    }
+
     @Test func `a capacity alone on a live link keeps the newest frames`() throws {
         let text =
             #"{"nodes":{"c":{"type":"camera"},"f":{"type":"file","path":"o","input":{"from":"c","capacity":5}}}}"#

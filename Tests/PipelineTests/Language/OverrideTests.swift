@@ -39,6 +39,16 @@ import Testing
         #expect(pipeline["f"]?.isLive == true)
     }
 
+    @Test func `target and links take numbers from the environment too`() throws {
+        let text = """
+            {"target":{"fps":"${FPS}","latencyMs":"${MS:-80}"},"nodes":{"v":{"type":"video","url":"a"},
+            "f":{"type":"file","path":"o","input":{"from":"${FROM}","policy":"${P:-dropOldest}","capacity":"${N:-6}"}}}}
+            """
+        let check = Sample.check(text, environment: ["FPS": "12.5", "FROM": "v"])
+        #expect(check.pipeline?.target == PipelineTarget(fps: 12.5, latencyMilliseconds: 80))
+        #expect(check.pipeline?.links.map(\.rule) == [LinkRule(.dropOldest, capacity: 6)])
+    }
+
     @Test func `an empty variable takes the default`() throws {
         #expect(try pipeline([], ["URL": ""])["v"]?.settings[Sample.Video.url] == "a.mp4")
     }

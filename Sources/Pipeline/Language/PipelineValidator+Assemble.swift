@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension PipelineValidator {
+    /// Puts together the pipeline of a file without errors.
+    func assemble(_ links: [DraftLink], name: String?, target: PipelineTarget?) -> ValidatedPipeline? {
+        let flow = GraphFlow(drafts: drafts, links: links)
+        guard flow.order.count == drafts.count else { return nil }
+        var isLive = Array(repeating: false, count: drafts.count)
+        for index in flow.order {
+            let draft = drafts[index]
+            guard let contract = draft.contract, let settings = draft.settings else { return nil }
+            isLive[index] =
+                flow.incoming[index].isEmpty
+                ? contract.liveness.isLive(settings) : flow.incoming[index].contains { isLive[$0.from] }
+        }
+        var resolved: [[ValidatedLink]] = Array(repeating: [], count: drafts.count)
+        for link in links {
+            guard let made = resolve(link, isLive: isLive[link.from]) else { return nil }
+            resolved[link.to].append(made)
+        }
+        var nodes: [ValidatedNode] = []
+        for index in flow.order {
+            let draft = drafts[index]
+            guard let contract = draft.contract, let settings = draft.settings else { return nil }
+            let outputs = flow.outgoing[index].map { resolved[$0.to][$0.position] }
+            nodes.append(
+                ValidatedNode(
+                    id: draft.id, contract: contract, settings: settings, onError: draft.onError,
+                    inputs: resolved[index], outputs: outputs, sources: flow.sources[index].map { drafts[$0].id },
+                    isLive: isLive[index], reachesSink: flow.reachesSink[index],
+                    results: flow.carried[index].first ?? flow.arriving[index],
+                    position: source.position(of: draft.location.offset)))
+        }
+        return ValidatedPipeline(
+            file: source.file, name: name, target: target, nodes: nodes, warnings: problems.diagnostics(in: source))
+    }
+
+    private func resolve(_ link: DraftLink, isLive: Bool) -> ValidatedLink? {
+        guard let writer = drafts[link.from].contract, let reader = drafts[link.to].contract, let port = link.port
+        else { return nil }
+        let isGiven = link.input.policy != nil || link.input.capacity != nil
+        return ValidatedLink(
+            from: drafts[link.from].id, fromPort: writer.outputs[link.fromPort].name, fromPortIndex: link.fromPort,
+            to: drafts[link.to].id, toPort: port.name, toPortIndex: link.position,
+            rule: Self.rule(
+                link.input, port: port, isJoin: drafts[link.to].inputs.count > 1, isLive: isLive,
+                isFirst: writer.category == .source, reader: reader),
+            isRuleGiven: isGiven)
+    }
+
+    /// What the file says about a link, completed by what the port and the source ask for.
+    private static func rule(
+        _ input: DraftInput, port: InputPort, isJoin: Bool, isLive: Bool, isFirst: Bool, reader: Contract
+    ) -> LinkRule {
+        let usual =
+            port.link ?? (isJoin && reader.joinsOneSource ? .join : isLive ? (isFirst ? .live : .liveLater) : .lossless)
+        guard let policy = input.policy else {
+            guard let capacity = input.capacity else { return usual }
+            // More than one place with "latest" is what "dropOldest" does.
+            return LinkRule(usual.policy == .latest && capacity > 1 ? .dropOldest : usual.policy, capacity: capacity)
+        }
+        let capacity = policy == .latest ? 1 : policy == usual.policy ? usual.capacity : LinkRule.lossless.capacity
+        return LinkRule(policy, capacity: input.capacity ?? capacity)
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Counts the insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
+///
+/// Damerau-Levenshtein distance in its optimal string alignment form, on lower-cased scalars.
+func editDistance(_ first: String, _ second: String) -> Int {
+    let a = Array(first.lowercased().unicodeScalars)
+    let b = Array(second.lowercased().unicodeScalars)
+    guard !a.isEmpty, !b.isEmpty else { return max(a.count, b.count) }
+    var before: [Int] = []
+    var previous = Array(0...b.count)
+    for i in 1...a.count {
+        var current = [i] + Array(repeating: 0, count: b.count)
+        for j in 1...b.count {
+            let cost = a[i - 1] == b[j - 1] ? 0 : 1
+            current[j] = min(previous[j] + 1, current[j - 1] + 1, previous[j - 1] + cost)
+            if i > 1, j > 1, a[i - 1] == b[j - 2], a[i - 2] == b[j - 1] {
+                current[j] = min(current[j], before[j - 2] + 1)
+            }
+        }
+        before = previous
+        previous = current
+    }
+    return previous[b.count]
+}
+
+/// The candidate most likely meant by a misspelt word; nil when none is near.
+func closest(to word: String, among candidates: [String]) -> String? {
+    let length = word.unicodeScalars.count
+    guard (1...48).contains(length) else { return nil }
+    var best: (name: String, distance: Int)?
+    // A bound on the work, which only a file made to be slow would reach.
+    for candidate in candidates.prefix(300) {
+        let size = candidate.unicodeScalars.count
+        let allowed = min(3, (max(length, size) + 1) / 3)
+        guard abs(size - length) <= allowed || length >= 3 else { continue }
+        var distance = abs(size - length) <= allowed ? editDistance(word, candidate) : .max
+        if distance > allowed {
+            let shorter = min(length, size)
+            let isPrefix =
+                shorter >= 3
+                && (candidate.lowercased().hasPrefix(word.lowercased())
+                    || word.lowercased().hasPrefix(candidate.lowercased()))
+            distance = isPrefix ? 3 : .max
+        }
+        if distance < best?.distance ?? .max { best = (candidate, distance) }
+    }
+    return best?.name
+}
+
+/// The fix line for an unknown word: the likely one, and all allowed ones when they are few.
+func suggestion(for word: String, among candidates: [String], noun: String) -> String? {
+    let near = closest(to: word, among: candidates)
+    let list = candidates.count <= 8 && !candidates.isEmpty ? "\(noun): " + candidates.joined(separator: ", ") : nil
+    return switch (near, list) {
+    case (let near?, let list?): "did you mean \"\(near)\"? (\(list))"
+    case (let near?, nil): "did you mean \"\(near)\"?"
+    case (nil, let list?): list
+    case (nil, nil): nil
+    }
+}
+
+/// A text with the password of any URL in it hidden.
+func redacted(_ text: String) -> String {
+    guard text.contains("://") else { return text }
+    let bytes = Array(text.utf8)
+    var out: [UInt8] = []
+    var at = 0
+    while at < bytes.count {
+        if bytes[at...].starts(with: "://".utf8) {
+            let start = at + 3
+            var end = start
+            // Up to white space: people do not escape the slashes in their passwords.
+            while end < bytes.count, bytes[end] != UInt8(ascii: "\""), bytes[end] > 0x20 { end += 1 }
+            if let sign = bytes[start..<end].lastIndex(of: UInt8(ascii: "@")),
+                let colon = bytes[start..<sign].firstIndex(of: UInt8(ascii: ":"))
+            {
+                out += bytes[at...colon]
+                out += "***".utf8
+                at = sign
+                continue
+            }
+            out += bytes[at..<start]
+            at = start
+            continue
+        }
+        out.append(bytes[at])
+        at += 1
+    }
+    return String(decoding: out, as: UTF8.self)
+}

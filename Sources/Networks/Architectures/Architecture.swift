@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One entry of the catalogue: an architecture in one variant, buildable at any size it allows.
+///
+/// - Note: Thread-safety: an immutable value.
+public struct Architecture: Sendable {
+    public let network: String
+    public let variant: String
+    /// What it finds, in one line.
+    public let summary: String
+    public let paper: String
+    /// Where the reference code is and under which licence.
+    public let reference: String
+    public let defaultSize: InputSize
+    public let sizes: SizeRule
+    public let normalisation: InputNormalisation
+    private let make: @Sendable (InputSize) throws(NetworkError) -> Network
+
+    /// Builds the network at a size, at the default one when nil.
+    ///
+    /// - Throws: `NetworkError.Code.size` naming the nearest possible sizes.
+    public func build(at size: InputSize? = nil) throws(NetworkError) -> Network { try make(size ?? defaultSize) }
+
+    /// The ONNX model at a size with weights inside: the one call from weights to an engine.
+    ///
+    /// - Throws: `NetworkError` with code `.size` or `.weights`.
+    public func onnx(at size: InputSize? = nil, weights: Weights) throws(NetworkError) -> [UInt8] {
+        try build(at: size).onnx(weights: weights)
+    }
+
+    /// All architectures, in the order `vpipe models list` shows them.
+    public static let all: [Architecture] = MLSD.Variant.allCases.map(mlsd) + RetinaFace.Family.allCases.map(retinaFace)
+
+    /// Finds an entry.
+    ///
+    /// - Throws: `NetworkError.Code.unknown` naming the choices.
+    public static func find(_ network: String, _ variant: String) throws(NetworkError) -> Architecture {
+        if let match = all.first(where: { $0.network == network && $0.variant == variant }) { return match }
+        let variants = all.filter { $0.network == network }.map(\.variant)
+        guard variants.isEmpty else {
+            throw NetworkError(
+                .unknown, path: network, "no variant \"\(variant)\"; there are " + variants.joined(separator: ", "))
+        }
+        var names: [String] = []
+        for entry in all where !names.contains(entry.network) { names.append(entry.network) }
+        throw NetworkError(.unknown, "no network \"\(network)\"; there are " + names.joined(separator: ", "))
+    }
+
+    private static func mlsd(_ variant: MLSD.Variant) -> Architecture {
+        Architecture(
+            network: "mlsd", variant: variant.rawValue, summary: "line segments",
+            paper: "Gu et al., Towards Light-weight and Real-time Line Segment Detection, AAAI 2022",
+            reference: "navervision/mlsd (Apache-2.0)", defaultSize: InputSize(width: 512, height: 512),
+            sizes: MLSD.sizes, normalisation: MLSD.normalisation,
+            make: { size throws(NetworkError) in try MLSD(variant).network(at: size) })
+    }
+
+    private static func retinaFace(_ family: RetinaFace.Family) -> Architecture {
+        let network = RetinaFace(family)
+        return Architecture(
+            network: "retinaface", variant: network.variant, summary: "faces with five landmarks",
+            paper: "Deng et al., RetinaFace: Single-stage Dense Face Localisation in the Wild, CVPR 2020",
+            reference: family == .relu
+                ? "biubug6/Face-Detector-1MB-with-landmark (MIT)" : "biubug6/Pytorch_Retinaface (MIT)",
+            defaultSize: InputSize(width: 640, height: 480), sizes: RetinaFace.sizes,
+            normalisation: RetinaFace.normalisation,
+            make: { size throws(NetworkError) in try network.network(at: size) })
+    }
+}

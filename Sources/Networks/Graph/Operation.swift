@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Zeros (or minus infinity for max pooling) added around an image before a window slides over it.
+public struct Padding: Sendable, Hashable {
+    public let top, left, bottom, right: Int
+
+    public init(top: Int = 0, left: Int = 0, bottom: Int = 0, right: Int = 0) {
+        self.top = top
+        self.left = left
+        self.bottom = bottom
+        self.right = right
+    }
+
+    public static let none = Padding()
+
+    /// The same amount on all four sides.
+    public static func all(_ amount: Int) -> Padding {
+        Padding(top: amount, left: amount, bottom: amount, right: amount)
+    }
+
+    /// Keeps the size of a stride-1 window with an odd kernel.
+    public static func same(kernel: Int, dilation: Int = 1) -> Padding { .all(dilation * (kernel - 1) / 2) }
+}
+
+/// A two-dimensional convolution with a square kernel. Weight: `[out, in / groups, kernel, kernel]`.
+public struct Convolution: Sendable, Hashable {
+    public var inputChannels: Int
+    public var outputChannels: Int
+    public var kernel: Int
+    public var stride: Int
+    public var padding: Padding
+    public var dilation: Int
+    public var groups: Int
+    public var hasBias: Bool
+}
+
+/// A transposed convolution (deconvolution). Weight: `[in, out / groups, kernel, kernel]`.
+public struct TransposedConvolution: Sendable, Hashable {
+    public var inputChannels: Int
+    public var outputChannels: Int
+    public var kernel: Int
+    public var stride: Int
+    public var padding: Padding
+    public var outputPadding: Int
+    public var groups: Int
+    public var hasBias: Bool
+}
+
+/// A pooling window. `roundsUp` is Caffe's ceiling mode: the last window may hang over the edge.
+public struct Pooling: Sendable, Hashable {
+    public var kernel: Int
+    public var stride: Int
+    public var padding: Padding
+    public var roundsUp: Bool
+    /// Average pooling only: whether padding counts as zeros in the mean.
+    public var countsPadding: Bool
+
+    public init(
+        kernel: Int, stride: Int, padding: Padding = .none, roundsUp: Bool = false, countsPadding: Bool = true
+    ) {
+        self.kernel = kernel
+        self.stride = stride
+        self.padding = padding
+        self.roundsUp = roundsUp
+        self.countsPadding = countsPadding
+    }
+}
+
+/// How a resize samples its input.
+public enum Resampling: Sendable, Hashable {
+    /// Linear in both axes, half-pixel centres, clamped at the edges (`align_corners=False`).
+    case bilinear
+    /// Linear in both axes with the corner pixels mapped onto each other (`align_corners=True`).
+    case bilinearAlignedCorners
+    /// Source index `floor(destination * inputExtent / outputExtent)`.
+    case nearest
+}
+
+/// One kind of layer. Layout is NCHW everywhere.
+///
+/// To add a kind: a case here, its shapes in `Operation+Shapes.swift`, its ONNX form in `ONNXEmitter.swift`; the
+/// compiler names every place. Kinds with trained numbers also get a method in `NetworkBuilder` declaring them.
+public enum Operation: Sendable, Hashable {
+    case convolution(Convolution)
+    case transposedConvolution(TransposedConvolution)
+    /// Inference-time batch normalisation by stored mean and variance.
+    case batchNorm(epsilon: Float)
+    case relu
+    /// `min(max(x, 0), 6)`.
+    case relu6
+    case leakyRelu(slope: Float)
+    case sigmoid
+    case tanh
+    case softmax(axis: Int)
+    /// Elementwise, equal shapes or an input of extent 1 that repeats.
+    case add
+    case subtract
+    case multiply
+    /// `x * scale[c] + offset[c]` by constants of the architecture, e.g. input normalisation.
+    case affine(scale: [Float], offset: [Float])
+    case concat(axis: Int)
+    case resize(Resampling, height: Int, width: Int)
+    case maxPool(Pooling)
+    case averagePool(Pooling)
+    case globalAveragePool
+    /// Keeps `range` of one axis.
+    case slice(axis: Int, range: Range<Int>)
+    case transpose([Int])
+    /// New extents; one may be -1 and is computed.
+    case reshape([Int])
+    /// The largest values along an axis, sorted, and their indices (int64): two outputs.
+    case topK(count: Int, axis: Int)
+}
+
+extension Operation {
+    /// A short name for summaries.
+    public var kind: String {
+        switch self {
+        case .convolution(let c):
+            let name = c.groups > 1 && c.groups == c.inputChannels ? "dwconv" : "conv"
+            return "\(name) \(c.kernel)x\(c.kernel)" + (c.stride > 1 ? " s\(c.stride)" : "")
+                + (c.dilation > 1 ? " d\(c.dilation)" : "")
+        case .transposedConvolution(let c): return "deconv \(c.kernel)x\(c.kernel) s\(c.stride)"
+        case .batchNorm: return "batchnorm"
+        case .relu: return "relu"
+        case .relu6: return "relu6"
+        case .leakyRelu(let slope): return "leakyrelu \(slope)"
+        case .sigmoid: return "sigmoid"
+        case .tanh: return "tanh"
+        case .softmax: return "softmax"
+        case .add: return "add"
+        case .subtract: return "subtract"
+        case .multiply: return "multiply"
+        case .affine: return "affine"
+        case .concat: return "concat"
+        case .resize(.bilinear, _, _): return "resize bilinear"
+        case .resize(.bilinearAlignedCorners, _, _): return "resize bilinear aligned"
+        case .resize(.nearest, _, _): return "resize nearest"
+        case .maxPool(let p): return "maxpool \(p.kernel)x\(p.kernel) s\(p.stride)"
+        case .averagePool(let p): return "avgpool \(p.kernel)x\(p.kernel) s\(p.stride)"
+        case .globalAveragePool: return "global avgpool"
+        case .slice(_, let range): return "slice \(range.lowerBound)..<\(range.upperBound)"
+        case .transpose: return "transpose"
+        case .reshape: return "reshape"
+        case .topK(let count, _): return "top \(count)"
+        }
+    }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Turns published model files into weights of the catalogue's networks, verified name by name.
+public enum ModelImporter {
+    /// Weights ready to be written, and how they came about.
+    public struct Result: Sendable {
+        public let weights: Weights
+        public let report: ImportReport
+    }
+
+    /// Imports a file: TensorFlow Lite, PyTorch (both formats) or safetensors, told apart by content.
+    ///
+    /// - Parameters:
+    ///   - network: checks that the file holds this network; nil accepts any.
+    ///   - variant: needed only where a file does not tell (`mobilenet0.25` or `mobilenet0.25-leaky`).
+    /// - Throws: `NetworkError`; code `.weights` carries the report of what did not fit.
+    public static func read(
+        path: String, network: String? = nil, variant: String? = nil
+    ) throws(NetworkError) -> Result {
+        do {
+            return try read(ModelFile.read(path), network: network, variant: variant)
+        } catch {
+            throw NetworkError(error.code, path: error.path ?? path, error.detail)
+        }
+    }
+
+    /// Imports a file's bytes.
+    public static func read(
+        _ bytes: [UInt8], network: String? = nil, variant: String? = nil
+    ) throws(NetworkError) -> Result {
+        let draft: ImportDraft
+        if bytes.count >= 8, bytes[4..<8].elementsEqual("TFL3".utf8) {
+            draft = try MLSDImport.draft(TFLiteReader(bytes))
+        } else if ZipArchive.matches(bytes) || TorchReader.matchesOldFormat(bytes) {
+            let format = ZipArchive.matches(bytes) ? "PyTorch checkpoint (zip)" : "PyTorch checkpoint (old format)"
+            draft = try named(TorchReader.read(bytes), format: format)
+        } else if bytes.count > 8, bytes[8] == UInt8(ascii: "{") {
+            draft = try named(SafeTensors.read(bytes), format: "safetensors")
+        } else {
+            throw NetworkError(
+                .format, "neither a TensorFlow Lite, nor a PyTorch, nor a safetensors file (\(bytes.count) bytes)")
+        }
+        return try finish(draft, bytes, network, variant)
+    }
+
+    // MARK: - Private
+
+    /// Files whose tensors carry names: the names tell the network.
+    private static func named(_ source: Weights, format: String) throws(NetworkError) -> ImportDraft {
+        let isWrapped = !source.names.isEmpty && source.names.allSatisfy { $0.contains("module.") }
+        var weights = Weights()
+        weights.metadata = source.metadata
+        var origin: [String: String] = [:]
+        for name in source.names {
+            let short = isWrapped ? afterModule(name) : withoutWrapper(name)
+            guard weights[short] == nil else { throw NetworkError(.weights, path: short, "is in the file twice") }
+            weights[short] = source[name]
+            origin[short] = name
+        }
+        if weights["body.stage1.0.0.weight"] != nil {
+            return RetinaFaceImport.draft(weights, origin, format: format)
+        }
+        if weights["backbone.features.0.0.weight"] != nil {
+            return try MLSDImport.draft(weights, origin, format: format)
+        }
+        let some = source.names.prefix(3).joined(separator: ", ")
+        throw NetworkError(.unsupported, "no known network has these tensors: \(some) ... (\(source.count) in all)")
+    }
+
+    /// Training on several devices puts `module.` in front of every name.
+    private static func afterModule(_ name: String) -> String {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard let index = parts.firstIndex(of: "module") else { return name }
+        return parts[(index + 1)...].joined(separator: ".")
+    }
+
+    /// Training scripts put the weights under one of these keys of a larger dictionary.
+    private static func withoutWrapper(_ name: String) -> String {
+        for wrapper in ["state_dict.", "model.", "net."] where name.hasPrefix(wrapper) {
+            return String(name.dropFirst(wrapper.count))
+        }
+        return name
+    }
+
+    private static func finish(
+        _ draft: ImportDraft, _ bytes: [UInt8], _ network: String?, _ variant: String?
+    ) throws(NetworkError) -> Result {
+        let digest = SHA256.hexDigest(bytes)
+        let release = KnownRelease.find(sha256: digest)
+        if let network, network != draft.network {
+            throw NetworkError(.weights, "the file holds \(draft.network), not \(network)")
+        }
+        let known = release?.variant ?? draft.variant ?? draft.weights.metadata[Weights.MetadataKey.variant]
+        if let variant, let known, variant != known {
+            throw NetworkError(.weights, "the file holds \(draft.network) \(known), not \(variant)")
+        }
+        guard let chosen = variant ?? known else {
+            let choices = Architecture.all.filter { $0.network == draft.network }.map(\.variant)
+            throw NetworkError(
+                .weights, path: draft.network,
+                "the file does not tell its variant; name one of " + choices.joined(separator: ", "))
+        }
+        let built = try Architecture.find(draft.network, chosen).build()
+        let target = draft.isFolded ? built.folded : built
+        let load = target.check(draft.weights)
+        guard load.isComplete, load.unexpected.isEmpty else { throw NetworkError(.weights, load.description) }
+
+        var weights = Weights()
+        for parameter in target.parameters { weights[parameter.name] = draft.weights[parameter.name] }
+        weights.metadata = draft.weights.metadata
+        weights.metadata[Weights.MetadataKey.network] = draft.network
+        weights.metadata[Weights.MetadataKey.variant] = chosen
+        weights.metadata[Weights.MetadataKey.sourceSHA256] = digest
+        weights.metadata[Weights.MetadataKey.inputSize] =
+            draft.inputSize?.description ?? weights.metadata[Weights.MetadataKey.inputSize]
+        if let release {
+            weights.metadata[Weights.MetadataKey.licence] = release.licence
+            weights.metadata[Weights.MetadataKey.provenance] = release.provenance
+        }
+        let report = ImportReport(
+            format: draft.format, sha256: digest, release: release, network: draft.network, variant: chosen,
+            mappings: draft.mappings.filter { weights[$0.target] != nil }, ignored: load.ignored, load: load)
+        return Result(weights: weights, report: report)
+    }
+}
+
+/// What a format's reader and a network's table make of a file, before it is verified.
+struct ImportDraft {
+    let format: String
+    let network: String
+    /// Nil when the file cannot tell.
+    let variant: String?
+    let inputSize: InputSize?
+    /// Whether batch normalisations are already inside the convolutions.
+    let isFolded: Bool
+    let weights: Weights
+    let mappings: [ImportReport.Mapping]
+}

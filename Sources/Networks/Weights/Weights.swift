@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Named tensors and what is known of their origin.
+///
+/// - Note: Thread-safety: a value; tensors share their bytes until changed.
+public struct Weights: Sendable, Hashable {
+    /// Keys in the order they were added.
+    public private(set) var names: [String] = []
+    private var tensors: [String: Tensor] = [:]
+    /// Free text by key; `MetadataKey` lists the ones written here.
+    public var metadata: [String: String] = [:]
+
+    public init() {}
+
+    public var count: Int { names.count }
+
+    /// The tensor of a name; setting nil removes it.
+    public subscript(name: String) -> Tensor? {
+        get { tensors[name] }
+        set {
+            let isKnown = tensors.updateOrRemove(name, newValue)
+            if newValue != nil, !isKnown { names.append(name) }
+            if newValue == nil, isKnown { names.removeAll { $0 == name } }
+        }
+    }
+
+    /// Total numbers of the floating-point tensors.
+    public var floatCount: Int {
+        tensors.values.reduce(0) { $0 + ($1.type.isFloatingPoint ? $1.count : 0) }
+    }
+
+    /// The same tensors with every float tensor stored as `type` (f32 or f16).
+    public func converted(to type: ElementType) -> Weights {
+        var result = self
+        for name in names {
+            if let tensor = tensors[name], tensor.type.isFloatingPoint, let other = tensor.converted(to: type) {
+                result.tensors[name] = other
+            }
+        }
+        return result
+    }
+
+    /// Metadata keys of files written by `vpipe models import`.
+    public enum MetadataKey {
+        public static let network = "network"
+        public static let variant = "variant"
+        public static let licence = "licence"
+        public static let provenance = "provenance"
+        public static let sourceSHA256 = "source_sha256"
+        public static let inputSize = "input_size"
+    }
+}
+
+extension Dictionary {
+    /// Sets or removes a key; whether it was there before.
+    fileprivate mutating func updateOrRemove(_ key: Key, _ value: Value?) -> Bool {
+        guard let value else { return removeValue(forKey: key) != nil }
+        return updateValue(value, forKey: key) != nil
+    }
+}

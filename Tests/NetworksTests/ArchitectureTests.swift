@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+import Networks
+import Testing
+
+@Suite("Architectures")
+struct ArchitectureTests {
+    @Test(
+        "M-LSD has the published parameter and MAC counts",
+        arguments: [
+            (MLSD.Variant.tiny, 320, 619_280, 1_641_728_000, 160), (.tiny, 512, 619_280, 4_202_823_680, 256),
+            (.large, 320, 1_531_984, 10_043_238_400, 160), (.large, 512, 1_531_984, 25_710_690_304, 256),
+        ])
+    func mlsdCounts(variant: MLSD.Variant, side: Int, parameters: Int, cost: Int, map: Int) throws {
+        let network = try MLSD(variant, head: .full).network(at: InputSize(width: side, height: side))
+        #expect(network.parameterCount == parameters)
+        #expect(network.multiplyAccumulates == cost)
+        #expect(network.outputs.map(\.name) == ["logits"])
+        #expect(network.outputs.map(\.shape) == [[1, 16, map, map]])
+    }
+
+    @Test("RetinaFace mobilenet0.25 has the published parameter and MAC counts", arguments: RetinaFace.Family.allCases)
+    func retinaFaceCounts(family: RetinaFace.Family) throws {
+        let network = try RetinaFace(family).network(at: InputSize(width: 640, height: 640))
+        #expect(network.parameterCount == 426_608)
+        #expect(network.multiplyAccumulates == 981_145_600)
+        #expect(network.outputs.map(\.name) == ["loc", "conf", "landms"])
+        #expect(network.outputs.map(\.shape) == [[1, 16800, 4], [1, 16800, 2], [1, 16800, 10]])
+        let small = try RetinaFace(family).network(at: InputSize(width: 320, height: 240))
+        // The published 184.7 M rounds; the sum is exact.
+        #expect((184_650_000...184_750_000).contains(small.multiplyAccumulates))
+    }
+
+    @Test("The batch-norm statistics are stored beside the trained numbers")
+    func bufferCounts() throws {
+        func statistics(_ network: Network) -> Int {
+            network.parameters.filter { !$0.isTrainable }.reduce(0) { $0 + $1.shape.reduce(1, *) }
+        }
+        let size = InputSize(width: 512, height: 512)
+        #expect(try statistics(MLSD(.tiny).network(at: size)) == 10_688)
+        #expect(try statistics(MLSD(.large).network(at: size)) == 18_944)
+        #expect(try MLSD(.tiny).network(at: size).folded.parameterCount == 613_936)
+        #expect(try MLSD(.large).network(at: size).folded.parameterCount == 1_522_512)
+    }
+
+    @Test("The head for lines computes five of the sixteen channels and loads the same weights")
+    func prunedHead() throws {
+        let size = InputSize(width: 512, height: 512)
+        let full = try MLSD(.tiny, head: .full).network(at: size)
+        let lines = try MLSD(.tiny).network(at: size)
+        #expect(lines.outputs.map(\.name) == ["centre", "displacement"])
+        #expect(lines.outputs.map(\.shape) == [[1, 1, 256, 256], [1, 4, 256, 256]])
+        #expect(lines.parameters.map(\.name) == full.parameters.map(\.name))
+        #expect(lines.parameters.map(\.shape) == full.parameters.map(\.shape))
+        #expect(full.multiplyAccumulates - lines.multiplyAccumulates == 11 * 64 * 128 * 128)
+        #expect(lines.layers.contains { $0.path == "block16.score" && $0.operation == .sigmoid })
+        let logits = try MLSD(.tiny, head: .lineLogits).network(at: size)
+        #expect(logits.outputs.map(\.shape) == lines.outputs.map(\.shape))
+        #expect(!logits.layers.contains { $0.operation == .sigmoid })
+    }
+
+    @Test("Any allowed size builds", arguments: [(32, 32), (640, 384), (336, 512)])
+    func otherSizes(width: Int, height: Int) throws {
+        let size = InputSize(width: width, height: height)
+        for variant in MLSD.Variant.allCases {
+            let network = try MLSD(variant).network(at: size)
+            #expect(network.outputs[0].shape == [1, 1, height / 2, width / 2])
+        }
+        let odd = InputSize(width: width + 5, height: height + 11)
+        let network = try RetinaFace(.relu).network(at: odd)
+        #expect(network.outputs[0].shape == [1, RetinaFace.anchorCount(at: odd), 4])
+    }
+
+    @Test(
+        "Impossible sizes are refused with the nearest ones",
+        arguments: [
+            (500, 512, "496x512 or 512x512"), (8, 8, "32x32"), (9999, 512, "4096x512"), (0, 40, "32x32 or 32x48"),
+        ])
+    func refusedSizes(width: Int, height: Int, nearest: String) {
+        #expect {
+            try MLSD(.tiny).network(at: InputSize(width: width, height: height))
+        } throws: { error in
+            "\(error)" == "mlsd tiny: input size \(width)x\(height) is not possible: width and height must be "
+                + "multiples of 16 from 32 to 4096; nearest: \(nearest)"
+        }
+    }
+
+    @Test("The catalogue finds every entry and names the choices otherwise")
+    func catalogue() throws {
+        for entry in Architecture.all {
+            let found = try Architecture.find(entry.network, entry.variant)
+            let network = try found.build()
+            #expect(network.name == entry.network)
+            #expect(network.variant == entry.variant)
+            #expect(entry.sizes.allows(entry.defaultSize))
+        }
+        #expect(Architecture.all.map { "\($0.network) \($0.variant)" } == [
+            "mlsd tiny", "mlsd large", "retinaface mobilenet0.25", "retinaface mobilenet0.25-leaky",
+        ])
+        #expect(throws: NetworkError(.unknown, path: "mlsd", "no variant \"huge\"; there are tiny, large")) {
+            try Architecture.find("mlsd", "huge")
+        }
+        #expect(throws: NetworkError(.unknown, "no network \"yolo\"; there are mlsd, retinaface")) {
+            try Architecture.find("yolo", "n")
+        }
+    }
+
+    @Test("Input sizes are read width first", arguments: [("640x480", 640, 480), ("32x96", 32, 96)])
+    func sizeText(text: String, width: Int, height: Int) {
+        #expect(InputSize(text) == InputSize(width: width, height: height))
+        #expect(InputSize(text)?.description == text)
+    }
+
+    @Test("Other texts are no sizes", arguments: ["", "640", "640x", "x480", "640x480x3", "-1x4", "a x b", "0x0"])
+    func badSizeText(text: String) {
+        #expect(InputSize(text) == nil)
+    }
+}

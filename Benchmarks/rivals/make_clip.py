@@ -15,7 +15,7 @@ def main():
     parser.add_argument("output")
     parser.add_argument("--frames", type=int, default=600, help="at least so many, in whole repetitions")
     args = parser.parse_args()
-    written = turn = 0
+    written, turn, last = 0, 0, {}
     with av.open(args.output, "w", options={"movflags": "+faststart"}) as out:
         targets = None
         while written < args.frames:
@@ -29,11 +29,12 @@ def main():
                     if packet.dts is None:
                         continue
                     shift = round(turn * period / packet.time_base)
-                    if packet.stream.type == "video":
-                        written += 1
-                    elif packet.pts * packet.time_base >= period:
-                        continue  # what the sound's last packet has beyond the pictures
-                    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                    dts = packet.dts + shift
+                    if dts <= last.get(packet.stream.index, dts - 1):
+                        continue  # the sound's priming, repeated, or its tail beyond the pictures
+                    last[packet.stream.index] = dts
+                    written += packet.stream.type == "video"
+                    packet.pts, packet.dts = packet.pts + shift, dts
                     packet.stream = targets[packet.stream.index]
                     out.mux(packet)
             turn += 1

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""M-LSD and RetinaFace for the rival pipeline: input, decoding and drawing on planar YUV."""
+"""M-LSD and RetinaFace for the rival pipeline: input, decoding and drawing, on BGR arrays or on planar YUV."""
 import cv2
 import numpy as np
 
-ORANGE, GREEN, MAGENTA = (145, 54, 200), (170, 70, 60), (120, 190, 200)  # Y, U, V
+# for planar frames Y, U, V; for BGR frames B, G, R
+ORANGE, GREEN, MAGENTA = ((145, 54, 200), (0, 120, 255)), ((170, 70, 60), (0, 255, 0)), ((120, 190, 200), (255, 0, 255))
+
+
+SHIFT = 3  # fractional bits of coordinates for OpenCV's drawing
 
 
 def planes(picture):
@@ -14,28 +18,60 @@ def planes(picture):
     return flat[: h * w].reshape(h, w), flat[h * w : h * w + c].reshape(h // 2, w // 2), flat[h * w + c :].reshape(h // 2, w // 2)
 
 
-class Network:
-    SHIFT = 3  # fractional bits of coordinates for OpenCV's drawing
+class Planar:
+    """Frames are stacked I420; the colour conversion happens at the network's size."""
 
+    LAYOUT = "yuv420p"
+
+    @staticmethod
+    def extent(shape):
+        return shape[0] * 2 // 3, shape[1]
+
+    def shrink(self, picture, target):
+        """Resizes and converts a picture into `target` [h, w, 3], whose sides are even."""
+        h, w = target.shape[:2]
+        if self.small is None:
+            self.small = np.empty((h * 3 // 2, w), np.uint8)
+        for source, part in zip(planes(picture), planes(self.small)):
+            cv2.resize(source, part.shape[::-1], dst=part, interpolation=self.INTERPOLATION)
+        cv2.cvtColor(self.small, cv2.COLOR_YUV2RGB_I420 if self.RGB else cv2.COLOR_YUV2BGR_I420, dst=target)
+
+    def surfaces(self, picture, color):
+        y, u, v = planes(picture)
+        for plane, value, scale, thick in ((y, color[0][0], 1.0, 2), (u, color[0][1], 0.5, 1), (v, color[0][2], 0.5, 1)):
+            yield plane, value, scale * (1 << SHIFT), thick
+
+
+class Packed:
+    """Frames are BGR arrays."""
+
+    LAYOUT = "bgr24"
+
+    @staticmethod
+    def extent(shape):
+        return shape[:2]
+
+    def shrink(self, picture, target):
+        if self.RGB:
+            if self.small is None:
+                self.small = np.empty(target.shape, np.uint8)
+            cv2.resize(picture, target.shape[1::-1], dst=self.small, interpolation=self.INTERPOLATION)
+            cv2.cvtColor(self.small, cv2.COLOR_BGR2RGB, dst=target)
+        else:
+            cv2.resize(picture, target.shape[1::-1], dst=target, interpolation=self.INTERPOLATION)
+
+    def surfaces(self, picture, color):
+        yield picture, color[1], 1 << SHIFT, 2
+
+
+class Network:
     def __init__(self, threshold):
         self.threshold = self.THRESHOLD if threshold is None else threshold
-        h, w = self.size
-        self.small = np.empty((h * 3 // 2, w), np.uint8)
-
-    def shrink(self, picture, height, width):
-        """The picture as stacked I420 of another size, in a buffer that is used again."""
-        small = self.small[: height * 3 // 2]
-        for source, target in zip(planes(picture), planes(small)):
-            cv2.resize(source, target.shape[::-1], dst=target, interpolation=self.INTERPOLATION)
-        return small
-
-    def each_plane(self, picture, color):
-        y, u, v = planes(picture)
-        for plane, value, scale, thick in ((y, color[0], 1.0, 2), (u, color[1], 0.5, 1), (v, color[2], 0.5, 1)):
-            yield plane, value, scale * (1 << self.SHIFT), thick
+        self.small = None
 
 
 class MLSD(Network):
+    RGB = True
     MEAN, SCALE, THRESHOLD, INTERPOLATION = [127.5] * 3, [127.5] * 3, 0.1, cv2.INTER_AREA
     size = (512, 512)
     EMPTY = (np.zeros((0, 4), np.float32),)
@@ -48,7 +84,7 @@ class MLSD(Network):
         self.kernel = np.ones((3, 3), np.uint8)
 
     def prepare(self, picture, tensor):
-        cv2.cvtColor(self.shrink(picture, *self.size), cv2.COLOR_YUV2RGB_I420, dst=tensor[0])
+        self.shrink(picture, tensor[0])
 
     def decode(self, request, shape):
         maps = [request.get_output_tensor(i).data[0] for i in self.index]
@@ -62,16 +98,17 @@ class MLSD(Network):
         d = move[:, y, x]
         keep = np.hypot(d[0] - d[2], d[1] - d[3]) > 20 * self.size[0] / 512
         ends = np.stack([x + d[0], y + d[1], x + d[2], y + d[3]], 1)[keep]
-        h, w = shape[0] * 2 // 3, shape[1]
+        h, w = self.extent(shape)
         return (ends * np.float32([2 * w / self.size[1], 2 * h / self.size[0]] * 2),)
 
     def draw(self, picture, result):
-        for plane, value, scale, thick in self.each_plane(picture, ORANGE):
+        for plane, value, scale, thick in self.surfaces(picture, ORANGE):
             for x0, y0, x1, y1 in np.rint(result[0] * scale).astype(int).tolist():
-                cv2.line(plane, (x0, y0), (x1, y1), value, thick, cv2.LINE_AA, self.SHIFT)
+                cv2.line(plane, (x0, y0), (x1, y1), value, thick, cv2.LINE_AA, SHIFT)
 
 
 class RetinaFace(Network):
+    RGB = False
     MEAN, SCALE, THRESHOLD, INTERPOLATION = [104.0, 117.0, 123.0], [1.0] * 3, 0.6, cv2.INTER_LINEAR
     size = (480, 640)
     EMPTY = (np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32))
@@ -91,7 +128,7 @@ class RetinaFace(Network):
         return np.concatenate(out).astype(np.float32)
 
     def place(self, shape):
-        h, w = shape[0] * 2 // 3, shape[1]
+        h, w = self.extent(shape)
         scale = min(self.size[1] / w, self.size[0] / h)
         height, width = int(h * scale) & ~1, int(w * scale) & ~1
         return scale, height, width, (self.size[0] - height) // 2, (self.size[1] - width) // 2
@@ -102,13 +139,13 @@ class RetinaFace(Network):
         if tensor.ctypes.data not in self.framed:  # the borders are written once per request
             target[:] = np.uint8(self.MEAN)
             self.framed.add(tensor.ctypes.data)
-        if width == self.size[1]:
-            cv2.cvtColor(self.shrink(picture, height, width), cv2.COLOR_YUV2BGR_I420, dst=target[top : top + height])
-        else:
-            small = np.ascontiguousarray(self.small.reshape(-1)[: height * 3 // 2 * width].reshape(-1, width))
-            for source, part in zip(planes(picture), planes(small)):
-                cv2.resize(source, part.shape[::-1], dst=part, interpolation=self.INTERPOLATION)
-            target[top : top + height, left : left + width] = cv2.cvtColor(small, cv2.COLOR_YUV2BGR_I420)
+        part = target[top : top + height, left : left + width]
+        if part.flags.c_contiguous:
+            self.shrink(picture, part)
+        else:  # bars at the sides
+            narrow = np.empty(part.shape, np.uint8)
+            self.shrink(picture, narrow)
+            part[:] = narrow
 
     def decode(self, request, shape):
         conf, loc, points = (request.get_output_tensor(i).data[0] for i in self.index)
@@ -126,12 +163,12 @@ class RetinaFace(Network):
 
     def draw(self, picture, result):
         boxes, marks = result
-        for plane, value, scale, thick in self.each_plane(picture, GREEN):
+        for plane, value, scale, thick in self.surfaces(picture, GREEN):
             for x0, y0, x1, y1 in np.rint(boxes * scale).astype(int).tolist():
-                cv2.rectangle(plane, (x0, y0), (x1, y1), value, thick, cv2.LINE_AA, self.SHIFT)
-        for plane, value, scale, thick in self.each_plane(picture, MAGENTA):
+                cv2.rectangle(plane, (x0, y0), (x1, y1), value, thick, cv2.LINE_AA, SHIFT)
+        for plane, value, scale, thick in self.surfaces(picture, MAGENTA):
             for x, y in np.rint(marks.reshape(-1, 2) * scale).astype(int).tolist():
-                cv2.circle(plane, (x, y), 3 * thick << (self.SHIFT - 1), value, -1, cv2.LINE_AA, self.SHIFT)
+                cv2.circle(plane, (x, y), 3 * thick << (SHIFT - 1), value, -1, cv2.LINE_AA, SHIFT)
 
 
 def suppress(boxes, limit=0.4):
@@ -147,4 +184,17 @@ def suppress(boxes, limit=0.4):
     return keep
 
 
-NETWORKS = {"mlsd": MLSD, "retinaface": RetinaFace}
+class PlanarMLSD(Planar, MLSD): ...
+
+
+class PackedMLSD(Packed, MLSD): ...
+
+
+class PlanarRetinaFace(Planar, RetinaFace): ...
+
+
+class PackedRetinaFace(Packed, RetinaFace): ...
+
+
+NETWORKS = {("mlsd", "yuv"): PlanarMLSD, ("mlsd", "bgr"): PackedMLSD,
+            ("retinaface", "yuv"): PlanarRetinaFace, ("retinaface", "bgr"): PackedRetinaFace}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CFFmpeg
+internal import Glibc
+internal import Synchronization
+
+/// FFmpeg's own messages: counted, and shown on the standard error stream only when `VPIPE_FFMPEG_LOG` is set.
+///
+/// The callback runs on any of FFmpeg's threads: it touches atomics and one `write`, allocates and locks nothing.
+public enum FFmpegLog {
+    static let errorCount = Atomic<Int>(0)
+    static let warningCount = Atomic<Int>(0)
+    private static let isShown = Atomic<Bool>(false)
+
+    private static let installation: Void = {
+        isShown.store(getenv("VPIPE_FFMPEG_LOG") != nil, ordering: .relaxed)
+        vpipe_log_to { level, line in FFmpegLog.take(level: level, line: line) }
+    }()
+
+    /// Routes FFmpeg's messages here; later calls do nothing.
+    static func install() { installation }
+
+    /// Errors FFmpeg has reported in this process so far.
+    public static var errors: Int { errorCount.load(ordering: .relaxed) }
+    /// Warnings FFmpeg has reported in this process so far.
+    public static var warnings: Int { warningCount.load(ordering: .relaxed) }
+
+    private static func take(level: Int32, line: UnsafePointer<CChar>?) {
+        if level <= AV_LOG_ERROR {
+            errorCount.wrappingAdd(1, ordering: .relaxed)
+        } else {
+            warningCount.wrappingAdd(1, ordering: .relaxed)
+        }
+        guard isShown.load(ordering: .relaxed), let line else { return }
+        _ = write(2, line, strlen(line))
+    }
+}

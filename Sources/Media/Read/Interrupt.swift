@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CFFmpeg
+internal import Glibc
+internal import Synchronization
+
+/// A switch that unblocks FFmpeg: thrown by a stop, or by a deadline that passes.
+///
+/// Thread-safe. It must outlive the contexts that refer to it, whose owners retain it.
+public final class Interrupt: Sendable {
+    private let requested = Atomic<Bool>(false)
+    /// Monotonic nanoseconds; 0 is none.
+    private let deadline = Atomic<UInt64>(0)
+
+    /// Makes a switch that is off.
+    public init() {}
+
+    /// Makes every operation that watches this switch return with `interrupted`, now and later.
+    public func cancel() { requested.store(true, ordering: .releasing) }
+
+    /// Whether `cancel` was called.
+    public var isCancelled: Bool { requested.load(ordering: .acquiring) }
+
+    /// Limits what follows to `seconds` from now; nil lifts the limit. Called by the owner of the operation.
+    func allow(_ seconds: Double?) {
+        guard let seconds, seconds > 0, seconds < 1e9 else { return deadline.store(0, ordering: .relaxed) }
+        deadline.store(Self.now + UInt64(seconds * 1e9), ordering: .relaxed)
+    }
+
+    /// Whether the limit has passed.
+    var isExpired: Bool {
+        let deadline = deadline.load(ordering: .relaxed)
+        return deadline != 0 && Self.now >= deadline
+    }
+
+    /// The callback FFmpeg polls while it waits. The context must not outlive `self`.
+    var callback: AVIOInterruptCB {
+        AVIOInterruptCB(
+            callback: { opaque in
+                guard let opaque else { return 0 }
+                let interrupt = Unmanaged<Interrupt>.fromOpaque(opaque).takeUnretainedValue()
+                return interrupt.isCancelled || interrupt.isExpired ? 1 : 0
+            }, opaque: Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    /// What a failure means, given the state of the switch.
+    func explain(_ error: MediaError) -> MediaError {
+        if isCancelled { return MediaError(.interrupted, operation: error.operation, detail: "interrupted") }
+        if isExpired { return MediaError(.timedOut, operation: error.operation, detail: "no data within the time allowed") }
+        return error
+    }
+
+    private static var now: UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
+}

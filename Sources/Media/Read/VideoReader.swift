@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CFFmpeg
+internal import Glibc
+
+/// Demuxes and decodes the video of a file, a URL or a device.
+///
+/// Confined: one queue opens and reads; `interrupt` may be thrown from any thread. A file that ends early plays to its
+/// last good frame; see `statistics`. Pictures may change size in the middle where the stream does.
+public final class VideoReader {
+    /// How an input is opened.
+    public struct Options: Sendable {
+        /// Input format by FFmpeg's name (`v4l2`, `rawvideo`); nil probes.
+        public var format: String?
+        /// Options of the format and the protocol by FFmpeg's names; unknown ones are an error.
+        public var options: [String: String] = [:]
+        /// Decoder threads; nil chooses such that decoding does not fight inference for cores.
+        public var decoderThreads: Int?
+        /// Whether rotation and mirroring that the container asks for are applied.
+        public var appliesRotation = true
+        /// Whether to start over at the end, with timestamps that go on.
+        public var isLooping = false
+        /// Seconds without data after which opening or a read fails; nil waits for ever.
+        public var timeout: Double?
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// What the input says of itself.
+    public let info: VideoInfo
+    /// Unblocks and ends a read or an open from another thread.
+    public let interrupt: Interrupt
+
+    private let location: String
+    private let options: Options
+    private let packet: UnsafeMutablePointer<AVPacket>
+    private let converter = PictureConverter()
+    private let orientation: Orientation
+    private let grayIsFull: Bool
+    private var demuxer: Demuxer
+    private var decoder: Decoder
+    private var stream: UnsafeMutablePointer<AVStream>
+    private var times: TimestampRepair
+    private var counts = ReaderStatistics()
+    private var taps: [AudioTap] = []
+    /// Index of an input stream to its index in the taps, -1 for others.
+    private var tapIndex: [Int] = []
+    private var hasStarted = false
+    private var framesThisRound = 0
+    private var isDraining = false
+    private var hasEnded = false
+    private var shape: (Int, Int, PixelFormat)?
+
+    /// Opens `location`: a path, a URL, or a device with `options.format`.
+    ///
+    /// - Throws: `MediaError` with a sentence that begins with `location`.
+    public init(_ location: String, options: Options = Options(), interrupt: Interrupt = Interrupt()) throws(MediaError) {
+        do throws(MediaError) {
+            interrupt.allow(options.timeout)
+            defer { interrupt.allow(nil) }
+            self.interrupt = interrupt
+            self.location = location
+            self.options = options
+            demuxer = try Demuxer(
+                location, format: options.format, options: options.options, interrupt: interrupt)
+            stream = try demuxer.bestVideo()
+            decoder = try Decoder(stream, threads: options.decoderThreads)
+            var turn = Orientation.upright
+            if options.appliesRotation, let matrix = vpipe_stream_display_matrix(stream) {
+                turn = Orientation(matrix: matrix) ?? .upright
+            }
+            orientation = turn
+            info = VideoInfo(demuxer.context, stream, orientation: turn)
+            switch stream.pointee.codecpar.pointee.codec_id {
+            case AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_AV1, AV_CODEC_ID_VP9: grayIsFull = false
+            default: grayIsFull = true
+            }
+            let base = info.timeBase
+            let perFrame = info.frameRate.value.map { 1 / $0 } ?? 0.04
+            let tick = Double(base.num) / Double(base.den)
+            times = TimestampRepair(
+                ticksPerSecond: Int64(max(1, 1 / tick)), nominalDuration: Int64(max(1, (perFrame / tick).rounded())),
+                origin: av_rescale_q(demuxer.context.pointee.start_time.orZero, Self.microseconds, base.av))
+            guard let packet = av_packet_alloc() else {
+                throw MediaError(status: vpipe_averror(ENOMEM), operation: "av_packet_alloc")
+            }
+            self.packet = packet
+        } catch {
+            throw error.of(location)
+        }
+    }
+
+    deinit {
+        var packet: UnsafeMutablePointer<AVPacket>? = packet
+        av_packet_free(&packet)
+    }
+
+    /// What has been read so far.
+    public var statistics: ReaderStatistics {
+        var result = counts
+        result.repairedTimestamps = times.repaired
+        result.timeBreaks = times.breaks
+        result.converted = converter.converted
+        return result
+    }
+
+    /// A tap of all audio streams for one writer; nil where the input has none. Call it before the first `read`.
+    public func makeAudioTap(capacityBytes: Int = 64 << 20) throws(MediaError) -> AudioTap? {
+        precondition(!hasStarted, "audio taps are made before reading begins")
+        var carried: [AudioTap.Stream] = []
+        tapIndex = [Int](repeating: -1, count: demuxer.streams.count)
+        for (index, candidate) in demuxer.streams.enumerated() {
+            guard let candidate, candidate.isAudio, candidate.pointee.codecpar.pointee.codec_id != AV_CODEC_ID_NONE,
+                candidate.pointee.codecpar.pointee.sample_rate > 0
+            else { continue }
+            tapIndex[index] = carried.count
+            carried.append(try AudioTap.Stream(candidate))
+        }
+        guard !carried.isEmpty else { return nil }
+        let tap = AudioTap(carried, capacityBytes: capacityBytes)
+        taps.append(tap)
+        return tap
+    }
+
+    /// The next picture, or nil at the end.
+    ///
+    /// - Throws: `noPicture` when the input ends without a single picture, `timedOut`, `interrupted`; of a live input also
+    ///   what broke the connection.
+    public func read() throws(MediaError) -> DecodedPicture? {
+        if hasEnded { return nil }
+        if !hasStarted { start() }
+        interrupt.allow(options.timeout)
+        defer { interrupt.allow(nil) }
+        do throws(MediaError) {
+            while true {
+                let shell = FrameShells.take()
+                let status = avcodec_receive_frame(decoder.context, shell)
+                if status >= 0 { return try deliver(shell) }
+                FrameShells.give(shell)
+                if status == vpipe_averror_eof() {
+                    if try startOver() { continue }
+                    finish()
+                    if counts.frames > 0 { return nil }
+                    throw counts.endedEarly ?? MediaError(
+                        .noPicture, operation: "decode", detail: "holds no picture that can be decoded")
+                }
+                // Anything but "feed me" is about a packet that is used up: go on with the next.
+                if status != vpipe_averror(EAGAIN) { counts.corrupt += 1 }
+                try feed()
+            }
+        } catch {
+            if error.code == .interrupted || error.code == .timedOut { finish() }
+            throw error.of(location)
+        }
+    }
+
+    // MARK: Demuxing
+
+    private static let microseconds = AVRational(num: 1, den: 1_000_000)
+
+    private func start() {
+        hasStarted = true
+        for case let other? in demuxer.streams where other != stream {
+            let isTapped = !taps.isEmpty && Int(other.pointee.index) < tapIndex.count
+                && tapIndex[Int(other.pointee.index)] >= 0
+            other.pointee.discard = isTapped ? AVDISCARD_DEFAULT : AVDISCARD_ALL
+        }
+    }
+
+    /// Gives the decoder the next packet of the video stream, or says that there are no more.
+    private func feed() throws(MediaError) {
+        if isDraining { return }
+        let wanted = stream.pointee.index
+        while true {
+            let status = av_read_frame(demuxer.context, packet)
+            if status < 0 {
+                if status == vpipe_averror(EAGAIN), !interrupt.isCancelled, !interrupt.isExpired {
+                    usleep(1000)
+                    continue
+                }
+                try endOfInput(status)
+                return
+            }
+            defer { av_packet_unref(packet) }
+            if packet.pointee.stream_index == wanted {
+                counts.packets += 1
+                let status = avcodec_send_packet(decoder.context, packet)
+                if status < 0 { counts.corrupt += 1 }
+                return
+            }
+            if !taps.isEmpty { tap(packet) }
+        }
+    }
+
+    private func tap(_ packet: UnsafePointer<AVPacket>) {
+        let index = Int(packet.pointee.stream_index)
+        guard index < tapIndex.count, tapIndex[index] >= 0 else { return }
+        for tap in taps {
+            let stream = tapIndex[index]
+            let shift = av_rescale_q(times.shift, info.timeBase.av, tap.streams[stream].timeBase.av)
+            tap.put(packet, stream: stream, shift: shift)
+        }
+    }
+
+    private func endOfInput(_ status: Int32) throws(MediaError) {
+        if status != vpipe_averror_eof() {
+            let error = interrupt.explain(MediaError(status: status, operation: "av_read_frame"))
+            if info.isLive || error.code == .interrupted || error.code == .timedOut { throw error }
+            counts.endedEarly = error
+        } else if let output = demuxer.context.pointee.pb, output.pointee.error < 0,
+            output.pointee.error != vpipe_averror_eof()
+        {
+            counts.endedEarly = interrupt.explain(MediaError(status: output.pointee.error, operation: "av_read_frame"))
+        }
+        isDraining = true
+        _ = avcodec_send_packet(decoder.context, nil)
+    }
+
+    /// Begins another round of a loop; false where there is none.
+    private func startOver() throws(MediaError) -> Bool {
+        guard options.isLooping, framesThisRound > 0, counts.endedEarly == nil, !interrupt.isCancelled else { return false }
+        if demuxer.rewind() {
+            avcodec_flush_buffers(decoder.context)
+        } else {
+            let fresh = try Demuxer(
+                location, format: options.format, options: options.options, interrupt: interrupt)
+            stream = try fresh.bestVideo()
+            decoder = try Decoder(stream, threads: options.decoderThreads)
+            demuxer = fresh
+            start()
+        }
+        isDraining = false
+        framesThisRound = 0
+        counts.loops += 1
+        times.startRound()
+        return true
+    }
+
+    private func finish() {
+        hasEnded = true
+        for tap in taps { tap.end() }
+    }
+
+    // MARK: Pictures
+
+    private func deliver(_ shell: UnsafeMutablePointer<AVFrame>) throws(MediaError) -> DecodedPicture {
+        if shell.pointee.decode_error_flags != 0 || shell.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0 { counts.corrupt += 1 }
+        let guess = shell.pointee.best_effort_timestamp
+        let time = times.next(guess.isTime ? guess : nil, duration: vpipe_frame_duration(shell))
+        var turn = orientation
+        if options.appliesRotation, let matrix = vpipe_frame_display_matrix(shell) {
+            turn = Orientation(matrix: matrix) ?? orientation
+        }
+        let aspect = av_guess_sample_aspect_ratio(demuxer.context, stream, shell)
+        let picture = try converter.picture(adopting: shell, aspect: aspect, turn: turn, grayIsFull: grayIsFull)
+        if let shape, shape != (picture.width, picture.height, picture.format) { counts.shapeChanges += 1 }
+        shape = (picture.width, picture.height, picture.format)
+        counts.frames += 1
+        framesThisRound += 1
+        return DecodedPicture(
+            picture: picture, pts: MediaTime(ticks: time.pts, base: info.timeBase),
+            duration: MediaTime(ticks: time.duration, base: info.timeBase))
+    }
+}

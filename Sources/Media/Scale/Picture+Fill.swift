@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+
+extension Picture {
+    /// Makes a picture that nobody else has yet black.
+    func fillBlack() {
+        fill(0, with: color.range == .full ? 0 : 16)
+        fillChroma()
+    }
+
+    /// Takes the colour out of a picture that nobody else has yet.
+    func fillChroma() {
+        for index in 1..<max(1, format.planeCount) { fill(index, with: 128) }
+    }
+
+    private func fill(_ index: Int, with value: Int32) {
+        let plane = mutablePlane(index)
+        let bytes = format == .nv12 && index == 1 ? 2 * plane.width : plane.width
+        for y in 0..<plane.height { memset(plane.row(y), value, bytes) }
+    }
+
+    /// A copy of at least this size, the last column and row repeated into what is added.
+    func padded(width newWidth: Int, height newHeight: Int, from pool: PicturePool) -> Picture {
+        let result = pool.make(
+            width: newWidth, height: newHeight, format: format, color: color, pixelAspect: pixelAspect)
+        for index in 0..<format.planeCount {
+            let source = plane(index)
+            let target = result.mutablePlane(index)
+            let sample = format == .nv12 && index == 1 ? 2 : 1
+            for y in 0..<target.height {
+                let from = source.row(min(y, source.height - 1))
+                let to = target.row(y)
+                memcpy(to, from, min(source.width, target.width) * sample)
+                for x in source.width..<max(source.width, target.width) {
+                    memcpy(to + x * sample, from + (source.width - 1) * sample, sample)
+                }
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CFFmpeg
+
+/// The files a writer makes.
+public enum Container: String, Sendable, CaseIterable {
+    /// ISO MPEG-4, `.mp4`.
+    case mp4
+    /// QuickTime, `.mov`.
+    case mov
+    /// Matroska, `.mkv`.
+    case mkv
+    /// WebM, `.webm`.
+    case webm
+
+    /// The container a path's ending names.
+    ///
+    /// - Throws: `unsupportedFormat` with the endings that work.
+    public init(path: String) throws(MediaError) {
+        let name = path.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
+        let ending = name.split(separator: ".").dropFirst().last.map { $0.lowercased() } ?? ""
+        switch ending {
+        case "mp4", "m4v": self = .mp4
+        case "mov": self = .mov
+        case "mkv": self = .mkv
+        case "webm": self = .webm
+        default:
+            throw MediaError(
+                .unsupportedFormat, operation: "container",
+                detail: "the ending of \"\(name)\" names no container; use .mp4, .mov, .mkv or .webm")
+        }
+    }
+
+    /// FFmpeg's name of the muxer.
+    var muxer: String {
+        switch self {
+        case .mp4, .mov, .webm: rawValue
+        case .mkv: "matroska"
+        }
+    }
+
+    /// Whether it is written in movie fragments and finalised at the end.
+    var isFragmented: Bool { self == .mp4 || self == .mov }
+
+    /// The codec used when none is asked for.
+    public var defaultCodec: VideoCodec { self == .webm ? .vp9 : .h264 }
+
+    /// Whether streams of `codec` fit in.
+    func holds(_ codec: AVCodecID) -> Bool {
+        guard let format = av_guess_format(muxer, nil, nil) else { return false }
+        return avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL) == 1
+    }
+
+    /// Whether video of `codec` fits in.
+    public func holds(_ codec: VideoCodec) -> Bool { holds(codec.id) }
+}

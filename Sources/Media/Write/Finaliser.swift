@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CFFmpeg
+internal import Glibc
+
+/// Rewrites a finished fragmented file as an ordinary one with its index at the front, beside it, and takes its place.
+///
+/// Whatever fails, the fragmented file stays as it is and the temporary one is removed.
+enum Finaliser {
+    /// `shift` ticks of `base` were added to every time in the file, and are taken off again. `video` describes the video
+    /// stream better than the file can.
+    static func finalise(
+        _ path: String, container: Container, shift: Int64, base: Rational, video: UnsafePointer<AVStream>,
+        calls: OutputCalls
+    ) throws(MediaError) {
+        let temporary = try TemporaryName.beside(path)
+        do throws(MediaError) {
+            let file = try OutputFile(temporary, overwrites: false, calls: calls)
+            try remux(path, into: file, container: container, shift: shift, base: base, video: video)
+            try file.synchronise()
+            var status = stat()
+            if stat(path, &status) == 0 { chmod(temporary, status.st_mode & 0o7777) }
+            guard calls.rename(temporary, path) == 0 else { throw MediaError(errno: errno, operation: "rename") }
+            TemporaryName.synchroniseFolder(of: path)
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    private static func remux(
+        _ path: String, into file: OutputFile, container: Container, shift: Int64, base: Rational,
+        video: UnsafePointer<AVStream>
+    ) throws(MediaError) {
+        let input = try Demuxer("file:" + path, format: nil, options: [:], interrupt: Interrupt())
+        let muxer = try Muxer(container, file: file)
+        var outputs: [UnsafeMutablePointer<AVStream>] = []
+        for case let stream? in input.streams {
+            let isVideo = stream.isVideo
+            let output = try muxer.addCopy(
+                of: isVideo ? video.pointee.codecpar : stream.pointee.codecpar, timeBase: stream.timeBase,
+                disposition: stream.pointee.disposition, language: AudioStreamInfo(stream).language)
+            if isVideo {
+                output.pointee.avg_frame_rate = video.pointee.avg_frame_rate
+                output.pointee.sample_aspect_ratio = video.pointee.sample_aspect_ratio
+            }
+            outputs.append(output)
+        }
+        // Empty edits count in the movie's own ticks: they are exact only when those are the video's.
+        var options = ["movflags": "+faststart"]
+        if let stream = input.streams.first(where: { $0?.isVideo == true }) ?? nil, stream.timeBase.den <= 1_000_000 {
+            options["movie_timescale"] = String(max(1000, stream.timeBase.den))
+        }
+        try muxer.writeHeader(options)
+        guard let packet = av_packet_alloc() else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "remux") }
+        defer { AudioTap.free(packet) }
+        while true {
+            let status = av_read_frame(input.context, packet)
+            if status == vpipe_averror_eof() { break }
+            try check(status, operation: "av_read_frame")
+            let index = Int(packet.pointee.stream_index)
+            guard index < outputs.count, let source = input.streams[index] else {
+                av_packet_unref(packet)
+                continue
+            }
+            let offset = av_rescale_q(shift, base.av, source.pointee.time_base)
+            if packet.pointee.pts.isTime { packet.pointee.pts &-= offset }
+            if packet.pointee.dts.isTime { packet.pointee.dts &-= offset }
+            av_packet_rescale_ts(packet, source.pointee.time_base, outputs[index].pointee.time_base)
+            packet.pointee.pos = -1
+            try muxer.write(packet)
+        }
+        try muxer.writeTrailer()
+    }
+}
+
+/// Names for files that exist only until they are renamed.
+enum TemporaryName {
+    /// A hidden name in the folder of `path` that nobody uses.
+    static func beside(_ path: String) throws(MediaError) -> String {
+        let slash = path.lastIndex(of: "/")
+        let folder = slash.map { String(path[...$0]) } ?? ""
+        let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+        for attempt in 0..<100 {
+            let candidate = "\(folder).\(name.utf8.count > 200 ? "output" : name).\(getpid())-\(attempt).tmp"
+            var status = stat()
+            if lstat(candidate, &status) != 0 { return candidate }
+        }
+        throw MediaError(.inputOutput, operation: "temporary file", detail: "no free temporary name beside \(name)")
+    }
+
+    /// Makes a rename in the folder of `path` survive a power cut; best effort.
+    static func synchroniseFolder(of path: String) {
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+}

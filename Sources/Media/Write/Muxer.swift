@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CFFmpeg
+internal import Glibc
+
+/// Owns the container being written: the `AVFormatContext`. Confined to the writer's queue.
+final class Muxer {
+    let context: UnsafeMutablePointer<AVFormatContext>
+    let file: OutputFile
+    private var hasHeader = false
+
+    init(_ container: Container, file: OutputFile) throws(MediaError) {
+        self.file = file
+        var fresh: UnsafeMutablePointer<AVFormatContext>?
+        // The name serves the second pass of fast start, which reads what was written.
+        try check(
+            avformat_alloc_output_context2(&fresh, nil, container.muxer, "file:" + file.path),
+            operation: "avformat_alloc_output_context2")
+        guard let fresh else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "muxer") }
+        context = fresh
+        fresh.pointee.pb = file.io
+        fresh.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
+        fresh.pointee.strict_std_compliance = FF_COMPLIANCE_UNOFFICIAL
+    }
+
+    deinit { avformat_free_context(context) }
+
+    var needsGlobalHeader: Bool { context.pointee.oformat.pointee.flags & AVFMT_GLOBALHEADER != 0 }
+
+    /// Adds a stream that starts out with `timeBase`; the container may choose a finer one.
+    func addStream(timeBase: Rational) throws(MediaError) -> UnsafeMutablePointer<AVStream> {
+        guard let stream = avformat_new_stream(context, nil) else {
+            throw MediaError(status: vpipe_averror(ENOMEM), operation: "avformat_new_stream")
+        }
+        stream.pointee.time_base = timeBase.av
+        return stream
+    }
+
+    /// Adds a copied stream with `parameters`.
+    func addCopy(
+        of parameters: UnsafePointer<AVCodecParameters>, timeBase: Rational, disposition: Int32, language: String
+    ) throws(MediaError) -> UnsafeMutablePointer<AVStream> {
+        let stream = try addStream(timeBase: timeBase)
+        try check(avcodec_parameters_copy(stream.pointee.codecpar, parameters), operation: "avcodec_parameters_copy")
+        // Tags differ between containers; the muxer knows its own.
+        stream.pointee.codecpar.pointee.codec_tag = 0
+        stream.pointee.disposition = disposition
+        if !language.isEmpty { av_dict_set(&stream.pointee.metadata, "language", language, 0) }
+        return stream
+    }
+
+    func writeHeader(_ options: [String: String]) throws(MediaError) {
+        var dictionary = OptionDictionary(options)
+        let context = context
+        try check(
+            dictionary.consumeOptions { avformat_write_header(context, $0) }, operation: "avformat_write_header")
+        hasHeader = true
+        try file.checkWritten()
+    }
+
+    /// Writes a packet whose times count in its stream's base, and empties it.
+    func write(_ packet: UnsafeMutablePointer<AVPacket>) throws(MediaError) {
+        let status = av_write_frame(context, packet)
+        av_packet_unref(packet)
+        try file.checkWritten()
+        try check(status, operation: "av_write_frame")
+    }
+
+    /// Completes the fragment or cluster and hands it to the system.
+    func cut() throws(MediaError) {
+        let status = av_write_frame(context, nil)
+        try file.checkWritten()
+        try check(status, operation: "av_write_frame")
+        try file.markWhole()
+    }
+
+    func writeTrailer() throws(MediaError) {
+        guard hasHeader else { return }
+        hasHeader = false
+        let status = av_write_trailer(context)
+        try file.checkWritten()
+        try check(status, operation: "av_write_trailer")
+        try file.markWhole()
+    }
+}

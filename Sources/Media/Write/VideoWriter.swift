@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CFFmpeg
+internal import Glibc
+
+/// Encodes pictures and stores them, with copied audio, in a file that survives whatever happens to the process.
+///
+///     pictures --> shape --> encoder --> fragments under the file's own name --> (finish) index at the front
+///                                 audio tap --^
+///
+/// mp4 and mov are written in movie fragments, mkv and webm in clusters, each handed to the system as it is complete; a
+/// finished mp4 or mov is rewritten beside itself as an ordinary one and renamed into place. Frames out = frames in.
+/// Confined: one queue writes.
+public final class VideoWriter {
+    /// The file.
+    public let path: String
+    /// The container.
+    public let container: Container
+    /// The codec asked for; `statistics.encoder` says what encodes it.
+    public let codec: VideoCodec
+
+    private let settings: WriterSettings
+    private let calls: OutputCalls
+    private let encoderName: String
+    private var tap: AudioTap?
+    private var file: OutputFile?
+    private var session: WriterSession?
+    private var failure: MediaError?
+    private var isFinished = false
+    private var counts = WriterStatistics()
+
+    /// Creates the file and checks everything that can be checked before the first picture.
+    ///
+    /// - Throws: `alreadyExists`, `unsupportedFormat`, `unsupportedCodec`, `invalidSetting`, or why the file cannot be made.
+    public convenience init(
+        _ path: String, settings: WriterSettings = WriterSettings(), audio: AudioTap? = nil
+    ) throws(MediaError) {
+        try self.init(path, settings: settings, audio: audio, calls: OutputCalls())
+    }
+
+    init(_ path: String, settings: WriterSettings, audio: AudioTap?, calls: OutputCalls) throws(MediaError) {
+        do throws(MediaError) {
+            if let asked = settings.container { container = asked } else { container = try Container(path: path) }
+            codec = settings.codec ?? container.defaultCodec
+            encoderName = try Self.validate(settings, container, codec)
+            self.settings = settings
+            self.calls = calls
+            self.path = Self.resolved(path)
+            tap = audio
+            file = try OutputFile(self.path, overwrites: settings.overwrites, calls: calls)
+        } catch {
+            audio?.close()
+            throw error.of(path)
+        }
+        counts.encoder = encoderName
+        if encoderName != codec.encoders[0] {
+            counts.warnings.append("\(codec.encoders[0]) is not built into FFmpeg; encoding with \(encoderName)")
+        }
+    }
+
+    deinit { tap?.close() }
+
+    /// What was written so far.
+    public var statistics: WriterStatistics {
+        var result = counts
+        session?.report(&result)
+        return result
+    }
+
+    /// Encodes one picture. `pts` counts from the start of the source and has the same base for every picture.
+    ///
+    /// - Throws: `diskFull` and other failures; the file then ends with its last whole fragment and stays playable, and
+    ///   every later call throws the same.
+    public func write(_ picture: Picture, pts: MediaTime, duration: MediaTime) throws(MediaError) {
+        precondition(!isFinished, "writing after finish")
+        if let failure { throw failure }
+        do throws(MediaError) {
+            if session == nil { try open(for: picture, base: pts.base) }
+            try session?.write(picture, pts: pts, duration: duration)
+        } catch {
+            throw fail(error)
+        }
+    }
+
+    /// Encodes what the encoder holds back, writes the rest of the audio and finalises the file.
+    ///
+    /// - Throws: what kept frames from being written. A failure to finalise is a warning: the file is whole without.
+    public func finish() throws(MediaError) -> WriterStatistics {
+        if let failure { throw failure }
+        guard !isFinished else { return statistics }
+        isFinished = true
+        defer { tap?.close() }
+        guard let session, let file else {
+            // Not one picture came: an empty file helps nobody.
+            if let file, file.isRegular { unlink(file.path) }
+            file = nil
+            throw MediaError(.noPicture, operation: "finish", detail: "\(path): no picture to write, so no file is made")
+        }
+        do throws(MediaError) {
+            try session.finish()
+        } catch {
+            throw fail(error)
+        }
+        if let dropped = tap?.droppedPackets, dropped > 0 {
+            counts.warnings.append("\(dropped) audio packets were dropped: the file fell too far behind its source")
+        }
+        if container.isFragmented && settings.finalises && file.isRegular {
+            do throws(MediaError) {
+                try session.finalise(path, container, calls)
+            } catch {
+                counts.warnings.append("\(path) stays in fragments, playable: moving its index failed: \(error.detail)")
+            }
+        }
+        let result = statistics
+        counts = result
+        self.session = nil
+        self.file = nil
+        return result
+    }
+
+    // MARK: Opening
+
+    /// Checks what does not depend on pictures; the name of the encoder.
+    private static func validate(
+        _ settings: WriterSettings, _ container: Container, _ codec: VideoCodec
+    ) throws(MediaError) -> String {
+        func refuse(_ detail: String) -> MediaError { MediaError(.invalidSetting, operation: "settings", detail: detail) }
+        guard let encoder = codec.encoder else {
+            throw MediaError(
+                .unsupportedCodec, operation: "encoder",
+                detail: "no \(codec.rawValue) encoder is built into FFmpeg (\(codec.encoders.joined(separator: ", ")))")
+        }
+        guard container.holds(encoder == "mpeg4" ? AV_CODEC_ID_MPEG4 : codec.id) else {
+            let fitting = VideoCodec.allCases.filter { container.holds($0) }.map(\.rawValue)
+            throw MediaError(
+                .unsupportedFormat, operation: "container",
+                detail: "\(container.rawValue) cannot hold \(codec.rawValue); use \(fitting.joined(separator: ", "))")
+        }
+        if let quality = settings.quality, codec != .ffv1, !codec.qualityRange.contains(quality) {
+            let range = codec.qualityRange
+            throw refuse("quality of \(codec.rawValue) must be \(range.lowerBound)...\(range.upperBound) (got \(quality))")
+        }
+        if let rate = settings.bitRate, !(1000...2_000_000_000).contains(rate) {
+            throw refuse("bit rate must be 1000...2000000000 bits per second (got \(rate))")
+        }
+        if let preset = settings.preset, !VideoCodec.presets.contains(preset) {
+            throw refuse("there is no preset \"\(preset)\"; use \(VideoCodec.presets.joined(separator: ", "))")
+        }
+        if let interval = settings.keyframeInterval, !(1...100_000).contains(interval) {
+            throw refuse("keyframe interval must be 1...100000 frames (got \(interval))")
+        }
+        if let format = settings.format, !codec.storable(by: encoder).contains(format) {
+            throw refuse("\(encoder) cannot store the layout \(format)")
+        }
+        return encoder
+    }
+
+    /// Where a link leads, so that the file and not the link is replaced at the end.
+    private static func resolved(_ path: String) -> String {
+        guard let real = realpath(path, nil) else { return path }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
+    private func open(for picture: Picture, base: Rational) throws(MediaError) {
+        guard let file else { preconditionFailure("a file is open until finish") }
+        session = try WriterSession(
+            file: file, container: container, codec: codec, encoderName: encoderName, settings: settings,
+            first: picture, base: base, tap: tap)
+    }
+
+    private func fail(_ error: MediaError) -> MediaError {
+        file?.truncateToWhole()
+        let sentence: MediaError
+        if let file, file.failure < 0 {
+            let cause = MediaError(status: file.failure, operation: "write")
+            let rest = file.wholeLength > 0 ? "; what was written before stays playable" : ""
+            sentence = MediaError(
+                cause.code, operation: "write", detail: "\(path): \(cause.detail)\(rest)", underlying: file.failure)
+        } else {
+            sentence = error.of(path)
+        }
+        failure = sentence
+        counts = statistics
+        tap?.close()
+        session = nil
+        file = nil
+        return sentence
+    }
+}
+
+extension VideoCodec {
+    /// Every layout that can be asked for.
+    func storable(by encoder: String) -> [PixelFormat] {
+        switch encoder {
+        case "libx264": [.i420, .i422, .i444, .nv12, .gray8]
+        case "libx265": [.i420, .i422, .i444, .gray8]
+        case "libvpx-vp9": [.i420, .i422, .i444]
+        default: layouts(of: encoder)
+        }
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CFFmpeg
+internal import Glibc
+
+/// A writer from its first picture on: encoder, muxer and audio. Confined to the writer's queue.
+final class WriterSession {
+    private let encoder: VideoEncoder
+    private let encoderName: String
+    private let muxer: Muxer
+    private let container: Container
+    private let stream: UnsafeMutablePointer<AVStream>
+    private let audio: AudioCopy?
+    private let packet: UnsafeMutablePointer<AVPacket>
+    private let shaper: PictureShaper
+    /// The base of the pictures' times and the encoder's, which differ only for encoders with a coarse clock.
+    private let inputBase: Rational
+    private let base: Rational
+    private let nominalDuration: Int64
+    private var clock: FragmentClock
+    /// Ticks added to every time, so that a fragmented file needs none below zero; nil until the first packet.
+    private var shift: Int64?
+    private var lastPts: Int64?
+    private var end = 0.0
+    /// Durations of the frames inside the encoder, by presentation time: a ring, as many as an encoder holds back.
+    private var durations = [(pts: Int64, duration: Int64)](repeating: (.min, 0), count: 256)
+    private var counts = WriterStatistics()
+
+    init(
+        file: OutputFile, container: Container, codec: VideoCodec, encoderName: String, settings: WriterSettings,
+        first: Picture, base inputBase: Rational, tap: AudioTap?
+    ) throws(MediaError) {
+        self.container = container
+        self.encoderName = encoderName
+        guard inputBase.num > 0, inputBase.den > 0 else {
+            throw MediaError(.invalidSetting, operation: "write", detail: "the time base \(inputBase) is not a time")
+        }
+        self.inputBase = inputBase
+        base = encoderName == "mpeg4" ? Self.coarse(inputBase, rate: settings.frameRate) : inputBase
+        let perFrame = settings.frameRate.value.map { 1 / $0 } ?? 0.04
+        nominalDuration = Int64(max(1, min(1e9, perFrame * Double(base.den) / Double(base.num))))
+        shaper = try PictureShaper(first, codec: codec, encoder: encoderName, format: settings.format)
+        clock = FragmentClock(interval: settings.fragmentSeconds)
+        muxer = try Muxer(container, file: file)
+        encoder = try VideoEncoder(
+            codec, name: encoderName, shape: shaper.shape, settings: settings, timeBase: base,
+            needsGlobalHeader: muxer.needsGlobalHeader)
+        stream = try muxer.addStream(timeBase: base)
+        try check(
+            avcodec_parameters_from_context(stream.pointee.codecpar, encoder.context),
+            operation: "avcodec_parameters_from_context")
+        stream.pointee.sample_aspect_ratio = encoder.context.pointee.sample_aspect_ratio
+        if settings.frameRate.value != nil {
+            stream.pointee.avg_frame_rate = settings.frameRate.av
+            stream.pointee.r_frame_rate = settings.frameRate.av
+        }
+        // HEVC in mp4 under the tag that every player knows.
+        if container.isFragmented, stream.pointee.codecpar.pointee.codec_id == AV_CODEC_ID_HEVC {
+            stream.pointee.codecpar.pointee.codec_tag = 0x3163_7668  // "hvc1"
+        }
+        var warnings: [String] = []
+        if let tap {
+            audio = try AudioCopy(tap, muxer: muxer, container: container) { warnings.append($0) }
+        } else {
+            audio = nil
+        }
+        counts.warnings = warnings
+        if let warning = shaper.warning { counts.warnings.append(warning) }
+        guard let packet = av_packet_alloc() else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "writer") }
+        self.packet = packet
+    }
+
+    deinit { AudioTap.free(packet) }
+
+    /// Adds what this session did to `total`.
+    func report(_ total: inout WriterStatistics) {
+        total.frames = counts.frames
+        total.packets = counts.packets
+        total.videoBytes = counts.videoBytes
+        total.repairedTimestamps = counts.repairedTimestamps
+        total.fragments = counts.fragments
+        total.rescaled = shaper.rescaled
+        total.audioPackets = audio?.packets ?? 0
+        total.warnings = counts.warnings + total.warnings.filter { !counts.warnings.contains($0) }
+    }
+
+    func write(_ picture: Picture, pts time: MediaTime, duration: MediaTime) throws(MediaError) {
+        var pts = rescale(time)
+        if let lastPts, pts <= lastPts {
+            pts = lastPts &+ 1
+            counts.repairedTimestamps += 1
+        }
+        lastPts = pts
+        let length = duration.ticks > 0 ? max(1, rescale(duration)) : nominalDuration
+        durations[counts.frames % durations.count] = (pts, length)
+        end = MediaTime(ticks: pts &+ length, base: base).seconds
+        try encoder.send(try shaper.shaped(picture), pts: pts)
+        counts.frames += 1
+        try drainEncoder()
+    }
+
+    func finish() throws(MediaError) {
+        try encoder.send(nil, pts: 0)
+        try drainEncoder()
+        guard counts.packets == counts.frames else {
+            throw MediaError(
+                .failed, operation: "encoder",
+                detail: "\(encoderName) made \(counts.packets) frames of \(counts.frames)")
+        }
+        // A source that was stopped has audio beyond its last picture; one that ended keeps all of it.
+        if let audio, let shift {
+            try audio.drain(
+                until: audio.tap.hasEnded ? .infinity : end, into: muxer, shift: shift, base: base)
+        }
+        try muxer.writeTrailer()
+        counts.fragments += 1
+    }
+
+    func finalise(_ path: String, _ container: Container, _ calls: OutputCalls) throws(MediaError) {
+        try Finaliser.finalise(
+            path, container: container, shift: shift ?? 0, base: base, video: stream, calls: calls)
+    }
+
+    private func drainEncoder() throws(MediaError) {
+        while try encoder.receive(into: packet) {
+            if shift == nil { try begin(with: packet) }
+            guard let shift else { preconditionFailure("begun above") }
+            let isKey = packet.pointee.flags & AV_PKT_FLAG_KEY != 0
+            counts.packets += 1
+            counts.videoBytes += Int(packet.pointee.size)
+            let pts = packet.pointee.pts
+            let entry = durations.first { $0.pts == pts }
+            packet.pointee.duration = entry?.duration ?? nominalDuration
+            let time = MediaTime(ticks: packet.pointee.dts, base: base).seconds
+            try audio?.drain(until: time, into: muxer, shift: shift, base: base)
+            let isReady = audio.map { $0.hasAll || (time > 1 && $0.isReady) } ?? true
+            if clock.cutsBefore(time, isKey: isKey, isReady: isReady) {
+                try muxer.cut()
+                counts.fragments += 1
+            }
+            packet.pointee.pts &+= shift
+            packet.pointee.dts &+= shift
+            av_packet_rescale_ts(packet, base.av, stream.pointee.time_base)
+            packet.pointee.stream_index = stream.pointee.index
+            try muxer.write(packet)
+        }
+    }
+
+    /// Writes the header, once the first packet tells how far below zero decoding times begin.
+    private func begin(with first: UnsafePointer<AVPacket>) throws(MediaError) {
+        var options: [String: String] = [:]
+        if container.isFragmented {
+            let lead = audio?.lead ?? 0
+            let leadTicks = Int64((lead * Double(base.den) / Double(base.num)).rounded(.up))
+            shift = max(0, -first.pointee.dts.orZero, leadTicks)
+            options["movflags"] = "+frag_custom+delay_moov+default_base_moof+frag_discont"
+            options["use_editlist"] = "0"
+            muxer.context.pointee.avoid_negative_ts = 0
+        } else {
+            shift = 0
+            options["cluster_time_limit"] = "2000"
+        }
+        try muxer.writeHeader(options)
+    }
+
+    private func rescale(_ time: MediaTime) -> Int64 {
+        time.base == base ? time.ticks : av_rescale_q(time.ticks, time.base.av, base.av)
+    }
+
+    /// MPEG-4 part 2 counts in at most 65535 ticks a second.
+    private static func coarse(_ base: Rational, rate: Rational) -> Rational {
+        if base.den <= 65535 { return base }
+        return rate.value != nil && rate.num <= 65535 ? Rational(rate.den, rate.num) : Rational(1, 60_000)
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A model prepared for this processor, shared by every node that asked for the same one.
+///
+/// - Note: Thread-safety: thread-safe.
+public final class CompiledModel: Sendable {
+    /// What the engine says it really uses, read back after compiling.
+    public struct Settings: Sendable, Hashable {
+        /// The precision that was asked for and granted.
+        public let precision: Precision
+        /// The engine's own word for the arithmetic of floating-point layers: `f32`, `bf16`.
+        public let engineFloat: String
+        public let streams: Int
+        public let threads: Int
+        public let pinsThreads: Bool
+        /// Requests in flight that keep the engine busy, in its own estimate.
+        public let optimalRequests: Int
+    }
+
+    /// How the model came to be ready.
+    public struct Preparation: Sendable, Hashable {
+        /// True when compiled code was read from the disk cache.
+        public let fromCache: Bool
+        /// Reading and compiling together.
+        public let duration: Duration
+        /// Why compiled code could not be kept, when it could not; never a reason to fail.
+        public let cacheProblem: String?
+    }
+
+    public let name: String
+    public let hash: ContentHash
+    public let options: CompileOptions
+    public let inputs: [TensorInfo]
+    public let outputs: [TensorInfo]
+    public let settings: Settings
+    public let preparation: Preparation
+    private let driver: any ModelDriver
+
+    init(
+        source: ModelSource, options: CompileOptions, inputs: [TensorInfo], outputs: [TensorInfo],
+        settings: Settings, preparation: Preparation, driver: any ModelDriver
+    ) {
+        self.name = source.name
+        self.hash = source.hash
+        self.options = options
+        self.inputs = inputs
+        self.outputs = outputs
+        self.settings = settings
+        self.preparation = preparation
+        self.driver = driver
+    }
+
+    /// Makes one more inference that can be in flight, with tensors of its own.
+    /// - Throws: `inferenceFailed` when the engine has no memory for it.
+    public func makeRequest() throws(InferenceError) -> InferRequest {
+        InferRequest(model: self, driver: try driver.makeRequest())
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Synchronization
+
+/// One inference that can be in flight: its input and output memory, and its state.
+///
+/// ```
+///  idle --start--> running --engine thread--> done --finish--> idle
+/// ```
+/// - Note: Ownership: keeps its model alive; the tensors' memory is the engine's and lives as long as the request.
+/// - Note: Thread-safety: confined to one user at a time; only the completion runs on a thread of the engine.
+public final class InferRequest: Sendable {
+    public let model: CompiledModel
+    /// Input memory, in the model's order. Written while idle.
+    public let inputs: [TensorBuffer]
+    /// Output memory, in the model's order. Read between completion and the next start.
+    public let outputs: [TensorBuffer]
+    // One class-bound call per inference, which takes milliseconds: the engine stays behind its protocol.
+    private let driver: any RequestDriver
+    /// Set by the engine's thread (release), read by the user (acquire).
+    private let done = Atomic<Bool>(false)
+
+    init(model: CompiledModel, driver: any RequestDriver) {
+        self.model = model
+        self.driver = driver
+        self.inputs = driver.inputs
+        self.outputs = driver.outputs
+    }
+
+    /// Names who is told, on a thread of the engine, that an inference is over. Call while idle.
+    ///
+    /// The body must be quick: the stream that ran the inference waits for it.
+    public func onCompletion(_ body: @escaping @Sendable () -> Void) throws(InferenceError) {
+        // Unowned: the engine's request dies with this object, and its last completion comes before that.
+        try driver.setCompletion { [unowned self] in
+            // Release pairs with the acquire in `isDone`: the outputs are visible to who sees true.
+            done.store(true, ordering: .releasing)
+            body()
+        }
+    }
+
+    /// Queues the inference and returns at once.
+    public func start() throws(InferenceError) {
+        done.store(false, ordering: .relaxed)
+        try driver.start()
+    }
+
+    /// True from completion until the next start, for requests with a completion.
+    public var isDone: Bool { done.load(ordering: .acquiring) }
+
+    /// Waits for the inference and reports how it ended. Returns at once after completion.
+    /// - Throws: `inferenceFailed`.
+    public func finish() throws(InferenceError) {
+        try driver.wait()
+    }
+
+    /// Runs one inference and waits for it.
+    /// - Throws: `inferenceFailed`.
+    public func run() throws(InferenceError) {
+        try start()
+        try finish()
+    }
+}

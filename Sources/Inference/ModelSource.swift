@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A model to compile: its ONNX bytes, a name for people, and a hash of the content that keys every cache.
+public struct ModelSource: Sendable {
+    /// For messages and reports; it takes no part in identity.
+    public let name: String
+    /// The serialised ONNX `ModelProto`.
+    public let bytes: [UInt8]
+    /// Identity of `bytes`.
+    public let hash: ContentHash
+
+    public init(name: String, onnx bytes: [UInt8]) {
+        self.name = name
+        self.bytes = bytes
+        self.hash = ContentHash(of: bytes)
+    }
+}
+
+/// 128 bits that tell contents apart. Not cryptographic: it guards against accident, not against forgery.
+public struct ContentHash: Sendable, Hashable, CustomStringConvertible {
+    public let high: UInt64
+    public let low: UInt64
+
+    /// Hashes `bytes` with two independent multiply-and-fold lanes over 64-bit little-endian words.
+    public init(of bytes: [UInt8]) {
+        self = bytes.withUnsafeBytes { ContentHash(of: $0) }
+    }
+
+    init(of bytes: UnsafeRawBufferPointer) {
+        // Odd constants with balanced bits; the length is part of the seed, so that a zero tail changes the result.
+        var first = 0x9E37_79B9_7F4A_7C15 ^ UInt64(bytes.count)
+        var second = 0xD1B5_4A32_D192_ED03 &+ UInt64(bytes.count)
+        var offset = 0
+        while offset + 8 <= bytes.count {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            first = ContentHash.fold(first ^ word, 0xA076_1D64_78BD_642F)
+            second = ContentHash.fold(second &+ word, 0xE703_7ED1_A0B4_28DB) ^ word
+            offset += 8
+        }
+        var tail: UInt64 = 0
+        var shift: UInt64 = 0
+        while offset < bytes.count {
+            tail |= UInt64(bytes[offset]) << shift
+            shift += 8
+            offset += 1
+        }
+        high = ContentHash.fold(first ^ tail, 0x8EBC_6AF0_9C88_C6E3)
+        low = ContentHash.fold(second &+ tail ^ first, 0x5899_65CC_7537_4CC3)
+    }
+
+    private static func fold(_ value: UInt64, _ factor: UInt64) -> UInt64 {
+        let product = value.multipliedFullWidth(by: factor)
+        return product.high ^ product.low ^ value
+    }
+
+    /// 32 hexadecimal digits.
+    public var description: String {
+        func digits(_ value: UInt64) -> String {
+            let text = String(value, radix: 16)
+            return String(repeating: "0", count: 16 - text.count) + text
+        }
+        return digits(high) + digits(low)
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What one element of a tensor is.
+public enum ElementType: String, Sendable, Hashable {
+    case f32, f16, bf16, u8, i8, i32, i64
+
+    public var byteCount: Int {
+        switch self {
+        case .f32, .i32: 4
+        case .f16, .bf16: 2
+        case .u8, .i8: 1
+        case .i64: 8
+        }
+    }
+}
+
+/// An input or output of a compiled model: its name, static shape and element type.
+public struct TensorInfo: Sendable, Hashable, CustomStringConvertible {
+    public let name: String
+    public let shape: [Int]
+    public let element: ElementType
+
+    public init(name: String, shape: [Int], element: ElementType) {
+        self.name = name
+        self.shape = shape
+        self.element = element
+    }
+
+    /// Elements in the tensor; shapes were checked for overflow when the model was compiled.
+    public var count: Int { shape.reduce(1, *) }
+    public var byteCount: Int { count * element.byteCount }
+
+    public var description: String { "\(name) \(element.rawValue)[\(shape.map(String.init).joined(separator: ","))]" }
+}
+
+/// Memory of one tensor of one request. The engine owns it; it lives as long as the request.
+///
+/// - Note: Ownership: borrowed from the ``InferRequest``; keep the request alive while the pointer is used.
+public struct TensorBuffer: @unchecked Sendable {
+    // Unchecked: a pointer has no owner thread; whoever holds the request (see RequestPool) may touch it.
+    public let info: TensorInfo
+    public let base: UnsafeMutableRawPointer
+
+    /// The elements as 32-bit floats.
+    /// - Precondition: `info.element == .f32`.
+    public var floats: UnsafeMutableBufferPointer<Float> {
+        precondition(info.element == .f32, "tensor is not f32")
+        return UnsafeMutableBufferPointer(start: base.assumingMemoryBound(to: Float.self), count: info.count)
+    }
+
+    public var bytes: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: base, count: info.byteCount)
+    }
+}

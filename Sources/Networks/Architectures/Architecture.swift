@@ -60,8 +60,8 @@ public struct Architecture: Sendable {
         return Architecture(
             network: "retinaface", variant: network.variant, summary: "faces with five landmarks",
             paper: "Deng et al., RetinaFace: Single-stage Dense Face Localisation in the Wild, CVPR 2020",
-            reference: family == .relu
-                ? "biubug6/Face-Detector-1MB-with-landmark (MIT)" : "biubug6/Pytorch_Retinaface (MIT)",
+            reference: family == .leaky
+                ? "biubug6/Pytorch_Retinaface (MIT)" : "biubug6/Face-Detector-1MB-with-landmark (MIT)",
             defaultSize: InputSize(width: 640, height: 480), sizes: RetinaFace.sizes,
             normalisation: RetinaFace.normalisation,
             make: { size throws(NetworkError) in try network.network(at: size) })

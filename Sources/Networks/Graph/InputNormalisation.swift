@@ -29,7 +29,7 @@ public struct InputNormalisation: Sendable, Hashable {
     }
 
     /// The same arithmetic as a layer, for networks that take byte values as floats.
-    var operation: Operation {
+    var operation: LayerOperation {
         .affine(scale: scale, offset: zip(mean, scale).map { -$0 * $1 })
     }
 }

@@ -23,7 +23,7 @@ public struct Parameter: Sendable, Hashable {
 public struct Layer: Sendable, Hashable {
     /// Where the layer sits, e.g. `body.stage1.0.0`; unique within the network.
     public let path: String
-    public let operation: Operation
+    public let operation: LayerOperation
     /// Indices into `Network.shapes`.
     public let inputs: [Int]
     public let outputs: [Int]

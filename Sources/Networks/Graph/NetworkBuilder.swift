@@ -57,7 +57,7 @@ public final class NetworkBuilder {
     // MARK: - Layers without trained numbers
 
     /// Appends any operation that makes one value.
-    public func apply(_ path: String, _ operation: Operation, _ values: Value...) throws(NetworkError) -> Value {
+    public func apply(_ path: String, _ operation: LayerOperation, _ values: Value...) throws(NetworkError) -> Value {
         try append(path, operation, values, [])[0]
     }
 
@@ -148,7 +148,7 @@ public final class NetworkBuilder {
     // MARK: - Private
 
     private func append(
-        _ path: String, _ operation: Operation, _ values: [Value], _ parameters: [Parameter]
+        _ path: String, _ operation: LayerOperation, _ values: [Value], _ parameters: [Parameter]
     ) throws(NetworkError) -> [Value] {
         try claim(path)
         let made: [[Int]]

@@ -20,6 +20,9 @@ public struct KnownRelease: Sendable, Hashable {
         retinaFace(
             "ed6fa7d45a5179f03cb5ce82c73b0c6711372968e53782e88395acee88d319e1", "mobilenet0.25_Final.pth", .relu,
             "biubug6/Face-Detector-1MB-with-landmark"),
+        retinaFace(
+            "78b0533ceea681a290e98efca85e3a2815b22310f1fe7e287788e7f55f0743a9", "mobilenet0.25_Final.pth", .first,
+            "biubug6/Face-Detector-1MB-with-landmark, first release"),
     ]
 
     private static func mlsd(_ sha256: String, _ file: String, _ variant: String) -> KnownRelease {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension Operation {
+extension LayerOperation {
     /// The shapes this operation makes of its inputs' shapes.
     ///
     /// - Throws: `NetworkError.Code.shape` without a path; the builder adds the layer's.

@@ -78,9 +78,9 @@ public enum Resampling: Sendable, Hashable {
 
 /// One kind of layer. Layout is NCHW everywhere.
 ///
-/// To add a kind: a case here, its shapes in `Operation+Shapes.swift`, its ONNX form in `ONNXEmitter.swift`; the
+/// To add a kind: a case here, its shapes in `LayerOperation+Shapes.swift`, its ONNX form in `ONNXEmitter.swift`; the
 /// compiler names every place. Kinds with trained numbers also get a method in `NetworkBuilder` declaring them.
-public enum Operation: Sendable, Hashable {
+public enum LayerOperation: Sendable, Hashable {
     case convolution(Convolution)
     case transposedConvolution(TransposedConvolution)
     /// Inference-time batch normalisation by stored mean and variance.
@@ -112,7 +112,7 @@ public enum Operation: Sendable, Hashable {
     case topK(count: Int, axis: Int)
 }
 
-extension Operation {
+extension LayerOperation {
     /// A short name for summaries.
     public var kind: String {
         switch self {

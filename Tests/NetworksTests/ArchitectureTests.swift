@@ -112,10 +112,11 @@ struct ArchitectureTests {
             #expect(network.variant == entry.variant)
             #expect(entry.sizes.allows(entry.defaultSize))
         }
-        #expect(Architecture.all.map { "\($0.network) \($0.variant)" } == [
-            "mlsd tiny", "mlsd large", "retinaface mobilenet0.25", "retinaface mobilenet0.25-leaky",
-            "retinaface mobilenet0.25-first",
-        ])
+        #expect(
+            Architecture.all.map { "\($0.network) \($0.variant)" } == [
+                "mlsd tiny", "mlsd large", "retinaface mobilenet0.25", "retinaface mobilenet0.25-leaky",
+                "retinaface mobilenet0.25-first",
+            ])
         #expect(throws: NetworkError(.unknown, path: "mlsd", "no variant \"huge\"; there are tiny, large")) {
             try Architecture.find("mlsd", "huge")
         }

@@ -8,9 +8,11 @@ struct ImportTests {
 
     // MARK: - TensorFlow Lite
 
-    @Test("A TFLite file of either variant and precision becomes the same weights", arguments: [
-        (MLSD.Variant.tiny, false), (.tiny, true), (.large, true),
-    ])
+    @Test(
+        "A TFLite file of either variant and precision becomes the same weights",
+        arguments: [
+            (MLSD.Variant.tiny, false), (.tiny, true), (.large, true),
+        ])
     func tflite(variant: MLSD.Variant, half: Bool) throws {
         let network = try MLSD(variant, head: .full).network(at: Self.small).folded
         let weights = syntheticWeights(for: network)
@@ -51,13 +53,17 @@ struct ImportTests {
         }
         #expect(message { $0.removeLast() }.contains("40 convolutions; M-LSD has 41 (tiny) or 58 (large)"))
         #expect(message { $0[0].weight[3] = 1 } == "backbone.features.0.0.weight: the fourth input channel is not zero")
-        #expect(message { $0[4].stride = 1 }.hasPrefix("backbone.features.2.conv.1.0: w4 is another kind of convolution"))
+        #expect(
+            message { $0[4].stride = 1 }.hasPrefix("backbone.features.2.conv.1.0: w4 is another kind of convolution"))
         #expect(message { $0[38].dilation = 1 }.hasPrefix("block16.conv1.0: w38 is another kind of convolution"))
         #expect(message { $0[40].activation = 1 }.hasPrefix("block16.conv3: w40 is another kind of convolution"))
         #expect(
-            message { $0[30].shape = [64, 1, 1, 32]; $0[30].weight.removeLast(2048) }
+            message {
+                $0[30].shape = [64, 1, 1, 32]; $0[30].weight.removeLast(2048)
+            }
                 == "block12.conv1.0.weight: expected 64x1x1x64, got 64x1x1x32 (w30)")
-        #expect(message { $0[7].bias.removeLast() } == "backbone.features.3.conv.1.0.bias: is missing or of another shape")
+        #expect(
+            message { $0[7].bias.removeLast() } == "backbone.features.3.conv.1.0.bias: is missing or of another shape")
         #expect(message { $0[9].activation = 2 } == "w9: fused activation 2")
     }
 
@@ -88,10 +94,12 @@ struct ImportTests {
             for name in weights.names { #expect(result.weights[name] == weights[name]) }
             #expect(result.weights.metadata["variant"] == "mobilenet0.25-leaky")
             #expect(result.report.ignored.count == 47)
-            #expect(throws: NetworkError(
-                .weights, path: "retinaface",
-                "the file does not tell its variant; name one of mobilenet0.25, mobilenet0.25-leaky, mobilenet0.25-first"
-            )) { try ModelImporter.read(bytes) }
+            #expect(
+                throws: NetworkError(
+                    .weights, path: "retinaface",
+                    "the file does not tell its variant; name one of mobilenet0.25, mobilenet0.25-leaky, mobilenet0.25-first"
+                )
+            ) { try ModelImporter.read(bytes) }
         }
     }
 
@@ -118,10 +126,12 @@ struct ImportTests {
         }
     }
 
-    @Test("A name outside the list is refused by name and nothing runs", arguments: [
-        ("os", "system"), ("posix", "system"), ("builtins", "eval"), ("subprocess", "Popen"),
-        ("torch", "load"), ("torch.serialization", "_load"), ("torch._utils", "_rebuild_qtensor"), ("", ""),
-    ])
+    @Test(
+        "A name outside the list is refused by name and nothing runs",
+        arguments: [
+            ("os", "system"), ("posix", "system"), ("builtins", "eval"), ("subprocess", "Popen"),
+            ("torch", "load"), ("torch.serialization", "_load"), ("torch._utils", "_rebuild_qtensor"), ("", ""),
+        ])
     func refusedGlobals(module: String, name: String) throws {
         var weights = Weights()
         weights["w"] = Tensor(shape: [1], floats: [1])
@@ -136,18 +146,21 @@ struct ImportTests {
         modern.bytes += [0x93, 0x2E]
         for program in [evil.bytes, modern.bytes] {
             let file = SyntheticFiles.zip([("archive/data.pkl", program)])
-            #expect(throws: NetworkError(
-                .unsupported,
-                "the file asks for \(module).\(name), which is not part of plain weights; refused, nothing was run")
+            #expect(
+                throws: NetworkError(
+                    .unsupported,
+                    "the file asks for \(module).\(name), which is not part of plain weights; refused, nothing was run")
             ) { try TorchReader.read(file) }
         }
     }
 
-    @Test("Views: transposed ones are gathered, those outside their storage refused", arguments: [
-        ([2, 3], [1, 2], [0, 2, 4, 1, 3, 5] as [Float]?), ([3, 2], [2, 1], [0, 1, 2, 3, 4, 5]), ([2], [3], [0, 3]),
-        ([6], [0], [0, 0, 0, 0, 0, 0]), ([7], [0], nil), ([2, 3], [4, 1], nil), ([6], [-1], nil),
-        ([2], [Int(Int32.max)], nil), ([0, 3], [3, 1], []),
-    ])
+    @Test(
+        "Views: transposed ones are gathered, those outside their storage refused",
+        arguments: [
+            ([2, 3], [1, 2], [0, 2, 4, 1, 3, 5] as [Float]?), ([3, 2], [2, 1], [0, 1, 2, 3, 4, 5]), ([2], [3], [0, 3]),
+            ([6], [0], [0, 0, 0, 0, 0, 0]), ([7], [0], nil), ([2, 3], [4, 1], nil), ([6], [-1], nil),
+            ([2], [Int(Int32.max)], nil), ([0, 3], [3, 1], []),
+        ])
     func views(shape: [Int], strides: [Int], expected: [Float]?) throws {
         var weights = Weights()
         weights["w"] = Tensor(shape: [6], floats: [0, 1, 2, 3, 4, 5])
@@ -240,15 +253,17 @@ struct ImportTests {
         #expect { try ModelImporter.read(bytes) } throws: { ($0 as? NetworkError)?.code == .format }
     }
 
-    @Test("SHA-256 of the standard's examples", arguments: [
-        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-        (
-            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
-        ),
-        (String(repeating: "a", count: 1000), "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3"),
-    ])
+    @Test(
+        "SHA-256 of the standard's examples",
+        arguments: [
+            ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+            (
+                "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+                "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+            ),
+            (String(repeating: "a", count: 1000), "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3"),
+        ])
     func digest(text: String, expected: String) {
         #expect(SHA256.hexDigest(Array(text.utf8)) == expected)
     }

@@ -20,20 +20,21 @@ struct ONNXTests {
         x = try b.convolutionBlock("stem", x, outputChannels: 4, kernel: 3, stride: 2, .relu)
         x = try b.convolutionBlock("body", x, outputChannels: 4, kernel: 3, groups: 4, .none)
         try b.output("logits", b.convolution("head", x, outputChannels: 1000, bias: true))
-        #expect(b.build().summary == """
-            small one
-            layer   kind         output      parameters    MACs
-            image   input        1x3x8x8
-            stem.0  conv 3x3 s2  1x4x4x4            108   1,728
-            stem.1  batchnorm    1x4x4x4              8
-            stem.2  relu         1x4x4x4
-            body.0  dwconv 3x3   1x4x4x4             36     576
-            body.1  batchnorm    1x4x4x4              8
-            head    conv 1x1     1x1000x4x4       5,000  64,000
-            output logits 1x1000x4x4
-            5,160 parameters, 66,304 MACs
+        #expect(
+            b.build().summary == """
+                small one
+                layer   kind         output      parameters    MACs
+                image   input        1x3x8x8
+                stem.0  conv 3x3 s2  1x4x4x4            108   1,728
+                stem.1  batchnorm    1x4x4x4              8
+                stem.2  relu         1x4x4x4
+                body.0  dwconv 3x3   1x4x4x4             36     576
+                body.1  batchnorm    1x4x4x4              8
+                head    conv 1x1     1x1000x4x4       5,000  64,000
+                output logits 1x1000x4x4
+                5,160 parameters, 66,304 MACs
 
-            """)
+                """)
     }
 
     @Test("Nodes, initialisers and ports are those of the graph")
@@ -46,10 +47,11 @@ struct ONNXTests {
         let nodes = graph.messages(1)
         #expect(nodes.map { $0.text(3) } == network.folded.layers.map(\.path))
         let kinds = nodes.reduce(into: [String: Int]()) { $0[$1.text(4), default: 0] += 1 }
-        #expect(kinds == [
-            "Conv": 27 + 5 + 15 + 9, "LeakyRelu": 38, "Relu": 3, "Resize": 2, "Add": 2, "Concat": 6, "Transpose": 9,
-            "Reshape": 9, "Softmax": 1,
-        ])
+        #expect(
+            kinds == [
+                "Conv": 27 + 5 + 15 + 9, "LeakyRelu": 38, "Relu": 3, "Resize": 2, "Add": 2, "Concat": 6, "Transpose": 9,
+                "Reshape": 9, "Softmax": 1,
+            ])
         let initialisers = graph.messages(5)
         let names = Set(initialisers.map { $0.text(8) })
         #expect(names.count == initialisers.count)

@@ -4,12 +4,14 @@ import Testing
 
 @Suite("Published weight files", .enabled(if: Shared.exists("weights"), "needs ../shared/weights"))
 struct OfficialFileTests {
-    @Test("The M-LSD releases import and are recognised", arguments: [
-        ("M-LSD_320_tiny_fp32.tflite", "tiny", "320x320", ElementType.f32),
-        ("M-LSD_512_tiny_fp32.tflite", "tiny", "512x512", .f32),
-        ("M-LSD_320_large_fp16.tflite", "large", "320x320", .f16),
-        ("M-LSD_512_large_fp16.tflite", "large", "512x512", .f16),
-    ])
+    @Test(
+        "The M-LSD releases import and are recognised",
+        arguments: [
+            ("M-LSD_320_tiny_fp32.tflite", "tiny", "320x320", ElementType.f32),
+            ("M-LSD_512_tiny_fp32.tflite", "tiny", "512x512", .f32),
+            ("M-LSD_320_large_fp16.tflite", "large", "320x320", .f16),
+            ("M-LSD_512_large_fp16.tflite", "large", "512x512", .f16),
+        ])
     func mlsd(file: String, variant: String, size: String, type: ElementType) throws {
         let result = try ModelImporter.read(path: Shared.path("weights/\(file)"))
         #expect(result.report.release?.file == file)
@@ -23,10 +25,12 @@ struct OfficialFileTests {
         #expect(onnx.count > result.weights.floatCount * 4 - 11 * 65 * 4)
     }
 
-    @Test("The RetinaFace releases import as the family they were trained as", arguments: [
-        ("retinaface_mobilenet0.25_1mb.pth", "mobilenet0.25"),
-        ("retinaface_mobilenet0.25_first_release.pth", "mobilenet0.25-first"),
-    ])
+    @Test(
+        "The RetinaFace releases import as the family they were trained as",
+        arguments: [
+            ("retinaface_mobilenet0.25_1mb.pth", "mobilenet0.25"),
+            ("retinaface_mobilenet0.25_first_release.pth", "mobilenet0.25-first"),
+        ])
     func retinaFace(file: String, variant: String) throws {
         let path = Shared.path("weights/\(file)")
         let result = try ModelImporter.read(path: path)
@@ -62,9 +66,10 @@ struct OfficialFileTests {
         }
         #expect(near(loc[0..<4], [-0.27824, 1.08915, -1.91513, -1.25071], 1e-4))
         #expect(near(conf[0..<2], [0.999172, 0.000828], 1e-5))
-        #expect(near(
-            landmarks[0..<10],
-            [-2.43648, -0.98037, 1.32262, -1.01053, -0.72202, 0.90579, -2.21250, 2.83771, 1.11569, 2.89238], 1e-4))
+        #expect(
+            near(
+                landmarks[0..<10],
+                [-2.43648, -0.98037, 1.32262, -1.01053, -0.72202, 0.90579, -2.21250, 2.83771, 1.11569, 2.89238], 1e-4))
         let faces = stride(from: 1, to: conf.count, by: 2).map { conf[$0] }
         func sum(_ values: [Float]) -> Double { values.reduce(0) { $0 + Double($1) } }
         #expect(abs(sum(loc) - -2725.985) < 0.05)
@@ -77,9 +82,11 @@ struct OfficialFileTests {
 
 @Suite("Weights of our own", .enabled(if: Shared.exists("prototypes/detection/weights"), "needs ../shared/prototypes"))
 struct PrototypeWeightTests {
-    @Test("They load under their own names", arguments: [
-        ("mlsd_tiny", "mlsd", "tiny", 40), ("retinaface_mobilenet0.25", "retinaface", "mobilenet0.25", 47),
-    ])
+    @Test(
+        "They load under their own names",
+        arguments: [
+            ("mlsd_tiny", "mlsd", "tiny", 40), ("retinaface_mobilenet0.25", "retinaface", "mobilenet0.25", 47),
+        ])
     func load(file: String, network: String, variant: String, counters: Int) throws {
         let path = Shared.path("prototypes/detection/weights/\(file).safetensors")
         let entry = try Architecture.find(network, variant)

@@ -40,11 +40,13 @@ struct ReferenceExecutor {
         case .transposedConvolution(let c): return [transposedConvolution(c, a, s, out, w)]
         case .batchNorm(let epsilon):
             let area = s[2] * s[3]
-            return [a.indices.map { (i: Int) -> Float in
-                let c = i / area % s[1]
-                let deviation = (w[3][c] + epsilon).squareRoot()
-                return (a[i] - w[2][c]) / deviation * w[0][c] + w[1][c]
-            }]
+            return [
+                a.indices.map { (i: Int) -> Float in
+                    let c = i / area % s[1]
+                    let deviation = (w[3][c] + epsilon).squareRoot()
+                    return (a[i] - w[2][c]) / deviation * w[0][c] + w[1][c]
+                }
+            ]
         case .relu: return [a.map { max($0, 0) }]
         case .relu6: return [a.map { min(max($0, 0), 6) }]
         case .leakyRelu(let slope): return [a.map { $0 < 0 ? $0 * slope : $0 }]
@@ -63,20 +65,24 @@ struct ReferenceExecutor {
         case .multiply: return [combine(x, shapes, out, *)]
         case .affine(let scale, let offset):
             let area = s[2] * s[3]
-            return [a.indices.map { (i: Int) -> Float in
-                let c = i / area % s[1]
-                return a[i] * scale[c] + offset[c]
-            }]
-        case .concat(let axis):
-            return [(0..<total).map { (i: Int) -> Float in
-                var index = unflatten(i, out)
-                var part = 0
-                while index[axis] >= shapes[part][axis] {
-                    index[axis] -= shapes[part][axis]
-                    part += 1
+            return [
+                a.indices.map { (i: Int) -> Float in
+                    let c = i / area % s[1]
+                    return a[i] * scale[c] + offset[c]
                 }
-                return x[part][flatten(index, shapes[part])]
-            }]
+            ]
+        case .concat(let axis):
+            return [
+                (0..<total).map { (i: Int) -> Float in
+                    var index = unflatten(i, out)
+                    var part = 0
+                    while index[axis] >= shapes[part][axis] {
+                        index[axis] -= shapes[part][axis]
+                        part += 1
+                    }
+                    return x[part][flatten(index, shapes[part])]
+                }
+            ]
         case .resize(let mode, let height, let width): return [resize(mode, a, s, height, width)]
         case .maxPool(let p), .averagePool(let p):
             let isMax = if case .maxPool = operation { true } else { false }
@@ -85,17 +91,21 @@ struct ReferenceExecutor {
             let area = s[2] * s[3]
             return [(0..<s[1]).map { (c: Int) -> Float in a[(c * area)..<((c + 1) * area)].reduce(0, +) / Float(area) }]
         case .slice(let axis, let range):
-            return [(0..<total).map { (i: Int) -> Float in
-                var index = unflatten(i, out)
-                index[axis] += range.lowerBound
-                return a[flatten(index, s)]
-            }]
+            return [
+                (0..<total).map { (i: Int) -> Float in
+                    var index = unflatten(i, out)
+                    index[axis] += range.lowerBound
+                    return a[flatten(index, s)]
+                }
+            ]
         case .transpose(let order):
-            return [(0..<total).map { (i: Int) -> Float in
-                var index = [Int](repeating: 0, count: s.count)
-                for (position, extent) in zip(order, unflatten(i, out)) { index[position] = extent }
-                return a[flatten(index, s)]
-            }]
+            return [
+                (0..<total).map { (i: Int) -> Float in
+                    var index = [Int](repeating: 0, count: s.count)
+                    for (position, extent) in zip(order, unflatten(i, out)) { index[position] = extent }
+                    return a[flatten(index, s)]
+                }
+            ]
         case .reshape: return [a]
         case .topK(let count, let axis):
             var values = [Float](repeating: 0, count: total)

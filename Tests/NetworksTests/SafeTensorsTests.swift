@@ -45,27 +45,31 @@ struct SafeTensorsTests {
         let path = folder.appendingPathComponent("w.safetensors").path
         try SafeTensors.write(weights, path: path)
         #expect(try SafeTensors.read(path: path)["w"]?.floats() == [1, 2, 3])
-        #expect { try SafeTensors.read(path: folder.path) } throws: { ($0 as? NetworkError)?.detail == "is not a regular file" }
+        #expect { try SafeTensors.read(path: folder.path) } throws: {
+            ($0 as? NetworkError)?.detail == "is not a regular file"
+        }
         #expect { try SafeTensors.read(path: path + "x") } throws: { ($0 as? NetworkError)?.code == .file }
         #expect { try SafeTensors.read(path: "/dev/zero") } throws: { ($0 as? NetworkError)?.code == .file }
     }
 
-    @Test("Damaged headers are refused", arguments: [
-        "", "[]", "{", "{}x", "{\"a\":1}", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,5]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4000]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,0]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[9223372036854775807],\"data_offsets\":[0,4]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,4]}}",
-        "{\"a\":{\"dtype\":\"F4\",\"shape\":[1],\"data_offsets\":[0,4]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}",
-        "{\"__metadata__\":{\"a\":1}}", "{\"__metadata__\":[]}", "{\"\\ud800\":1}", "{\"a\\q\":1}",
-        String(repeating: "{\"a\":", count: 100_000), String(repeating: "[", count: 100_000),
-    ])
+    @Test(
+        "Damaged headers are refused",
+        arguments: [
+            "", "[]", "{", "{}x", "{\"a\":1}", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}",
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,5]}}",
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}",
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4000]}}",
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}",
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]}}",
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,0]}}",
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[9223372036854775807],\"data_offsets\":[0,4]}}",
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,4]}}",
+            "{\"a\":{\"dtype\":\"F4\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}",
+            "{\"__metadata__\":{\"a\":1}}", "{\"__metadata__\":[]}", "{\"\\ud800\":1}", "{\"a\\q\":1}",
+            String(repeating: "{\"a\":", count: 100_000), String(repeating: "[", count: 100_000),
+        ])
     func damaged(header: String) {
         #expect { try SafeTensors.read(file(header, data: 8)) } throws: { error in
             let code = (error as? NetworkError)?.code
@@ -83,7 +87,8 @@ struct SafeTensorsTests {
     func halves() throws {
         for pattern in UInt16.min...UInt16.max {
             let half = Float16(bitPattern: pattern)
-            let tensor = try #require(Tensor(shape: [1], type: .f16, bytes: [UInt8(pattern & 255), UInt8(pattern >> 8)]))
+            let tensor = try #require(
+                Tensor(shape: [1], type: .f16, bytes: [UInt8(pattern & 255), UInt8(pattern >> 8)]))
             let value = try #require(tensor.floats()?.first)
             if half.isNaN {
                 if !value.isNaN { Issue.record("\(pattern) is not a number") }
@@ -93,7 +98,9 @@ struct SafeTensorsTests {
         }
         var generator = SeededGenerator(5)
         var values = generator.floats(4000, in: -70000...70000) + generator.floats(4000, in: -1e-4...1e-4)
-        values += [0, -0.0, 65504, 65519.9, 65520, 65536, .infinity, -.infinity, 0x1p-24, 0x1p-25, 0x1.8p-24, 2049, 2051, 1e-9]
+        values += [
+            0, -0.0, 65504, 65519.9, 65520, 65536, .infinity, -.infinity, 0x1p-24, 0x1p-25, 0x1.8p-24, 2049, 2051, 1e-9,
+        ]
         let halves = try #require(Tensor(shape: [values.count], floats: values).converted(to: .f16)?.floats())
         for (value, half) in zip(values, halves) where Float(Float16(value)) != half {
             Issue.record("\(value) became \(half), expected \(Float(Float16(value)))")

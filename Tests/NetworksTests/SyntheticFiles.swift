@@ -24,7 +24,9 @@ enum SyntheticFiles {
         var buffers: [[Field]] = [[.absent]]
         var operators: [[Field]] = []
         func tensor(_ shape: [Int], type: Int, buffer: Int, name: String) -> Int {
-            tensors.append([.integers(shape), .number(type, bytes: 1), .number(buffer, bytes: 4), .blob(Array(name.utf8))])
+            tensors.append([
+                .integers(shape), .number(type, bytes: 1), .number(buffer, bytes: 4), .blob(Array(name.utf8)),
+            ])
             return tensors.count - 1
         }
         func constant(_ shape: [Int], _ values: [Float], name: String) -> Int {
@@ -148,7 +150,8 @@ enum SyntheticFiles {
     }
 
     /// The state dictionary as a pickle, storages keyed "0", "1", ... in the order of names.
-    static func statePickle(_ weights: Weights, isStream: Bool, prefix: String = "", wrapper: String? = nil) -> [UInt8] {
+    static func statePickle(_ weights: Weights, isStream: Bool, prefix: String = "", wrapper: String? = nil) -> [UInt8]
+    {
         var pickler = Pickler()
         if let wrapper {
             pickler.raw("}(")
@@ -208,7 +211,9 @@ enum SyntheticFiles {
             let offset = file.bytes.count
             let crc = Int(referenceCRC(content))
             file.append(0x0403_4B50, 4)
-            for (value, width) in [(20, 2), (0, 2), (method, 2), (0, 4), (crc, 4), (content.count, 4), (content.count, 4)] {
+            for (value, width) in [
+                (20, 2), (0, 2), (method, 2), (0, 4), (crc, 4), (content.count, 4), (content.count, 4),
+            ] {
                 file.append(value, width)
             }
             file.append(name.utf8.count, 2)
@@ -224,7 +229,8 @@ enum SyntheticFiles {
         let start = file.bytes.count
         file.bytes += directory.bytes
         for (value, width) in [
-            (0x0605_4B50, 4), (0, 4), (members.count, 2), (members.count, 2), (directory.bytes.count, 4), (start, 4), (0, 2),
+            (0x0605_4B50, 4), (0, 4), (members.count, 2), (members.count, 2), (directory.bytes.count, 4), (start, 4),
+            (0, 2),
         ] { file.append(value, width) }
         return file.bytes
     }

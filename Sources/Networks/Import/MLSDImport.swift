@@ -12,7 +12,8 @@ enum MLSDImport {
         guard let variant = counts[file.convolutions.count] else {
             throw NetworkError(
                 .unsupported,
-                "a TensorFlow Lite file with \(file.convolutions.count) convolutions; M-LSD has 41 (tiny) or 58 (large)")
+                "a TensorFlow Lite file with \(file.convolutions.count) convolutions; M-LSD has 41 (tiny) or 58 (large)"
+            )
         }
         let network = try MLSD(variant, head: .full).network(at: InputSize(width: 512, height: 512)).folded
         var activations: [Int: Activation] = [:]

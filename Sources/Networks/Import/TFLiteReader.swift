@@ -64,9 +64,10 @@ public struct TFLiteReader: Sendable {
             }
         }
         convolutions = found
-        inputShape = try file.integers(graph, 1).first.map { index throws(NetworkError) in
-            try constants.shape(index)
-        } ?? []
+        inputShape =
+            try file.integers(graph, 1).first.map { index throws(NetworkError) in
+                try constants.shape(index)
+            } ?? []
     }
 
     // MARK: - Private

@@ -15,7 +15,9 @@ struct ProtobufWriter {
     /// Wire type 5, a `float` field.
     mutating func float(_ field: Int, _ value: Float) {
         key(field, 5)
-        for shift in stride(from: 0, to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> shift)) }
+        for shift in stride(from: 0, to: 32, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> shift))
+        }
     }
 
     mutating func string(_ field: Int, _ value: String) { blob(field, value.utf8) }

@@ -149,7 +149,7 @@ enum SyntheticFiles {
         }
     }
 
-    /// The state dictionary as a pickle, storages keyed "0", "1", ... in the order of names.
+    /// The state dictionary as a pickle, storages keyed by number in the order of names.
     static func statePickle(_ weights: Weights, isStream: Bool, prefix: String = "", wrapper: String? = nil) -> [UInt8]
     {
         var pickler = Pickler()

@@ -4,15 +4,21 @@
 ///
 /// - Note: Thread-safety: an immutable value.
 public struct Architecture: Sendable {
+    /// The network's name: `mlsd`, `retinaface`.
     public let network: String
+    /// The variant's name, unique within the network.
     public let variant: String
     /// What it finds, in one line.
     public let summary: String
+    /// Authors, title, venue.
     public let paper: String
     /// Where the reference code is and under which licence.
     public let reference: String
+    /// The size used when none is asked for.
     public let defaultSize: InputSize
+    /// The sizes it can be built at.
     public let sizes: SizeRule
+    /// How an image becomes its input.
     public let normalisation: InputNormalisation
     private let make: @Sendable (InputSize) throws(NetworkError) -> Network
 

@@ -39,22 +39,28 @@ public struct RetinaFace: Sendable, Hashable {
         case mobileNet(width: Double)
     }
 
+    /// What feeds the pyramid.
     public let backbone: Backbone
+    /// Which training's activations and anchors are used.
     public let family: Family
     /// Whether the graph itself turns byte values (as floats) into normalised ones.
     public let normalisesInput: Bool
 
+    /// The published network by default, taking normalised input.
     public init(_ family: Family, backbone: Backbone = .mobileNet(width: 0.25), normalisesInput: Bool = false) {
         self.family = family
         self.backbone = backbone
         self.normalisesInput = normalisesInput
     }
 
+    /// Any size from one stride-32 cell up.
     public static let sizes = SizeRule(multiple: 1, minimum: 32, maximum: 8192)
+    /// BGR bytes minus the training mean.
     public static let normalisation = InputNormalisation(
         channelOrder: .bgr, mean: [104, 117, 123], scale: [1, 1, 1], fit: .letterbox)
     /// Pixels between anchor centres, per pyramid level.
     public static let strides = [8, 16, 32]
+    /// Square anchors at every cell of every level.
     public static let anchorsPerCell = 2
     /// Decoding multiplies centre offsets by the first and log sizes by the second.
     public static let variances: (centre: Float, size: Float) = (0.1, 0.2)
@@ -140,7 +146,9 @@ public struct RetinaFace: Sendable, Hashable {
 
     // MARK: - Neck
 
-    /// Lateral 1x1 on every level; the coarser merged map is added to the next finer one. The coarsest stays as is.
+    /// Lateral 1x1 on every level; the coarser merged map is added to the next finer one.
+    ///
+    /// The coarsest stays as is.
     private func pyramid(_ b: NetworkBuilder, _ stages: [Value], channels: Int) throws(NetworkError) -> [Value] {
         var levels: [Value] = []
         for (index, stage) in stages.enumerated() {

@@ -2,16 +2,23 @@
 
 /// A published weight file, recognised by its digest.
 public struct KnownRelease: Sendable, Hashable {
+    /// Digest of the file, 64 hexadecimal digits.
     public let sha256: String
+    /// The name it was published under.
     public let file: String
+    /// Catalogue name.
     public let network: String
+    /// Catalogue variant.
     public let variant: String
+    /// SPDX identifier.
     public let licence: String
+    /// Repository and file.
     public let provenance: String
 
     /// The release of a digest; nil for files that are not on the list.
     public static func find(sha256: String) -> KnownRelease? { all.first { $0.sha256 == sha256 } }
 
+    /// Every release that is recognised.
     public static let all: [KnownRelease] = [
         mlsd("b17de2b4b4754d563c47b29b4132aceb39d40d079c0b9154ec0932b5292ec11f", "M-LSD_320_tiny_fp32.tflite", "tiny"),
         mlsd("9eea1c32aa599a74d60b74fa62a17993da2ee5eb7666aad27e9795fe8bd08293", "M-LSD_512_tiny_fp32.tflite", "tiny"),

@@ -173,7 +173,9 @@ public enum TorchReader {
         return true
     }
 
-    /// Copies a strided view in row-major order. Indices are within the storage: `lastIndex` was checked.
+    /// Copies a strided view in row-major order.
+    ///
+    /// Indices are within the storage: `lastIndex` was checked.
     private static func gather(
         _ view: Unpickler.TensorView, _ count: Int, _ data: ArraySlice<UInt8>, _ size: Int
     ) -> [UInt8] {

@@ -6,7 +6,9 @@
 struct ProtobufWriter {
     private(set) var bytes: [UInt8] = []
 
-    /// Wire type 0. Negative numbers take ten bytes, as `int64` fields do.
+    /// Wire type 0.
+    ///
+    /// Negative numbers take ten bytes, as `int64` fields do.
     mutating func integer(_ field: Int, _ value: Int) {
         key(field, 0)
         varint(UInt64(bitPattern: Int64(value)))

@@ -84,6 +84,8 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
 
     var expectedFrames: Int? { loops ? nil : reader.info.frameCount }
 
+    var frameRate: Rational? { reader.info.frameRate.value == nil ? nil : reader.info.frameRate }
+
     var notes: [String] {
         let seen = reader.statistics
         var notes: [String] = []

@@ -47,4 +47,6 @@ public protocol AudioSource: AnyObject {
 public protocol MeasuredSource: AnyObject {
     /// Frames in all, as the container says or from its length; nil where unknown or endless.
     var expectedFrames: Int? { get }
+    /// Nominal frame rate; nil where unknown.
+    var frameRate: Rational? { get }
 }

@@ -45,7 +45,10 @@ let package = Package(
             swiftSettings: settings),
 
         .testTarget(name: "DataflowTests", dependencies: ["Dataflow"], swiftSettings: settings),
-        .testTarget(name: "MediaTests", dependencies: ["Media"], swiftSettings: settings),
+        // Writes videos until it is killed: the tests look at what is left.
+        .executableTarget(
+            name: "MediaTestWriter", dependencies: ["Media"], path: "Tests/MediaTestWriter", swiftSettings: settings),
+        .testTarget(name: "MediaTests", dependencies: ["Media", "MediaTestWriter"], swiftSettings: settings),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"], swiftSettings: settings),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
         .testTarget(name: "VisionTests", dependencies: ["Vision"], swiftSettings: settings),

@@ -19,23 +19,23 @@ public final class OverlayPainter {
         guard canvas.width > 0, !results.isEmpty else { return }
         let look = Look(style, height: canvas.height)
         if style.showsLines {
-            results.forEach { node, result in
-                guard case .lines(let lines) = result else { return }
-                var stroke = Stroke(color: style.lineColor ?? color(of: node), width: look.lineWidth, halo: look.halo)
+            results.forEach { entry in
+                guard case .lines(let lines) = entry.result else { return }
+                var stroke = Stroke(color: style.lineColor ?? color(of: entry.node), width: look.lineWidth, halo: look.halo)
                 stroke.endMarker = style.marksEnds ? look.lineWidth * 2.5 : 0
                 canvas.lines(lines, stroke)
             }
         }
         guard style.showsFaces else { return }
-        results.forEach { node, result in
-            guard case .faces(let faces) = result else { return }
-            let color = style.faceColor ?? color(of: node)
+        results.forEach { entry in
+            guard case .faces(let faces) = entry.result else { return }
+            let color = style.faceColor ?? color(of: entry.node)
             for face in faces { drawFace(face, color, look, on: canvas) }
         }
         guard style.showsLabels else { return }
-        results.forEach { node, result in
-            guard case .faces(let faces) = result else { return }
-            let color = style.faceColor ?? color(of: node)
+        results.forEach { entry in
+            guard case .faces(let faces) = entry.result else { return }
+            let color = style.faceColor ?? color(of: entry.node)
             // The best come first: drawn backwards, their labels are on top.
             for face in faces.reversed() { drawLabel(style.faceLabel, face, color, look, on: canvas) }
         }

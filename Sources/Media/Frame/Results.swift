@@ -125,6 +125,13 @@ public struct Results: Sendable {
         return merged
     }
 
+    /// The same results in other coordinates.
+    public func mapped(by map: PictureMap) -> Results {
+        var mapped = Results()
+        forEach { mapped = mapped.adding(map($0.result), by: $0.node, isCarried: $0.isCarried) }
+        return mapped
+    }
+
     /// The newest result of `node`, or nil.
     public subscript(node: String) -> Entry? {
         var entry = newest

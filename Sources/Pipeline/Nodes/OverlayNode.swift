@@ -7,7 +7,7 @@ final class OverlayNode: JoinNode, NodeType {
     static let scores = Param.boolean("scores", default: true, changeable: true, doc: "Write scores beside boxes")
     static let labels = Param.boolean("labels", default: true, changeable: true, doc: "Write labels beside boxes")
     static let lineWidth = Param.number(
-        "lineWidth", default: 0.003, range: 0.0005...0.05, changeable: true,
+        "lineWidth", default: 0.0028, range: 0.0005...0.05, changeable: true,
         doc: "Width of lines and boxes as a share of the picture height")
 
     static let contract = Contract(
@@ -41,7 +41,8 @@ final class OverlayNode: JoinNode, NodeType {
             return .done
         }
         let picture = pool.writableCopy(of: frame.picture)
-        canvas.draw(on: picture) { painter.draw(frame.results, map: frame.map, on: $0) }
+        let results = frame.map.isIdentity ? frame.results : frame.results.mapped(by: frame.map.inverse)
+        canvas.draw(on: picture) { painter.draw(results, on: $0) }
         output.emit(frame.replacing(picture: picture))
         return .done
     }

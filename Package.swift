@@ -41,7 +41,9 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "vpipe",
-            dependencies: ["Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "Pipeline", "Dataflow", "Networks", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: settings),
 
         .testTarget(name: "DataflowTests", dependencies: ["Dataflow"], swiftSettings: settings),

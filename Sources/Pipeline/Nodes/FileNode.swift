@@ -7,6 +7,9 @@ final class FileNode: Node, NodeType, ReportingNode {
     /// Which of the source's audio goes into the file.
     enum Audio: String, CaseIterable, Sendable { case copy, none }
 
+    /// Fast enough to leave the cores to the networks.
+    static let presetDefault = "veryfast"
+
     static let path = Param.path("path", writes: true, doc: "File to write; the ending names the container")
     static let codec = Param.choice(
         "codec", of: VideoCodec.allCases.map { .init($0.rawValue, "") },
@@ -18,7 +21,7 @@ final class FileNode: Node, NodeType, ReportingNode {
     ).optional
     static let bitRate = Param.bitrate("bitRate", doc: "Mean bits per second, instead of a quality").optional
     static let preset = Param.choice(
-        "preset", of: VideoCodec.presets.map { .init($0, "") }, default: "veryfast",
+        "preset", of: VideoCodec.presets.map { .init($0, "") }, default: presetDefault,
         doc: "Encoder speed: slower makes smaller files")
     static let keyframes = Param.integer(
         "keyframeInterval", range: 1...100_000, unit: "frames", doc: "Frames between keyframes at most"

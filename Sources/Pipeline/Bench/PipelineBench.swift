@@ -154,7 +154,7 @@ public struct PipelineBench: Sendable {
         let model = try NodeModel(
             network: options.network, variant: usual, weights: options.weights, size: options.size.flatMap { InputSize($0) })
         let source = ModelSource(
-            onnx: try model.architecture.onnx(at: model.size, weights: model.weights), name: options.network)
+            name: options.network, onnx: try model.architecture.onnx(at: model.size, weights: model.weights))
         let compiled = try OpenVINOEngine.shared().compile(source, options: .automatic(cores: cores, precision: .f32))
         let pool = try RequestPool(model: compiled)
         let warmUp = pool.requests.count

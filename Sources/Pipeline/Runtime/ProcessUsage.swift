@@ -11,7 +11,7 @@ public struct ProcessUsage: Sendable {
     /// Asks the system.
     public init() {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) * 1e-6 }
         cpuSeconds = seconds(usage.ru_utime) + seconds(usage.ru_stime)
         peakBytes = usage.ru_maxrss * 1024

@@ -69,6 +69,9 @@ final class AudioCopy {
             if pts < dts { pts = dts }
             packet.pointee.dts = dts
             packet.pointee.pts = pts
+            // Times rounded to a coarse tick must not make one fragment reach into the next: mp4 would move that.
+            let tick = av_rescale_q(1, tap.streams[entry.stream].timeBase.av, stream.pointee.time_base)
+            if tick > 1, packet.pointee.duration > tick { packet.pointee.duration -= tick }
             packet.pointee.stream_index = stream.pointee.index
             packet.pointee.pos = -1
             tracks[entry.stream].lastDts = dts

@@ -37,9 +37,16 @@ enum Finaliser {
         for case let stream? in input.streams {
             let isVideo = stream.isVideo
             let output = try muxer.addCopy(
-                of: isVideo ? video.pointee.codecpar : stream.pointee.codecpar, timeBase: stream.timeBase,
+                of: stream.pointee.codecpar, timeBase: stream.timeBase,
                 disposition: stream.pointee.disposition, language: AudioStreamInfo(stream).language)
-            if isVideo {
+            if isVideo, let described = video.pointee.codecpar {
+                // The headers stay those of the file, which its packets are written for.
+                output.pointee.codecpar.pointee.codec_tag = described.pointee.codec_tag
+                output.pointee.codecpar.pointee.color_range = described.pointee.color_range
+                output.pointee.codecpar.pointee.color_space = described.pointee.color_space
+                output.pointee.codecpar.pointee.color_primaries = described.pointee.color_primaries
+                output.pointee.codecpar.pointee.color_trc = described.pointee.color_trc
+                output.pointee.codecpar.pointee.sample_aspect_ratio = described.pointee.sample_aspect_ratio
                 output.pointee.avg_frame_rate = video.pointee.avg_frame_rate
                 output.pointee.sample_aspect_ratio = video.pointee.sample_aspect_ratio
             }

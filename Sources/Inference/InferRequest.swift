@@ -16,8 +16,7 @@ public final class InferRequest: Sendable {
     public let outputs: [TensorBuffer]
     // One class-bound call per inference, which takes milliseconds: the engine stays behind its protocol.
     private let driver: any RequestDriver
-    /// Set by the engine's thread (release), read by the user (acquire).
-    private let done = Atomic<Bool>(false)
+    private let done = DoneFlag()
 
     init(model: CompiledModel, driver: any RequestDriver) {
         self.model = model
@@ -30,22 +29,23 @@ public final class InferRequest: Sendable {
     ///
     /// The body must be quick: the stream that ran the inference waits for it.
     public func onCompletion(_ body: @escaping @Sendable () -> Void) throws(InferenceError) {
-        // Unowned: the engine's request dies with this object, and its last completion comes before that.
-        try driver.setCompletion { [unowned self] in
+        // The flag alone, not this object: a request that the engine's thread held last would end there, and wait
+        // for the very completion it is in.
+        try driver.setCompletion { [done] in
             // Release pairs with the acquire in `isDone`: the outputs are visible to who sees true.
-            done.store(true, ordering: .releasing)
+            done.value.store(true, ordering: .releasing)
             body()
         }
     }
 
     /// Queues the inference and returns at once.
     public func start() throws(InferenceError) {
-        done.store(false, ordering: .relaxed)
+        done.value.store(false, ordering: .relaxed)
         try driver.start()
     }
 
     /// True from completion until the next start, for requests with a completion.
-    public var isDone: Bool { done.load(ordering: .acquiring) }
+    public var isDone: Bool { done.value.load(ordering: .acquiring) }
 
     /// Waits for the inference and reports how it ended. Returns at once after completion.
     /// - Throws: `inferenceFailed`.
@@ -59,4 +59,9 @@ public final class InferRequest: Sendable {
         try start()
         try finish()
     }
+}
+
+/// Set by the engine's thread (release), read by the user (acquire).
+private final class DoneFlag: Sendable {
+    let value = Atomic<Bool>(false)
 }

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import COpenVINO
+internal import Synchronization
+
+/// Runs networks on the processor with OpenVINO; one per process.
+///
+/// - Note: Thread-safety: thread-safe. Different models compile at the same time; equal ones compile once.
+public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
+    // Unchecked: the handle is set once and lives as long as the process; the library locks inside.
+    public let name = "OpenVINO"
+    public let version: String
+    public let capabilities: [String]
+    /// The processor in the library's words.
+    public let processor: String
+    /// The shared library in use.
+    public let libraryPath: String
+
+    private let functions: OpenVINOFunctions
+    private let core: OpaquePointer
+    private let shelf = Mutex<[Key: Shelf]>([:])
+    private static let device = "CPU"
+
+    private struct Key: Hashable {
+        let hash: ContentHash
+        let options: CompileOptions
+    }
+
+    /// Where users of equal models meet: the first compiles under the lock, the others find what it made.
+    private final class Shelf: Sendable {
+        struct State { weak var model: CompiledModel? }
+        let state = Mutex(State())
+    }
+
+    /// The engine of this process, opened on first use; the result of that attempt stays.
+    /// - Throws: `libraryMissing` naming `make deps`, `libraryUnsuitable`.
+    public static func shared() throws(InferenceError) -> OpenVINOEngine { try opened.get() }
+
+    private static let opened: Result<OpenVINOEngine, InferenceError> = {
+        do throws(InferenceError) {
+            return .success(try OpenVINOEngine(library: OpenVINOLibrary(candidates: OpenVINOLibrary.candidates())))
+        } catch {
+            return .failure(error)
+        }
+    }()
+
+    init(library: OpenVINOLibrary) throws(InferenceError) {
+        let functions = library.functions
+        var core: OpaquePointer?
+        try functions.check(functions.coreCreate(&core), "ov_core_create", .libraryUnsuitable)
+        guard let core else {
+            throw InferenceError(.libraryUnsuitable, operation: "ov_core_create", detail: "returned no core")
+        }
+        do {
+            capabilities = try Self.property(core, functions, "OPTIMIZATION_CAPABILITIES")
+                .split(separator: " ").map(String.init)
+            processor = try Self.property(core, functions, "FULL_DEVICE_NAME")
+        } catch {
+            functions.coreFree(core)
+            throw error
+        }
+        self.functions = functions
+        self.core = core
+        version = library.version
+        libraryPath = library.path
+    }
+
+    deinit { functions.coreFree(core) }
+
+    public func compile(_ source: ModelSource, options: CompileOptions) throws(InferenceError) -> CompiledModel {
+        let key = Key(hash: source.hash, options: options)
+        let shelf = self.shelf.withLock { shelves in
+            let found = shelves[key] ?? Shelf()
+            shelves[key] = found
+            return found
+        }
+        return try shelf.state.withLock { state throws(InferenceError) in
+            if let model = state.model { return model }
+            let model = try prepare(source, options)
+            state.model = model
+            return model
+        }
+    }
+
+    // MARK: - Preparing
+
+    private func prepare(_ source: ModelSource, _ options: CompileOptions) throws(InferenceError) -> CompiledModel {
+        let start = ContinuousClock.now
+        let model = try read(source)
+        defer { functions.modelFree(model) }
+        let (compiled, problem) = try compileThroughCache(model, source, options)
+        let fromCache = Self.isYes(compiled.property("LOADED_FROM_CACHE"))
+        return CompiledModel(
+            source: source, options: options, inputs: compiled.inputs, outputs: compiled.outputs,
+            settings: settings(of: compiled, options),
+            preparation: CompiledModel.Preparation(
+                fromCache: fromCache, duration: ContinuousClock.now - start, cacheProblem: problem),
+            driver: compiled)
+    }
+
+    private func read(_ source: ModelSource) throws(InferenceError) -> OpaquePointer {
+        guard !source.bytes.isEmpty else {
+            throw InferenceError(.invalidModel, operation: source.name, detail: "the model is empty")
+        }
+        var model: OpaquePointer?
+        let status = source.bytes.withUnsafeBytes { bytes in
+            functions.readModel(core, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, nil, &model)
+        }
+        try functions.check(status, "reading \(source.name)", .invalidModel)
+        guard let model else {
+            throw InferenceError(.invalidModel, operation: "reading \(source.name)", detail: "returned no model")
+        }
+        return model
+    }
+
+    /// Compiles with the disk cache when there is one; trouble with the cache is reported, never a reason to fail.
+    private func compileThroughCache(
+        _ model: OpaquePointer, _ source: ModelSource, _ options: CompileOptions
+    ) throws(InferenceError) -> (OpenVINOModel, problem: String?) {
+        let opened: CacheEntry?
+        do throws(CacheFiles.Failure) {
+            opened = try entry(for: source, options)
+        } catch {
+            return (try compile(model, source, options, cacheDirectory: nil), error.description)
+        }
+        guard let entry = opened else {
+            return (try compile(model, source, options, cacheDirectory: nil), nil)
+        }
+        // A model that cannot be compiled at all fails again below, with the error that counts.
+        guard let compiled = try? compile(model, source, options, cacheDirectory: entry.directory) else {
+            entry.clear()
+            let compiled = try compile(model, source, options, cacheDirectory: nil)
+            return (compiled, "the engine could not use \(entry.directory)")
+        }
+        do throws(CacheFiles.Failure) {
+            try entry.seal()
+            return (compiled, nil)
+        } catch {
+            return (compiled, error.description)
+        }
+    }
+
+    private func entry(
+        for source: ModelSource, _ options: CompileOptions
+    ) throws(CacheFiles.Failure) -> CacheEntry? {
+        guard let root = try options.cacheRoot() else { return nil }
+        // A blob holds the weights again, packed for the processor. The engine writes without looking at the disk.
+        let needed = UInt64(source.bytes.count) * 3 + (16 << 20)
+        let name = options.cacheName(for: source.hash, engineVersion: version)
+        return try CacheEntry(directory: root + "/" + name, needed: needed)
+    }
+
+    private func compile(
+        _ model: OpaquePointer, _ source: ModelSource, _ options: CompileOptions, cacheDirectory: String?
+    ) throws(InferenceError) -> OpenVINOModel {
+        // PERFORMANCE_HINT stays unset: it would override streams and threads.
+        var properties = [
+            // Always: the library's own default is bf16 where the processor has it.
+            ("INFERENCE_PRECISION_HINT", options.precision == .bf16 ? "bf16" : "f32"),
+            ("NUM_STREAMS", String(options.streams)),
+            ("INFERENCE_NUM_THREADS", String(options.threads)),
+            ("ENABLE_CPU_PINNING", options.pinsThreads ? "YES" : "NO"),
+        ]
+        if let cacheDirectory { properties.append(("CACHE_DIR", cacheDirectory)) }
+        var compiled: OpaquePointer?
+        let status = Self.withProperties(properties) { pointer, count in
+            functions.compileModel(core, model, Self.device, count, pointer, &compiled)
+        }
+        try functions.check(status, "compiling \(source.name)", .compileFailed)
+        guard let compiled else {
+            throw InferenceError(.compileFailed, operation: "compiling \(source.name)", detail: "returned no model")
+        }
+        return try OpenVINOModel(owning: compiled, functions: functions)
+    }
+
+    // MARK: - Properties
+
+    /// What the library says it uses. Where a processor lacks bf16 the library falls back, and this tells.
+    private func settings(of model: OpenVINOModel, _ options: CompileOptions) -> CompiledModel.Settings {
+        let float = model.property("INFERENCE_PRECISION_HINT") ?? "unknown"
+        let granted: Precision = options.precision == .bf16 && float != "bf16" ? .f32 : options.precision
+        let streams = model.property("NUM_STREAMS").flatMap { Int($0) } ?? options.streams
+        return CompiledModel.Settings(
+            precision: granted, engineFloat: float, streams: streams,
+            threads: model.property("INFERENCE_NUM_THREADS").flatMap { Int($0) } ?? options.threads,
+            pinsThreads: model.property("ENABLE_CPU_PINNING").map { Self.isYes($0) } ?? options.pinsThreads,
+            optimalRequests: max(1, model.property("OPTIMAL_NUMBER_OF_INFER_REQUESTS").flatMap { Int($0) } ?? streams))
+    }
+
+    private static func isYes(_ value: String?) -> Bool { value == "YES" || value == "true" || value == "1" }
+
+    private static func property(
+        _ core: OpaquePointer, _ functions: OpenVINOFunctions, _ key: String
+    ) throws(InferenceError) -> String {
+        var value: UnsafeMutablePointer<CChar>?
+        try functions.check(functions.coreGetProperty(core, device, key, &value), "reading \(key)", .libraryUnsuitable)
+        return functions.takeString(value) ?? ""
+    }
+
+    /// Lends C copies of keys and values for the time of one call.
+    private static func withProperties(
+        _ properties: [(key: String, value: String)], _ body: (UnsafePointer<ov_property_t>?, Int) -> ov_status_e
+    ) -> ov_status_e {
+        let texts = properties.map { (key: Array($0.key.utf8CString), value: Array($0.value.utf8CString)) }
+        func lend(_ index: Int, _ list: [ov_property_t]) -> ov_status_e {
+            guard index < texts.count else {
+                return list.withUnsafeBufferPointer { body($0.baseAddress, $0.count) }
+            }
+            return texts[index].key.withUnsafeBufferPointer { key in
+                texts[index].value.withUnsafeBufferPointer { value in
+                    lend(index + 1, list + [ov_property_t(key: key.baseAddress, value: value.baseAddress)])
+                }
+            }
+        }
+        return lend(0, [])
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import COpenVINO
+
+/// A compiled model of OpenVINO: the owner of its handle and the reader of its ports and properties.
+///
+/// - Note: Thread-safety: thread-safe; the library's compiled models are.
+final class OpenVINOModel: ModelDriver, @unchecked Sendable {
+    // Unchecked: the handle is set once, freed once, and the library locks inside.
+    private let handle: OpaquePointer
+    let functions: OpenVINOFunctions
+    let inputs: [TensorInfo]
+    let outputs: [TensorInfo]
+
+    /// Takes over `handle`, and frees it when the ports cannot be used.
+    /// - Throws: `unsupportedModel`.
+    init(owning handle: OpaquePointer, functions: OpenVINOFunctions) throws(InferenceError) {
+        self.handle = handle
+        self.functions = functions
+        do {
+            inputs = try Self.ports(handle, functions, functions.inputCount, functions.inputPort, kind: "input")
+            outputs = try Self.ports(handle, functions, functions.outputCount, functions.outputPort, kind: "output")
+        } catch {
+            functions.compiledFree(handle)
+            throw error
+        }
+    }
+
+    deinit { functions.compiledFree(handle) }
+
+    func makeRequest() throws(InferenceError) -> any RequestDriver {
+        var request: OpaquePointer?
+        try functions.check(
+            functions.createRequest(handle, &request), "ov_compiled_model_create_infer_request", .inferenceFailed)
+        guard let request else {
+            throw InferenceError(
+                .inferenceFailed, operation: "ov_compiled_model_create_infer_request", detail: "returned no request")
+        }
+        return try OpenVINORequest(owning: request, model: self)
+    }
+
+    /// A property as text; nil when the library does not know it.
+    func property(_ key: String) -> String? {
+        var value: UnsafeMutablePointer<CChar>?
+        guard functions.compiledGetProperty(handle, key, &value) == OK else { return nil }
+        return functions.takeString(value)
+    }
+
+    // MARK: - Ports
+
+    private static func ports(
+        _ model: OpaquePointer, _ functions: OpenVINOFunctions, _ size: vpipe_ov_compiled_model_inputs_size_f,
+        _ port: vpipe_ov_compiled_model_input_by_index_f, kind: String
+    ) throws(InferenceError) -> [TensorInfo] {
+        var count = 0
+        try functions.check(size(model, &count), "ov_compiled_model_\(kind)s_size", .unsupportedModel)
+        var infos: [TensorInfo] = []
+        for index in 0..<count {
+            var handle: OpaquePointer?
+            try functions.check(port(model, index, &handle), "ov_compiled_model_\(kind)_by_index", .unsupportedModel)
+            guard let handle else { continue }
+            defer { functions.portFree(handle) }
+            infos.append(try info(handle, functions, fallback: "\(kind) \(index)"))
+        }
+        guard infos.count == count, count > 0 else {
+            throw InferenceError(.unsupportedModel, operation: "OpenVINO", detail: "the model has no \(kind)s")
+        }
+        return infos
+    }
+
+    private static func info(
+        _ port: OpaquePointer, _ functions: OpenVINOFunctions, fallback: String
+    ) throws(InferenceError) -> TensorInfo {
+        var text: UnsafeMutablePointer<CChar>?
+        var name = fallback
+        if functions.portName(port, &text) == OK, let given = functions.takeString(text) { name = given }
+
+        var type = ov_element_type_e(rawValue: 0)
+        try functions.check(functions.portElement(port, &type), "ov_port_get_element_type", .unsupportedModel)
+        guard let element = ElementType(type) else {
+            throw InferenceError(
+                .unsupportedModel, operation: name, detail: "has an element type vpipe does not know (\(type.rawValue))")
+        }
+
+        var shape = ov_shape_t()
+        let status = functions.portShape(port, &shape)
+        guard status == OK else {
+            throw InferenceError(.unsupportedModel, operation: name, detail: "has a dynamic shape; every size must be fixed")
+        }
+        defer { _ = functions.shapeFree(&shape) }
+        var sizes: [Int] = []
+        var bytes = element.byteCount
+        for axis in 0..<max(0, Int(shape.rank)) {
+            guard let dims = shape.dims, let size = Int(exactly: dims[axis]), size > 0 else {
+                throw InferenceError(.unsupportedModel, operation: name, detail: "has an empty axis \(axis)")
+            }
+            let product = bytes.multipliedReportingOverflow(by: size)
+            guard !product.overflow else {
+                throw InferenceError(.unsupportedModel, operation: name, detail: "is larger than memory can be")
+            }
+            bytes = product.partialValue
+            sizes.append(size)
+        }
+        return TensorInfo(name: name, shape: sizes, element: element)
+    }
+}
+
+extension ElementType {
+    /// The element type of a port; nil for those vpipe does not handle.
+    init?(_ type: ov_element_type_e) {
+        switch type {
+        case F32: self = .f32
+        case F16: self = .f16
+        case BF16: self = .bf16
+        case U8: self = .u8
+        case I8: self = .i8
+        case I32: self = .i32
+        case I64: self = .i64
+        default: return nil
+        }
+    }
+}

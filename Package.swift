@@ -46,7 +46,9 @@ let package = Package(
             ],
             swiftSettings: settings),
 
-        .testTarget(name: "DataflowTests", dependencies: ["Dataflow"], swiftSettings: settings),
+        // Counts allocations in the test executable, for the zero-allocation tests.
+        .target(name: "CMallocCounter", path: "Tests/CMallocCounter"),
+        .testTarget(name: "DataflowTests", dependencies: ["Dataflow", "CMallocCounter"], swiftSettings: settings),
         // Writes videos until it is killed: the tests look at what is left.
         .executableTarget(
             name: "MediaTestWriter", dependencies: ["Media"], path: "Tests/MediaTestWriter", swiftSettings: settings),

@@ -7,6 +7,8 @@ struct GraphPlan {
     /// The entries, every one after those that feed it.
     private(set) var order: [Int] = []
     private(set) var adjustments: [String] = []
+    /// The joins and all that lies upstream of one.
+    private var feedsJoin = Set<Int>()
 
     init(entries: [GraphBuilder.Entry], connections: [GraphBuilder.Connection]) {
         self.entries = entries
@@ -59,7 +61,7 @@ struct GraphPlan {
         let outputs = outputs(of: index)
         let ports = inputs.map { connections[$0].toPort }
         var problems: [String] = []
-        if entry.maxHeld < 0 { problems.append("\(entry.name): maxHeld is \(entry.maxHeld)") }
+        if !(0...1 << 16).contains(entry.maxHeld) { problems.append("\(entry.name): maxHeld \(entry.maxHeld) is not within 0...65536") }
         if Set(ports).count < ports.count { problems.append("\(entry.name): an input port has two edges") }
         if outputs.count > 64 { problems.append("\(entry.name): more than 64 edges leave it") }
         if entry.isSource {
@@ -114,21 +116,26 @@ struct GraphPlan {
     // MARK: Joins
 
     /// Whether a join lies downstream of a connection.
-    func leadsToJoin(_ link: GraphBuilder.Connection) -> Bool {
-        entries[link.to].isJoin || outputs(of: link.to).contains { leadsToJoin(connections[$0]) }
-    }
+    func leadsToJoin(_ link: GraphBuilder.Connection) -> Bool { feedsJoin.contains(link.to) }
 
     /// Gives every edge into a join the room that the other branches call for, see `GraphBuilder`.
     mutating func raiseCapacities() {
+        for index in order.reversed()
+        where entries[index].isJoin || outputs(of: index).contains(where: { leadsToJoin(connections[$0]) }) {
+            feedsJoin.insert(index)
+        }
         for index in order where entries[index].isJoin {
             let ports = inputs(of: index)
             for port in ports {
                 var upstream = Set<Int>()
                 collectUpstream(of: connections[port].from, into: &upstream)
-                let needed = ports.filter { $0 != port }.map { held(before: $0, stoppingAt: upstream) }.max() ?? 0
+                var known: [Int: Int] = [:]
+                let needed =
+                    ports.filter { $0 != port }
+                    .map { held(before: $0, stoppingAt: upstream, known: &known) }.max() ?? 0
                 let link = connections[port]
                 guard link.capacity < needed else { continue }
-                connections[port].capacity = min(needed, 1 << 20)
+                connections[port].capacity = needed
                 adjustments.append(
                     "\(entries[link.from].name) -> \(entries[link.to].name): capacity raised from \(link.capacity) to "
                         + "\(needed), what the other branches may hold")
@@ -141,11 +148,18 @@ struct GraphPlan {
         for link in inputs(of: entry) { collectUpstream(of: connections[link].from, into: &set) }
     }
 
-    /// How many frames the branch ending in a connection may hold before that connection.
-    private func held(before link: Int, stoppingAt parting: Set<Int>) -> Int {
+    /// How many frames the branch ending in a connection may hold before that connection; at most a ring's limit.
+    private func held(before link: Int, stoppingAt parting: Set<Int>, known: inout [Int: Int]) -> Int {
         let from = connections[link].from
         if parting.contains(from) { return 0 }
-        let upstream = inputs(of: from).map { connections[$0].capacity + held(before: $0, stoppingAt: parting) }
-        return entries[from].maxHeld + 1 + (upstream.max() ?? 0)
+        if let answer = known[from] { return answer }
+        var longest = 0
+        for upstream in inputs(of: from) {
+            let before = held(before: upstream, stoppingAt: parting, known: &known)
+            longest = max(longest, connections[upstream].capacity + before)
+        }
+        let answer = min(1 << 20, min(entries[from].maxHeld, 1 << 20) + 1 + longest)
+        known[from] = answer
+        return answer
     }
 }

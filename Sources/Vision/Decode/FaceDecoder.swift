@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Inference
+public import Media
+public import Networks
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// RetinaFace's decoding: boxes and landmarks relative to anchors, then greedy suppression of overlapping boxes.
+///
+/// - Note: Shape: `loc` `[1, A, 4]`, `conf` `[1, A, 2]` (background, face), `landms` `[1, A, 10]`.
+/// - Note: Source: the reference's detection script; areas count whole pixels (`x2 - x1 + 1`) of the source picture.
+public final class FaceDecoder: OutputDecoder {
+    /// What counts as a face.
+    public struct Options: Sendable, Hashable {
+        /// Faces must score more.
+        public var scoreThreshold: Float
+        /// Of two boxes that overlap by more (intersection over union) the better one stays.
+        public var overlapThreshold: Float
+        /// At most this many boxes are compared, best first.
+        public var candidates: Int
+        /// At most this many faces are reported.
+        public var limit: Int
+
+        public init(
+            scoreThreshold: Float = 0.5, overlapThreshold: Float = 0.4, candidates: Int = 5000, limit: Int = 750
+        ) {
+            self.scoreThreshold = scoreThreshold
+            self.overlapThreshold = overlapThreshold
+            self.candidates = candidates
+            self.limit = limit
+        }
+    }
+
+    /// A square in network pixels.
+    struct Anchor: Equatable {
+        var x: Float
+        var y: Float
+        var side: Float
+    }
+
+    private struct Box {
+        var left: Float
+        var top: Float
+        var right: Float
+        var bottom: Float
+        var area: Float
+        var entry: TopK.Entry
+    }
+
+    public let options: Options
+    private let indices: (location: Int, confidence: Int, landmarks: Int)
+    private let anchors: UnsafeMutableBufferPointer<Anchor>
+    private let best: TopK
+    private let kept: UnsafeMutableBufferPointer<Box>
+
+    /// Prepares for a model with `outputs`, built at an input of `size` for `family`'s anchors.
+    ///
+    /// - Throws: `VisionError.Code.outputs`.
+    public init(
+        outputs: [TensorInfo], size: InputSize, family: RetinaFace.Family, options: Options = Options()
+    ) throws(VisionError) {
+        let made = Self.anchors(size: size, family: family)
+        indices = (
+            try outputs.position(of: "loc", shape: [1, made.count, 4]),
+            try outputs.position(of: "conf", shape: [1, made.count, 2]),
+            try outputs.position(of: "landms", shape: [1, made.count, 10])
+        )
+        self.options = options
+        anchors = .allocate(capacity: made.count)
+        _ = anchors.initialize(from: made)
+        best = TopK(capacity: min(max(0, options.candidates), made.count))
+        kept = .allocate(capacity: min(max(0, options.limit), best.capacity))
+    }
+
+    deinit {
+        anchors.deallocate()
+        kept.deallocate()
+    }
+
+    /// The anchors in the order of the output's rows: strides, rows, columns, sizes.
+    static func anchors(size: InputSize, family: RetinaFace.Family) -> [Anchor] {
+        var anchors: [Anchor] = []
+        for (stride, sides) in zip(RetinaFace.strides, family.anchorSizes) {
+            for row in 0..<(size.height + stride - 1) / stride {
+                for column in 0..<(size.width + stride - 1) / stride {
+                    for side in sides {
+                        anchors.append(
+                            Anchor(
+                                x: (Float(column) + 0.5) * Float(stride), y: (Float(row) + 0.5) * Float(stride),
+                                side: Float(side)))
+                    }
+                }
+            }
+        }
+        return anchors
+    }
+
+    /// The faces, best first; boxes may reach outside the picture. Boxes that are not finite are no faces.
+    public func decode(_ outputs: [TensorBuffer], placement: Placement) -> [Face] {
+        guard let location = outputs[indices.location].floats.baseAddress,
+            let confidence = outputs[indices.confidence].floats.baseAddress,
+            let landmarks = outputs[indices.landmarks].floats.baseAddress
+        else { return [] }
+        return decode(location: location, confidence: confidence, landmarks: landmarks, placement: placement)
+    }
+
+    func decode(
+        location: UnsafePointer<Float>, confidence: UnsafePointer<Float>, landmarks: UnsafePointer<Float>,
+        placement: Placement
+    ) -> [Face] {
+        best.removeAll()
+        let threshold = options.scoreThreshold
+        for row in 0..<anchors.count {
+            let score = confidence[2 &* row &+ 1]
+            if score > threshold { best.offer(score, row) }
+        }
+        best.sort()
+        let count = suppress(location, placement)
+        var faces: [Face] = []
+        faces.reserveCapacity(count)
+        for position in 0..<count {
+            let box = kept[position]
+            let row = Int(box.entry.index)
+            faces.append(
+                Face(
+                    box: Rect(x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top),
+                    score: box.entry.score, landmarks: points(landmarks + 10 * row, anchors[row], placement)))
+        }
+        return faces
+    }
+
+    /// Leaves in `kept` the boxes that no better one covers and returns how many there are.
+    private func suppress(_ location: UnsafePointer<Float>, _ placement: Placement) -> Int {
+        var count = 0
+        for position in 0..<best.count {
+            guard count < kept.count else { break }
+            let entry = best[position]
+            guard let box = box(location, entry, placement) else { continue }
+            var isCovered = false
+            var other = 0
+            while other < count, !isCovered {
+                isCovered = overlaps(box, kept[other])
+                other &+= 1
+            }
+            guard !isCovered else { continue }
+            kept.initializeElement(at: count, to: box)
+            count += 1
+        }
+        return count
+    }
+
+    private func box(_ location: UnsafePointer<Float>, _ entry: TopK.Entry, _ placement: Placement) -> Box? {
+        let anchor = anchors[Int(entry.index)]
+        let values = location + 4 * Int(entry.index)
+        let x = anchor.x + values[0] * RetinaFace.variances.centre * anchor.side
+        let y = anchor.y + values[1] * RetinaFace.variances.centre * anchor.side
+        let width = anchor.side * expf(values[2] * RetinaFace.variances.size)
+        let height = anchor.side * expf(values[3] * RetinaFace.variances.size)
+        let corner = placement.source(x: x - width / 2, y: y - height / 2)
+        let right = corner.x + width * placement.scaleX
+        let bottom = corner.y + height * placement.scaleY
+        let area = (right - corner.x + 1) * (bottom - corner.y + 1)
+        guard area.isFinite, corner.x.isFinite, corner.y.isFinite else { return nil }
+        return Box(left: corner.x, top: corner.y, right: right, bottom: bottom, area: area, entry: entry)
+    }
+
+    @inline(__always)
+    private func overlaps(_ a: Box, _ b: Box) -> Bool {
+        let width = min(a.right, b.right) - max(a.left, b.left) + 1
+        let height = min(a.bottom, b.bottom) - max(a.top, b.top) + 1
+        guard width > 0, height > 0 else { return false }
+        let shared = width * height
+        return shared / (a.area + b.area - shared) > options.overlapThreshold
+    }
+
+    /// The five landmarks, or none when one of them is not finite.
+    private func points(_ values: UnsafePointer<Float>, _ anchor: Anchor, _ placement: Placement) -> [Point] {
+        for index in 0..<10 where !(values[index] * anchor.side).isFinite { return [] }
+        return [Point](unsafeUninitializedCapacity: 5) { points, count in
+            for index in 0..<5 {
+                let x = anchor.x + values[2 * index] * RetinaFace.variances.centre * anchor.side
+                let y = anchor.y + values[2 * index + 1] * RetinaFace.variances.centre * anchor.side
+                points.initializeElement(at: index, to: placement.source(x: x, y: y))
+            }
+            count = 5
+        }
+    }
+}

@@ -41,7 +41,7 @@ final class EngineDetector<Decoder: OutputDecoder>: PictureDetector {
 
     func submit(_ picture: Picture) throws -> Bool {
         guard let slot = pool.acquire() else { return false }
-        guard let tensor = slot.request.inputs[0].floats else { throw OutputError("the network's input is not f32") }
+        let tensor = slot.request.inputs[0].floats
         placements[slot.index] = preprocessor.fill(tensor, from: picture)
         try pool.submit(slot)
         return true

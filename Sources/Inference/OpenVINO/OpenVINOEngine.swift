@@ -14,6 +14,8 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
     public let processor: String
     /// The shared library in use.
     public let libraryPath: String
+    /// Whether compiled models can be kept on disk: false when the installation lacks the part that reads them back.
+    public let cachesModels: Bool
 
     private let functions: OpenVINOFunctions
     private let core: OpaquePointer
@@ -62,6 +64,7 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
         self.core = core
         version = library.version
         libraryPath = library.path
+        cachesModels = library.readsCompiledModels
     }
 
     deinit { functions.coreFree(core) }
@@ -99,7 +102,11 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
 
     private func read(_ source: ModelSource) throws(InferenceError) -> OpaquePointer {
         guard !source.bytes.isEmpty else {
-            throw InferenceError(.invalidModel, operation: source.name, detail: "the model is empty")
+            throw InferenceError(.invalidModel, operation: "reading \(source.name)", detail: "the model is empty")
+        }
+        // The library also reads its own XML format; nothing here makes it, so what arrives as such is a mistake.
+        guard source.bytes.first(where: { $0 > 0x20 }) != UInt8(ascii: "<") else {
+            throw InferenceError(.invalidModel, operation: "reading \(source.name)", detail: "the file is XML, not ONNX")
         }
         var model: OpaquePointer?
         let status = source.bytes.withUnsafeBytes { bytes in
@@ -143,6 +150,9 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
         for source: ModelSource, _ options: CompileOptions
     ) throws(CacheFiles.Failure) -> CacheEntry? {
         guard let root = try options.cacheRoot() else { return nil }
+        guard cachesModels else {
+            throw CacheFiles.Failure("this OpenVINO has no libopenvino_ir_frontend to read compiled models back with")
+        }
         // A blob holds the weights again, packed for the processor. The engine writes without looking at the disk.
         let needed = UInt64(source.bytes.count) * 3 + (16 << 20)
         let name = options.cacheName(for: source.hash, engineVersion: version)
@@ -169,7 +179,7 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
         guard let compiled else {
             throw InferenceError(.compileFailed, operation: "compiling \(source.name)", detail: "returned no model")
         }
-        return try OpenVINOModel(owning: compiled, functions: functions)
+        return try OpenVINOModel(owning: compiled, named: source.name, functions: functions)
     }
 
     // MARK: - Properties

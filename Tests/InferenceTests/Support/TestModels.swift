@@ -67,7 +67,7 @@ struct SeededRandom: RandomNumberGenerator {
 }
 
 /// A folder that is gone when the test is over.
-final class TemporaryFolder {
+final class TemporaryFolder: Sendable {
     let path: String
 
     init() throws {

@@ -40,7 +40,9 @@ struct CacheTests {
         let options = TestModels.options(precision: precision, streams: 2, threads: 2, cache: .directory(folder.path))
         let cold = try compileAndRun(source, options)
         let warm = try compileAndRun(source, options)
-        print("\(source.name) \(precision): compiled in \(cold.preparation.duration), from the cache in \(warm.preparation.duration)")
+        print(
+            "\(source.name) \(precision): compiled in \(cold.preparation.duration), from the cache in \(warm.preparation.duration)"
+        )
         #expect(!cold.preparation.fromCache && cold.preparation.cacheProblem == nil)
         #expect(warm.preparation.fromCache && warm.preparation.cacheProblem == nil)
         #expect(warm.outputs == cold.outputs)
@@ -155,7 +157,8 @@ struct CacheTests {
     }
 
     @Test(
-        "An installation that cannot read compiled models says so and stores none", .enabled(if: !works, "the cache works"))
+        "An installation that cannot read compiled models says so and stores none",
+        .enabled(if: !works, "the cache works"))
     func withoutReader() throws {
         let result = try compileAndRun(TestModels.face(seed: 46), options)
         #expect(result.preparation.cacheProblem?.contains("libopenvino_ir_frontend") == true)

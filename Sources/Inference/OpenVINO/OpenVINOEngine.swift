@@ -7,8 +7,11 @@ internal import Synchronization
 /// - Note: Thread-safety: thread-safe. Different models compile at the same time; equal ones compile once.
 public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
     // Unchecked: the handle is set once and lives as long as the process; the library locks inside.
+    /// For reports.
     public let name = "OpenVINO"
+    /// The library's own version: `2026.4.1-...`.
     public let version: String
+    /// What the processor can do in the library's words: `FP32`, `BF16`, `INT8`, ...
     public let capabilities: [String]
     /// The processor in the library's words.
     public let processor: String
@@ -69,6 +72,9 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
 
     deinit { functions.coreFree(core) }
 
+    /// Prepares `source`, or returns the model that is alive for equal bytes and options.
+    ///
+    /// - Throws: `invalidModel`, `unsupportedModel`, `compileFailed`.
     public func compile(_ source: ModelSource, options: CompileOptions) throws(InferenceError) -> CompiledModel {
         let key = Key(hash: source.hash, options: options)
         let shelf = self.shelf.withLock { shelves in
@@ -106,7 +112,8 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
         }
         // The library also reads its own XML format; nothing here makes it, so what arrives as such is a mistake.
         guard source.bytes.first(where: { $0 > 0x20 }) != UInt8(ascii: "<") else {
-            throw InferenceError(.invalidModel, operation: "reading \(source.name)", detail: "the file is XML, not ONNX")
+            throw InferenceError(
+                .invalidModel, operation: "reading \(source.name)", detail: "the file is XML, not ONNX")
         }
         var model: OpaquePointer?
         let status = source.bytes.withUnsafeBytes { bytes in
@@ -184,7 +191,9 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
 
     // MARK: - Properties
 
-    /// What the library says it uses. Where a processor lacks bf16 the library falls back, and this tells.
+    /// What the library says it uses.
+    ///
+    /// Where a processor lacks bf16 the library falls back, and this tells.
     private func settings(of model: OpenVINOModel, _ options: CompileOptions) -> CompiledModel.Settings {
         let float = model.property("INFERENCE_PRECISION_HINT") ?? "unknown"
         let granted: Precision = options.precision == .bf16 && float != "bf16" ? .f32 : options.precision

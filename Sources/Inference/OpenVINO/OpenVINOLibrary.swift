@@ -15,8 +15,10 @@ final class OpenVINOLibrary: Sendable {
     let path: String
     /// The library's own words: `2026.4.1-...`.
     let version: String
-    /// Whether compiled models can be read back: they are stored as OpenVINO's own format around packed weights, and
-    /// the reader of that format is a file of its own. Without it every blob is written and none is ever accepted.
+    /// Whether compiled models can be read back.
+    ///
+    /// They are stored as OpenVINO's own format around packed weights, whose reader is a file of its own. Without it
+    /// every blob is written and none is ever accepted.
     let readsCompiledModels: Bool
 
     /// Opens the first of `candidates` that can be used.
@@ -76,8 +78,9 @@ final class OpenVINOLibrary: Sendable {
         let override = getenv("VPIPE_OPENVINO").map { String(cString: $0) }
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-        let executable = count > 0 ? String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
-        return candidates(override: override, executable: executable)
+        guard count > 0 else { return candidates(override: override, executable: nil) }
+        let path = buffer[..<count].map { UInt8(bitPattern: $0) }
+        return candidates(override: override, executable: String(decoding: path, as: UTF8.self))
     }
 }
 

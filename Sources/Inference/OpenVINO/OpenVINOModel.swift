@@ -78,13 +78,15 @@ final class OpenVINOModel: ModelDriver, @unchecked Sendable {
         try functions.check(functions.portElement(port, &type), "ov_port_get_element_type", .unsupportedModel)
         guard let element = ElementType(type) else {
             throw InferenceError(
-                .unsupportedModel, operation: name, detail: "has an element type vpipe does not know (\(type.rawValue))")
+                .unsupportedModel, operation: name, detail: "has an element type vpipe does not know (\(type.rawValue))"
+            )
         }
 
         var shape = ov_shape_t()
         let status = functions.portShape(port, &shape)
         guard status == OK else {
-            throw InferenceError(.unsupportedModel, operation: name, detail: "has a dynamic shape; every size must be fixed")
+            throw InferenceError(
+                .unsupportedModel, operation: name, detail: "has a dynamic shape; every size must be fixed")
         }
         defer { _ = functions.shapeFree(&shape) }
         var sizes: [Int] = []

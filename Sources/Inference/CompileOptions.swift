@@ -20,15 +20,20 @@ public struct CompileOptions: Sendable, Hashable {
         case off
     }
 
+    /// The arithmetic to use; int8 needs a model with quantise/dequantise pairs.
     public var precision: Precision
     /// Inferences that run at the same time inside the engine.
     public var streams: Int
     /// Threads shared by all streams.
     public var threads: Int
-    /// Binds threads to cores. Off by default: two models in one process would share one core.
+    /// Binds threads to cores.
+    ///
+    /// Off by default: two models in one process would share one core.
     public var pinsThreads: Bool
+    /// Where compiled code is kept.
     public var cache: Cache
 
+    /// Streams and threads below 1 count as 1.
     public init(
         precision: Precision, streams: Int, threads: Int, pinsThreads: Bool = false, cache: Cache = .standard
     ) {

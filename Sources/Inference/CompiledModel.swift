@@ -10,8 +10,11 @@ public final class CompiledModel: Sendable {
         public let precision: Precision
         /// The engine's own word for the arithmetic of floating-point layers: `f32`, `bf16`.
         public let engineFloat: String
+        /// Inferences that run at the same time.
         public let streams: Int
+        /// Threads of all streams together.
         public let threads: Int
+        /// Whether threads are bound to cores.
         public let pinsThreads: Bool
         /// Requests in flight that keep the engine busy, in its own estimate.
         public let optimalRequests: Int
@@ -27,12 +30,19 @@ public final class CompiledModel: Sendable {
         public let cacheProblem: String?
     }
 
+    /// For messages and reports: the name of the first source that asked.
     public let name: String
+    /// Identity of the model's bytes.
     public let hash: ContentHash
+    /// What was asked for; ``settings`` is what was granted.
     public let options: CompileOptions
+    /// Inputs in the order of the ONNX graph.
     public let inputs: [TensorInfo]
+    /// Outputs in the order of the ONNX graph.
     public let outputs: [TensorInfo]
+    /// What the engine really uses.
     public let settings: Settings
+    /// How long it took to get ready, and from where.
     public let preparation: Preparation
     private let driver: any ModelDriver
 

@@ -9,10 +9,15 @@ internal import Synchronization
 /// - Note: Ownership: keeps its model alive; the tensors' memory is the engine's and lives as long as the request.
 /// - Note: Thread-safety: confined to one user at a time; only the completion runs on a thread of the engine.
 public final class InferRequest: Sendable {
+    /// The model it runs.
     public let model: CompiledModel
-    /// Input memory, in the model's order. Written while idle.
+    /// Input memory, in the model's order.
+    ///
+    /// Written while idle.
     public let inputs: [TensorBuffer]
-    /// Output memory, in the model's order. Read between completion and the next start.
+    /// Output memory, in the model's order.
+    ///
+    /// Read between completion and the next start.
     public let outputs: [TensorBuffer]
     // One class-bound call per inference, which takes milliseconds: the engine stays behind its protocol.
     private let driver: any RequestDriver
@@ -25,9 +30,9 @@ public final class InferRequest: Sendable {
         self.outputs = driver.outputs
     }
 
-    /// Names who is told, on a thread of the engine, that an inference is over. Call while idle.
+    /// Names who is told, on a thread of the engine, that an inference is over.
     ///
-    /// The body must be quick: the stream that ran the inference waits for it.
+    /// Call while idle. The body must be quick: the stream that ran the inference waits for it.
     public func onCompletion(_ body: @escaping @Sendable () -> Void) throws(InferenceError) {
         // The flag alone, not this object: a request that the engine's thread held last would end there, and wait
         // for the very completion it is in.
@@ -47,7 +52,9 @@ public final class InferRequest: Sendable {
     /// True from completion until the next start, for requests with a completion.
     public var isDone: Bool { done.value.load(ordering: .acquiring) }
 
-    /// Waits for the inference and reports how it ended. Returns at once after completion.
+    /// Waits for the inference and reports how it ended.
+    ///
+    /// Returns at once after completion.
     /// - Throws: `inferenceFailed`.
     public func finish() throws(InferenceError) {
         try driver.wait()

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A library that runs neural networks. Today there is one: ``OpenVINOEngine``.
+/// A library that runs neural networks.
+///
+/// Today there is one: ``OpenVINOEngine``.
 ///
 /// - Note: Thread-safety: thread-safe. Compiling blocks for up to seconds; call it from the control plane.
 public protocol InferenceEngine: Sendable {

@@ -4,6 +4,7 @@
 public struct InferenceError: Error, Sendable, CustomStringConvertible {
     /// The kind of failure, for programs to tell apart.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// The code's name.
         public let description: String
 
         /// The engine's shared library is not installed.
@@ -20,17 +21,20 @@ public struct InferenceError: Error, Sendable, CustomStringConvertible {
         public static let inferenceFailed = Code(description: "inferenceFailed")
     }
 
+    /// What kind of failure it is.
     public let code: Code
     /// The engine's function or the phase that failed.
     public let operation: String
     /// One or more sentences for people, with the engine's own words where it gave any.
     public let detail: String
 
+    /// Makes an error from its kind, what failed, and why.
     public init(_ code: Code, operation: String, detail: String) {
         self.code = code
         self.operation = operation
         self.detail = detail
     }
 
+    /// The operation and the detail, in one line.
     public var description: String { "\(operation): \(detail)" }
 }

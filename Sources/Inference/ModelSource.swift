@@ -9,6 +9,7 @@ public struct ModelSource: Sendable {
     /// Identity of `bytes`.
     public let hash: ContentHash
 
+    /// Takes the bytes as they are; they are read when the model is compiled.
     public init(name: String, onnx bytes: [UInt8]) {
         self.name = name
         self.bytes = bytes
@@ -16,9 +17,13 @@ public struct ModelSource: Sendable {
     }
 }
 
-/// 128 bits that tell contents apart. Not cryptographic: it guards against accident, not against forgery.
+/// 128 bits that tell contents apart.
+///
+/// Not cryptographic: it guards against accident, not against forgery.
 public struct ContentHash: Sendable, Hashable, CustomStringConvertible {
+    /// The first 16 hexadecimal digits.
     public let high: UInt64
+    /// The last 16.
     public let low: UInt64
 
     /// Hashes `bytes` with two independent multiply-and-fold lanes over 64-bit little-endian words.

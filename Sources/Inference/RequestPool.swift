@@ -11,11 +11,15 @@
 public final class RequestPool {
     /// One request and its number in the pool, for state kept beside it.
     public struct Slot {
+        /// Its number in the pool, from 0.
         public let index: Int
+        /// The request; in the user's hands until submitted or released.
         public let request: InferRequest
     }
 
+    /// What all requests run.
     public let model: CompiledModel
+    /// All requests, by number.
     public let requests: [InferRequest]
     private var order: SubmissionOrder
     private var free: [Int]
@@ -39,9 +43,12 @@ public final class RequestPool {
 
     /// Requests submitted and not yet taken back.
     public var inFlight: Int { order.count }
+    /// Whether ``acquire()`` would find one.
     public var hasFree: Bool { !free.isEmpty }
 
-    /// Names who is woken, on a thread of the engine, after each completion. Call while nothing is in flight.
+    /// Names who is woken, on a thread of the engine, after each completion.
+    ///
+    /// Call while nothing is in flight.
     public func onCompletion(_ wake: @escaping @Sendable () -> Void) throws(InferenceError) {
         precondition(order.isEmpty, "completion changed while inferences are in flight")
         for request in requests { try request.onCompletion(wake) }
@@ -53,7 +60,9 @@ public final class RequestPool {
         return Slot(index: index, request: requests[index])
     }
 
-    /// Starts an acquired request. When it throws, the request is free again.
+    /// Starts an acquired request.
+    ///
+    /// When it throws, the request is free again.
     public func submit(_ slot: Slot) throws(InferenceError) {
         do {
             try slot.request.start()

@@ -14,7 +14,9 @@ public struct SubmissionOrder: Sendable {
         ring = [Int](repeating: 0, count: max(1, capacity))
     }
 
+    /// Whether nothing is in flight.
     public var isEmpty: Bool { count == 0 }
+    /// Whether every slot is in flight.
     public var isFull: Bool { count == ring.count }
 
     /// The slot that was submitted first of those in flight.

@@ -4,6 +4,7 @@
 public enum ElementType: String, Sendable, Hashable {
     case f32, f16, bf16, u8, i8, i32, i64
 
+    /// Bytes of one element.
     public var byteCount: Int {
         switch self {
         case .f32, .i32: 4
@@ -16,10 +17,14 @@ public enum ElementType: String, Sendable, Hashable {
 
 /// An input or output of a compiled model: its name, static shape and element type.
 public struct TensorInfo: Sendable, Hashable, CustomStringConvertible {
+    /// The port's name in the ONNX graph.
     public let name: String
+    /// Sizes of the axes, outermost first.
     public let shape: [Int]
+    /// What the numbers are.
     public let element: ElementType
 
+    /// Describes a tensor; nothing is checked.
     public init(name: String, shape: [Int], element: ElementType) {
         self.name = name
         self.shape = shape
@@ -28,17 +33,23 @@ public struct TensorInfo: Sendable, Hashable, CustomStringConvertible {
 
     /// Elements in the tensor; shapes were checked for overflow when the model was compiled.
     public var count: Int { shape.reduce(1, *) }
+    /// Bytes of the whole tensor.
     public var byteCount: Int { count * element.byteCount }
 
+    /// For reports: `image f32[1,3,480,640]`.
     public var description: String { "\(name) \(element.rawValue)[\(shape.map(String.init).joined(separator: ","))]" }
 }
 
-/// Memory of one tensor of one request. The engine owns it; it lives as long as the request.
+/// Memory of one tensor of one request.
+///
+/// The engine owns it; it lives as long as the request.
 ///
 /// - Note: Ownership: borrowed from the ``InferRequest``; keep the request alive while the pointer is used.
 public struct TensorBuffer: @unchecked Sendable {
     // Unchecked: a pointer has no owner thread; whoever holds the request (see RequestPool) may touch it.
+    /// Name, shape and element type.
     public let info: TensorInfo
+    /// The first byte; aligned for any element.
     public let base: UnsafeMutableRawPointer
 
     /// The elements as 32-bit floats.
@@ -48,6 +59,7 @@ public struct TensorBuffer: @unchecked Sendable {
         return UnsafeMutableBufferPointer(start: base.assumingMemoryBound(to: Float.self), count: info.count)
     }
 
+    /// All of the tensor's bytes.
     public var bytes: UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(start: base, count: info.byteCount)
     }

@@ -22,7 +22,8 @@ struct BadModelTests {
                 testDescription: "another format",
                 bytes: Array("<?xml version=\"1.0\"?><net name=\"x\" version=\"11\"><layers/></net>".utf8)),
             Garbage(
-                testDescription: "a graph longer than the file", bytes: [0x08, 0x09, 0x3A, 0xFF, 0xFF, 0xFF, 0x7F, 0x00]),
+                testDescription: "a graph longer than the file",
+                bytes: [0x08, 0x09, 0x3A, 0xFF, 0xFF, 0xFF, 0x7F, 0x00]),
         ])
     func garbage(given: Garbage) throws {
         let engine = try OpenVINOEngine.shared()
@@ -45,7 +46,9 @@ struct BadModelTests {
         } else {
             // The structure, not the weights: the last tenth holds most of the nodes, the first bytes the header.
             for _ in 0..<8 {
-                let place = Bool.random(using: &random) ? Int.random(in: 0..<200, using: &random)
+                let place =
+                    Bool.random(using: &random)
+                    ? Int.random(in: 0..<200, using: &random)
                     : Int.random(in: (bytes.count * 9 / 10)..<bytes.count, using: &random)
                 bytes[place] = UInt8.random(in: 0...255, using: &random)
             }
@@ -99,7 +102,8 @@ struct BadModelTests {
 
     @Test("The library's messages lose their source places and keep their sense")
     func messages() {
-        let message = "Exception from src/a.cpp:1:\nException from src/b.cpp:2:\n  Unable to read the model.\nTry again.\n\n"
+        let message =
+            "Exception from src/a.cpp:1:\nException from src/b.cpp:2:\n  Unable to read the model.\nTry again.\n\n"
         #expect(OpenVINOFunctions.condensed(message) == "Unable to read the model. Try again.")
         #expect(OpenVINOFunctions.condensed(String(repeating: "x", count: 5000)).count == 1003)
     }

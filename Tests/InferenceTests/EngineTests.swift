@@ -66,7 +66,8 @@ struct EngineTests {
 
     @Test("bf16 is granted where the processor has it, and reported as f32 where not")
     func bf16() throws {
-        let settings = try engine.compile(TestModels.face(seed: 3), options: TestModels.options(precision: .bf16)).settings
+        let settings = try engine.compile(TestModels.face(seed: 3), options: TestModels.options(precision: .bf16))
+            .settings
         let has = engine.capabilities.contains("BF16")
         #expect(settings.engineFloat == (has ? "bf16" : "f32"))
         #expect(settings.precision == (has ? .bf16 : .f32))

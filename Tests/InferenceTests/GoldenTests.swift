@@ -116,7 +116,9 @@ struct GoldenTests {
         #expect(abs(faces[best] - 0.053807) < 1e-4)
     }
 
-    private func expect(_ values: some Sequence<Float>, _ expected: [Float], sourceLocation: SourceLocation = #_sourceLocation) {
+    private func expect(
+        _ values: some Sequence<Float>, _ expected: [Float], sourceLocation: SourceLocation = #_sourceLocation
+    ) {
         let values = Array(values)
         #expect(values.count == expected.count, sourceLocation: sourceLocation)
         for (value, wanted) in zip(values, expected) {

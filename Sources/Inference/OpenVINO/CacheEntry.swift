@@ -99,7 +99,9 @@ extension CompileOptions {
         case .directory(let path):
             guard !path.isEmpty else { throw CacheFiles.Failure("the cache folder has an empty name") }
             guard !path.hasPrefix("/") else { return path }
-            guard let current = getcwd(nil, 0) else { throw CacheFiles.Failure("find", "the current folder", errno: errno) }
+            guard let current = getcwd(nil, 0) else {
+                throw CacheFiles.Failure("find", "the current folder", errno: errno)
+            }
             defer { free(current) }
             return String(cString: current) + "/" + path
         case .standard:

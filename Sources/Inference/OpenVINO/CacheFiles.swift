@@ -73,7 +73,13 @@ enum CacheFiles {
         var failure: Int32 = 0
         while done < bytes.count, failure == 0 {
             let count = bytes.withUnsafeBytes { write(file, $0.baseAddress?.advanced(by: done), $0.count - done) }
-            if count > 0 { done += count } else if count == 0 { failure = EIO } else if errno != EINTR { failure = errno }
+            if count > 0 {
+                done += count
+            } else if count == 0 {
+                failure = EIO
+            } else if errno != EINTR {
+                failure = errno
+            }
         }
         if close(file) != 0, failure == 0 { failure = errno }
         if failure == 0, rename(temporary, path) != 0 { failure = errno }

@@ -7,13 +7,18 @@ internal import Synchronization
 /// - Note: Thread-safety: thread-safe. Different models compile at the same time; equal ones compile once.
 public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
     // Unchecked: the handle is set once and lives as long as the process; the library locks inside.
+    /// For reports.
     public let name = "OpenVINO"
+    /// The library's own version: `2026.4.1-...`.
     public let version: String
+    /// What the processor can do in the library's words: `FP32`, `BF16`, `INT8`, ...
     public let capabilities: [String]
     /// The processor in the library's words.
     public let processor: String
     /// The shared library in use.
     public let libraryPath: String
+    /// Whether compiled models can be kept on disk: false when the installation lacks the part that reads them back.
+    public let cachesModels: Bool
 
     private let functions: OpenVINOFunctions
     private let core: OpaquePointer
@@ -62,10 +67,14 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
         self.core = core
         version = library.version
         libraryPath = library.path
+        cachesModels = library.readsCompiledModels
     }
 
     deinit { functions.coreFree(core) }
 
+    /// Prepares `source`, or returns the model that is alive for equal bytes and options.
+    ///
+    /// - Throws: `invalidModel`, `unsupportedModel`, `compileFailed`.
     public func compile(_ source: ModelSource, options: CompileOptions) throws(InferenceError) -> CompiledModel {
         let key = Key(hash: source.hash, options: options)
         let shelf = self.shelf.withLock { shelves in
@@ -99,7 +108,12 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
 
     private func read(_ source: ModelSource) throws(InferenceError) -> OpaquePointer {
         guard !source.bytes.isEmpty else {
-            throw InferenceError(.invalidModel, operation: source.name, detail: "the model is empty")
+            throw InferenceError(.invalidModel, operation: "reading \(source.name)", detail: "the model is empty")
+        }
+        // The library also reads its own XML format; nothing here makes it, so what arrives as such is a mistake.
+        guard source.bytes.first(where: { $0 > 0x20 }) != UInt8(ascii: "<") else {
+            throw InferenceError(
+                .invalidModel, operation: "reading \(source.name)", detail: "the file is XML, not ONNX")
         }
         var model: OpaquePointer?
         let status = source.bytes.withUnsafeBytes { bytes in
@@ -143,6 +157,9 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
         for source: ModelSource, _ options: CompileOptions
     ) throws(CacheFiles.Failure) -> CacheEntry? {
         guard let root = try options.cacheRoot() else { return nil }
+        guard cachesModels else {
+            throw CacheFiles.Failure("this OpenVINO has no libopenvino_ir_frontend to read compiled models back with")
+        }
         // A blob holds the weights again, packed for the processor. The engine writes without looking at the disk.
         let needed = UInt64(source.bytes.count) * 3 + (16 << 20)
         let name = options.cacheName(for: source.hash, engineVersion: version)
@@ -169,12 +186,14 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
         guard let compiled else {
             throw InferenceError(.compileFailed, operation: "compiling \(source.name)", detail: "returned no model")
         }
-        return try OpenVINOModel(owning: compiled, functions: functions)
+        return try OpenVINOModel(owning: compiled, named: source.name, functions: functions)
     }
 
     // MARK: - Properties
 
-    /// What the library says it uses. Where a processor lacks bf16 the library falls back, and this tells.
+    /// What the library says it uses.
+    ///
+    /// Where a processor lacks bf16 the library falls back, and this tells.
     private func settings(of model: OpenVINOModel, _ options: CompileOptions) -> CompiledModel.Settings {
         let float = model.property("INFERENCE_PRECISION_HINT") ?? "unknown"
         let granted: Precision = options.precision == .bf16 && float != "bf16" ? .f32 : options.precision

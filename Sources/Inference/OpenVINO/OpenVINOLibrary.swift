@@ -15,6 +15,11 @@ final class OpenVINOLibrary: Sendable {
     let path: String
     /// The library's own words: `2026.4.1-...`.
     let version: String
+    /// Whether compiled models can be read back.
+    ///
+    /// They are stored as OpenVINO's own format around packed weights, whose reader is a file of its own. Without it
+    /// every blob is written and none is ever accepted.
+    let readsCompiledModels: Bool
 
     /// Opens the first of `candidates` that can be used.
     /// - Throws: `libraryMissing` when none exists; `libraryUnsuitable` when one exists and cannot be used.
@@ -32,6 +37,7 @@ final class OpenVINOLibrary: Sendable {
             let functions = try OpenVINOFunctions(library: handle, path: path)
             self.functions = functions
             self.path = path
+            readsCompiledModels = Self.hasFormatReader(beside: path)
             var version = ov_version_t()
             try functions.check(functions.getVersion(&version), "ov_get_openvino_version", .libraryUnsuitable)
             defer { functions.versionFree(&version) }
@@ -45,6 +51,15 @@ final class OpenVINOLibrary: Sendable {
             .libraryMissing, operation: "OpenVINO",
             detail: "the OpenVINO runtime is not installed; run `make deps`, or set VPIPE_OPENVINO to its folder "
                 + "(looked for \(candidates.joined(separator: ", ")))")
+    }
+
+    /// Looks for the format's reader where the library came from: its folder, or the loader's own path.
+    private static func hasFormatReader(beside path: String) -> Bool {
+        guard let slash = path.lastIndex(of: "/") else {
+            return dlopen("libopenvino_ir_frontend.so.2641", RTLD_LAZY | RTLD_LOCAL) != nil
+        }
+        let names = (try? CacheFiles.names(in: String(path[..<slash]))) ?? []
+        return names.contains { $0.hasPrefix("libopenvino_ir_frontend.so") }
     }
 
     /// Where the library may be, best first: the user's word, beside the program, the system, the loader's path.
@@ -63,8 +78,9 @@ final class OpenVINOLibrary: Sendable {
         let override = getenv("VPIPE_OPENVINO").map { String(cString: $0) }
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-        let executable = count > 0 ? String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
-        return candidates(override: override, executable: executable)
+        guard count > 0 else { return candidates(override: override, executable: nil) }
+        let path = buffer[..<count].map { UInt8(bitPattern: $0) }
+        return candidates(override: override, executable: String(decoding: path, as: UTF8.self))
     }
 }
 

@@ -11,17 +11,17 @@ final class OpenVINOModel: ModelDriver, @unchecked Sendable {
     let inputs: [TensorInfo]
     let outputs: [TensorInfo]
 
-    /// Takes over `handle`, and frees it when the ports cannot be used.
+    /// Takes over `handle`, and frees it when the ports cannot be used; `name` is for messages.
     /// - Throws: `unsupportedModel`.
-    init(owning handle: OpaquePointer, functions: OpenVINOFunctions) throws(InferenceError) {
+    init(owning handle: OpaquePointer, named name: String, functions: OpenVINOFunctions) throws(InferenceError) {
         self.handle = handle
         self.functions = functions
-        do {
+        do throws(InferenceError) {
             inputs = try Self.ports(handle, functions, functions.inputCount, functions.inputPort, kind: "input")
             outputs = try Self.ports(handle, functions, functions.outputCount, functions.outputPort, kind: "output")
         } catch {
             functions.compiledFree(handle)
-            throw error
+            throw InferenceError(error.code, operation: "\(name), \(error.operation)", detail: error.detail)
         }
     }
 
@@ -62,7 +62,7 @@ final class OpenVINOModel: ModelDriver, @unchecked Sendable {
             infos.append(try info(handle, functions, fallback: "\(kind) \(index)"))
         }
         guard infos.count == count, count > 0 else {
-            throw InferenceError(.unsupportedModel, operation: "OpenVINO", detail: "the model has no \(kind)s")
+            throw InferenceError(.unsupportedModel, operation: "ports", detail: "the model has no \(kind)s")
         }
         return infos
     }
@@ -78,13 +78,15 @@ final class OpenVINOModel: ModelDriver, @unchecked Sendable {
         try functions.check(functions.portElement(port, &type), "ov_port_get_element_type", .unsupportedModel)
         guard let element = ElementType(type) else {
             throw InferenceError(
-                .unsupportedModel, operation: name, detail: "has an element type vpipe does not know (\(type.rawValue))")
+                .unsupportedModel, operation: name, detail: "has an element type vpipe does not know (\(type.rawValue))"
+            )
         }
 
         var shape = ov_shape_t()
         let status = functions.portShape(port, &shape)
         guard status == OK else {
-            throw InferenceError(.unsupportedModel, operation: name, detail: "has a dynamic shape; every size must be fixed")
+            throw InferenceError(
+                .unsupportedModel, operation: name, detail: "has a dynamic shape; every size must be fixed")
         }
         defer { _ = functions.shapeFree(&shape) }
         var sizes: [Int] = []

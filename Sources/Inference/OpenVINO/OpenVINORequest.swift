@@ -34,7 +34,7 @@ final class OpenVINORequest: RequestDriver, @unchecked Sendable {
     init(owning handle: OpaquePointer, model: OpenVINOModel) throws(InferenceError) {
         let functions = model.functions
         var tensors: [OpaquePointer] = []
-        do {
+        do throws(InferenceError) {
             inputs = try Self.buffers(handle, functions, functions.inputTensor, model.inputs, &tensors)
             outputs = try Self.buffers(handle, functions, functions.outputTensor, model.outputs, &tensors)
         } catch {

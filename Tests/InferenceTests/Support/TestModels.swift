@@ -67,7 +67,7 @@ struct SeededRandom: RandomNumberGenerator {
 }
 
 /// A folder that is gone when the test is over.
-final class TemporaryFolder {
+final class TemporaryFolder: Sendable {
     let path: String
 
     init() throws {
@@ -89,9 +89,11 @@ final class TemporaryFolder {
 enum SharedFiles {
     static let root: URL = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
-    static let weights: String? = [root.deletingLastPathComponent(), root.deletingLastPathComponent().deletingLastPathComponent()]
-        .map { $0.appendingPathComponent("shared/weights").path }
-        .first { FileManager.default.fileExists(atPath: $0) }
+    static let weights: String? = [
+        root.deletingLastPathComponent(), root.deletingLastPathComponent().deletingLastPathComponent(),
+    ]
+    .map { $0.appendingPathComponent("shared/weights").path }
+    .first { FileManager.default.fileExists(atPath: $0) }
 
     static func has(_ file: String) -> Bool {
         weights.map { FileManager.default.fileExists(atPath: $0 + "/" + file) } ?? false

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Media
+import Networks
+
+@testable import Vision
+
+/// M-LSD's decoding step by step: pool, compare, sort everything, then test.
+func referenceLines(
+    centre: [Float], displacement: [Float], width: Int, height: Int, options: LineDecoder.Options,
+    scale: (x: Float, y: Float)
+) -> [LineSegment] {
+    var maxima: [(index: Int, score: Float)] = []
+    for y in 0..<height {
+        for x in 0..<width {
+            let score = centre[y * width + x]
+            var pooled = -Float.infinity
+            for row in y - 1...y + 1 where (0..<height).contains(row) {
+                for column in x - 1...x + 1 where (0..<width).contains(column) {
+                    let neighbour = centre[row * width + column]
+                    if !neighbour.isNaN { pooled = max(pooled, neighbour) }
+                }
+            }
+            if score == pooled { maxima.append((y * width + x, score)) }
+        }
+    }
+    maxima.sort { ($1.score, $0.index) < ($0.score, $1.index) }
+    return maxima.prefix(options.limit).filter { $0.score > options.scoreThreshold }.compactMap { index, score in
+        let ends = (0..<4).map { displacement[$0 * width * height + index] }
+        guard ends.allSatisfy(\.isFinite) else { return nil }
+        let length = ((ends[2] - ends[0]) * (ends[2] - ends[0]) + (ends[3] - ends[1]) * (ends[3] - ends[1])).squareRoot()
+        guard length > options.minimumLength, length.isFinite else { return nil }
+        let (x, y) = (Float(index % width), Float(index / width))
+        return LineSegment(
+            from: Point(x: 2 * (x + ends[0]) * scale.x, y: 2 * (y + ends[1]) * scale.y),
+            to: Point(x: 2 * (x + ends[2]) * scale.x, y: 2 * (y + ends[3]) * scale.y), score: score)
+    }
+}
+
+/// RetinaFace's decoding step by step, with normalised priors as the reference has them, in double precision.
+func referenceFaces(
+    location: [Float], confidence: [Float], landmarks: [Float], size: InputSize, family: RetinaFace.Family,
+    options: FaceDecoder.Options, scale: (x: Double, y: Double)
+) -> [Face] {
+    let (width, height) = (Double(size.width), Double(size.height))
+    var priors: [[Double]] = []
+    for (stride, sides) in [(8, family.anchorSizes[0]), (16, family.anchorSizes[1]), (32, family.anchorSizes[2])] {
+        for row in 0..<Int((height / Double(stride)).rounded(.up)) {
+            for column in 0..<Int((width / Double(stride)).rounded(.up)) {
+                for side in sides {
+                    priors.append([
+                        (Double(column) + 0.5) * Double(stride) / width, (Double(row) + 0.5) * Double(stride) / height,
+                        Double(side) / width, Double(side) / height,
+                    ])
+                }
+            }
+        }
+    }
+    var rows = priors.indices.filter { confidence[2 * $0 + 1] > options.scoreThreshold }
+    rows.sort { (confidence[2 * $1 + 1], $0) < (confidence[2 * $0 + 1], $1) }
+    var boxes: [(row: Int, corners: [Double])] = []
+    for row in rows.prefix(options.candidates) {
+        let prior = priors[row]
+        let l = (0..<4).map { Double(location[4 * row + $0]) }
+        let (w, h) = (prior[2] * exp(0.2 * l[2]), prior[3] * exp(0.2 * l[3]))
+        let (x1, y1) = (prior[0] + 0.1 * l[0] * prior[2] - w / 2, prior[1] + 0.1 * l[1] * prior[3] - h / 2)
+        let corners = [
+            x1 * width * scale.x, y1 * height * scale.y, (x1 + w) * width * scale.x, (y1 + h) * height * scale.y,
+        ]
+        if corners.allSatisfy({ $0.isFinite && abs($0) < 1e18 }) { boxes.append((row, corners)) }
+    }
+    func area(_ b: [Double]) -> Double { (b[2] - b[0] + 1) * (b[3] - b[1] + 1) }
+    var kept: [(row: Int, corners: [Double])] = []
+    while !boxes.isEmpty {
+        let best = boxes.removeFirst()
+        kept.append(best)
+        boxes.removeAll { other in
+            let (a, b) = (best.corners, other.corners)
+            let w = max(0, min(a[2], b[2]) - max(a[0], b[0]) + 1)
+            let h = max(0, min(a[3], b[3]) - max(a[1], b[1]) + 1)
+            return w * h / (area(a) + area(b) - w * h) > Double(options.overlapThreshold)
+        }
+    }
+    return kept.prefix(options.limit).map { row, b in
+        let prior = priors[row]
+        var points = (0..<5).map { point in
+            Point(
+                x: Float((prior[0] + 0.1 * Double(landmarks[10 * row + 2 * point]) * prior[2]) * width * scale.x),
+                y: Float((prior[1] + 0.1 * Double(landmarks[10 * row + 2 * point + 1]) * prior[3]) * height * scale.y))
+        }
+        if !points.allSatisfy({ $0.x.isFinite && $0.y.isFinite }) { points = [] }
+        return Face(
+            box: Rect(x: Float(b[0]), y: Float(b[1]), width: Float(b[2] - b[0]), height: Float(b[3] - b[1])),
+            score: confidence[2 * row + 1], landmarks: points)
+    }
+}

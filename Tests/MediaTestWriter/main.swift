@@ -24,6 +24,7 @@ do {
         let frame = pattern.frame(number)
         try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
     }
+    while try reader?.read() != nil {}
     let statistics = try writer.finish()
     for warning in statistics.warnings { print(warning) }
 } catch {

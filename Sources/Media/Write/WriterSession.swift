@@ -123,6 +123,7 @@ final class WriterSession {
         if let audio, let shift {
             try audio.drain(
                 until: audio.tap.hasEnded ? .infinity : end, into: muxer, shift: shift, base: base)
+            try audio.finish(into: muxer)
         }
         try muxer.writeTrailer()
         counts.fragments += 1

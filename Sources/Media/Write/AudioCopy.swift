@@ -10,6 +10,7 @@ final class AudioCopy {
         var lastDts: Int64?
         var lastDuration: Int64 = 0
         var lastStep: Int64 = 0
+        var lastSeconds = 0.0
         /// The packet before, which is written when the next one tells how long it lasts.
         var waiting: UnsafeMutablePointer<AVPacket>?
         var written = 0
@@ -101,9 +102,16 @@ final class AudioCopy {
             defer { AudioTap.free(packet) }
             // A last packet that lasts no time would lie outside of its track.
             if packet.pointee.duration <= 0 { packet.pointee.duration = max(1, tracks[index].lastStep) }
+            if let stream = tracks[index].stream {
+                tracks[index].lastSeconds = MediaTime(
+                    ticks: packet.pointee.duration, base: Rational(stream.pointee.time_base)).seconds
+            }
             try write(packet, index, into: muxer)
         }
     }
+
+    /// Seconds the last packet of each stream carried lasts.
+    var lastDurations: [Double] { tracks.filter { $0.stream != nil }.map(\.lastSeconds) }
 
     private func write(_ packet: UnsafeMutablePointer<AVPacket>, _ index: Int, into muxer: Muxer) throws(MediaError) {
         try muxer.write(packet)

@@ -125,6 +125,13 @@ import Testing
             #expect(abs(Int(full.plane(0).row(40)[index * 20 + 10]) - Int(wanted.y)) <= 2)
             #expect(abs(Int(full.plane(2).row(40)[index * 20 + 10]) - Int(wanted.v)) <= 2)
         }
+        // Gray keeps its values: nobody takes it for another range.
+        let gray = try PictureScaler(.init(format: .gray8)).scale(source)
+        #expect(gray.format == .gray8 && gray.meanSquaredError(to: source, plane: 0) == 0)
+        let back = try PictureScaler(.init(format: .i420)).scale(gray)
+        #expect(back.meanSquaredError(to: source, plane: 0) == 0 && back.plane(1).row(3)[3] == 128)
+        let fullGray = try PictureScaler(.init(format: .gray8, range: .full)).scale(source)
+        #expect(abs(Int(fullGray.plane(0).row(40)[10]) - Int(full.plane(0).row(40)[10])) <= 1)
         #expect(throws: MediaError.self) { _ = try PictureScaler(.init(width: 0)) }
     }
 

@@ -59,9 +59,11 @@ struct `Sound is copied in sync` {
         for stream in name.hasPrefix("two") ? ["v:0", "a:0", "a:1"] : ["v:0", "a:0"] {
             let wanted = try Self.times(source, stream)
             let got = try Self.times(output, stream)
-            #expect(got.count == wanted.count && !got.isEmpty)
+            #expect(got.count == wanted.count && !got.isEmpty, "\(stream): \(got.count) of \(wanted.count), \(got.prefix(3)), \(wanted.prefix(3)), \(got.suffix(2)), \(wanted.suffix(2))")
             // Both start relative to the source's origin; a tick of Matroska is a millisecond.
-            for (a, b) in zip(wanted, got) { #expect(abs(a - origin - b) < 0.0015, "\(stream)") }
+            // FFmpeg's own Matroska muxer puts Opus its codec delay (6.5 ms) early when it copies.
+            let tolerance = name == "opus.webm" && stream == "a:0" ? 0.0085 : 0.0015
+            for (a, b) in zip(wanted, got) { #expect(abs(a - origin - b) < tolerance, "\(stream)") }
         }
         // Interleaved: no stretch of the file holds more than about a second of one stream alone.
         let order = try Tool.run(Tool.ffprobe, ["-v", "quiet", "-show_entries", "packet=codec_type,dts_time", "-of", "csv=p=0", output])

@@ -5,6 +5,7 @@ internal import Glibc
 /// Stores pictures as PNG or JPEG files. A file appears under its name only when it is complete. Confined.
 public final class ImageWriter {
     private var scaler: SwsHandle?
+    private let grayPool = PicturePool()
 
     /// Makes a writer.
     public init() {}
@@ -55,7 +56,8 @@ public final class ImageWriter {
         return try encoder.receive(into: packet) ? Self.bytes(of: packet) : []
     }
 
-    private func png(_ picture: Picture) throws(MediaError) -> [UInt8] {
+    private func png(_ original: Picture) throws(MediaError) -> [UInt8] {
+        let picture = original.format == .gray8 ? original.withNeutralChroma(from: grayPool) : original
         guard let codec = avcodec_find_encoder(AV_CODEC_ID_PNG), let context = avcodec_alloc_context3(codec) else {
             throw MediaError(.unsupportedCodec, operation: "image", detail: "no PNG encoder is built into FFmpeg")
         }

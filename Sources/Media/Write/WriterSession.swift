@@ -24,6 +24,8 @@ final class WriterSession {
     private var shift: Int64?
     private var lastPts: Int64?
     private var end = 0.0
+    /// Seconds the last packet lasts.
+    private var lastDuration = 0.0
     /// Durations of the frames inside the encoder, by presentation time: a ring, as many as an encoder holds back.
     private var durations = [(pts: Int64, duration: Int64)](repeating: (.min, 0), count: 256)
     private var counts = WriterStatistics()
@@ -112,7 +114,11 @@ final class WriterSession {
     func finish() throws(MediaError) {
         try encoder.send(nil, pts: 0)
         try drainEncoder()
-        if hasWaiting { try muxer.write(waiting) }
+        if hasWaiting {
+            lastDuration = MediaTime(
+                ticks: waiting.pointee.duration, base: Rational(stream.pointee.time_base)).seconds
+            try muxer.write(waiting)
+        }
         hasWaiting = false
         guard counts.packets == counts.frames else {
             throw MediaError(
@@ -123,6 +129,7 @@ final class WriterSession {
         if let audio, let shift {
             try audio.drain(
                 until: audio.tap.hasEnded ? .infinity : end, into: muxer, shift: shift, base: base)
+            try audio.finish(into: muxer)
         }
         try muxer.writeTrailer()
         counts.fragments += 1
@@ -130,7 +137,8 @@ final class WriterSession {
 
     func finalise(_ path: String, _ container: Container, _ calls: OutputCalls) throws(MediaError) {
         try Finaliser.finalise(
-            path, container: container, shift: shift ?? 0, base: base, video: stream, calls: calls)
+            path, container: container, shift: shift ?? 0, base: base, video: stream,
+            lastDurations: [lastDuration] + (audio?.lastDurations ?? []), calls: calls)
     }
 
     private func drainEncoder() throws(MediaError) {

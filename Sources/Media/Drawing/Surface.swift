@@ -44,7 +44,7 @@ struct Surface {
         (second, secondStride) = (v.base, v.stride)
     }
 
-    /// Blends `color` into the samples that `shape` covers. Whatever the shape says, only samples of the picture change.
+    /// Blends `color` into what `shape` covers; whatever the shape says, only samples of the picture change.
     func fill<Shape: CoverageShape>(_ shape: Shape, _ color: YUVColor) {
         guard color.alpha > 0 else { return }
         let paint = Paint(color, interleaved: chroma == .quarterInterleaved)

@@ -34,7 +34,7 @@ struct BoxShape: CoverageShape {
         @inline(__always)
         func coverage(_ x: Int) -> SIMD8<Int16> {
             var cover = outer.coverage(x)
-            if inner.height > 0 { cover = pointwiseMax(cover - inner.coverage(x), SIMD8(repeating: 0)) }
+            if inner.height > 0 { cover = positive(cover - inner.coverage(x)) }
             return quantised(cover)
         }
     }
@@ -69,19 +69,16 @@ struct RoundedBox {
         @inline(__always)
         func coverage(_ x: Int) -> SIMD8<Float> {
             let from = laneNumbers + Float(x)
-            let zero = SIMD8<Float>(repeating: 0)
-            let low = pointwiseMax(from, SIMD8(repeating: box.left))
-            let high = pointwiseMin(from + 1, SIMD8(repeating: box.right))
-            let straight = pointwiseMax(high - low, zero) * height
+            let straight = positive(1 - positive(box.left - from) - positive(from + (1 - box.right))) * height
             guard past > 0 else { return straight }
             return corner(from + 0.5, straight)
         }
 
         @inline(never)
         private func corner(_ centre: SIMD8<Float>, _ straight: SIMD8<Float>) -> SIMD8<Float> {
-            let beyond = pointwiseMax(box.left + box.radius - centre, centre - (box.right - box.radius))
+            let beyond = positive(box.left + box.radius - centre) + positive(centre - (box.right - box.radius))
             let distance = (beyond * beyond + past * past).squareRoot()
-            return straight.replacing(with: clampedToUnit(box.radius + 0.5 - distance), where: beyond .> 0)
+            return straight.replacing(with: clamped(box.radius + 0.5 - distance, to: 1), where: beyond .> 0)
         }
     }
 }

@@ -117,7 +117,7 @@ public final class Canvas {
         let right = Int(outer.right.rounded(.up))
         let top = Int(outer.top.rounded(.down))
         let bottom = Int(outer.bottom.rounded(.up))
-        // The rows between `low` and `high` meet only the upright sides. Even, so that no chroma sample is in two strips.
+        // Between `low` and `high` rows meet only the upright sides. Even, so that no chroma sample is in two strips.
         let corner = inner.radius + 1
         let low = (Int(inner.top + corner) + 2) & ~1
         let high = Int(inner.bottom - corner) & ~1

@@ -29,19 +29,39 @@ struct Span {
 /// 0, 1, ... 7, the places in a vector of samples.
 let laneNumbers = SIMD8<Float>(0, 1, 2, 3, 4, 5, 6, 7)
 
+// Comparisons, `pointwiseMax` and conversions of vectors compile to calls or lane loops in some compilers, shifts and
+// halves to one or two instructions in all of them: hence the spelling below.
+
 /// Coverages 0...1 in 128ths, rounded to nearest.
 @inline(__always)
 func quantised(_ coverage: SIMD8<Float>) -> SIMD8<Int16> {
-    // 1.5 * 2^23: the sum's lowest mantissa bits are the rounded value, which converts without a per-lane check.
+    // 1.5 * 2^23: the lowest mantissa bits of the sum are the rounded value.
     let biased = coverage * 128 + 12_582_912
-    return SIMD8<Int16>(truncatingIfNeeded: unsafeBitCast(biased, to: SIMD8<Int32>.self))
+    // The even halves are the low ones: both architectures are little endian.
+    return unsafeBitCast(biased, to: SIMD16<Int16>.self).evenHalf
 }
 
-/// Every lane clamped to 0...1.
+/// Every negative lane replaced by zero.
 @inline(__always)
-func clampedToUnit(_ value: SIMD8<Float>) -> SIMD8<Float> {
-    value.clamped(lowerBound: SIMD8(repeating: 0), upperBound: SIMD8(repeating: 1))
+func positive(_ value: SIMD8<Int16>) -> SIMD8<Int16> { value & ~(value &>> 15) }
+
+/// Every negative lane (and NaN with a sign) replaced by zero.
+@inline(__always)
+func positive(_ value: SIMD8<Float>) -> SIMD8<Float> {
+    let bits = unsafeBitCast(value, to: SIMD8<Int32>.self)
+    return unsafeBitCast(bits & ~(bits &>> 31), to: SIMD8<Float>.self)
 }
+
+/// Every lane without its sign.
+@inline(__always)
+func magnitude(_ value: SIMD8<Int16>) -> SIMD8<Int16> {
+    let sign = value &>> 15
+    return (value ^ sign) &- sign
+}
+
+/// Every lane clamped to 0...limit.
+@inline(__always)
+func clamped(_ value: SIMD8<Float>, to limit: Float) -> SIMD8<Float> { positive(limit - positive(limit - value)) }
 
 /// The integer below `value`, which may be anything: outside numbers and NaN become the nearer limit.
 @inline(__always)

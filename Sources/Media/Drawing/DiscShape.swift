@@ -49,7 +49,7 @@ struct DiscShape: CoverageShape {
         func coverage(_ x: Int) -> SIMD8<Int16> {
             let across = laneNumbers + (Float(x) - self.x)
             let distance = (across * across + squared).squareRoot()
-            return quantised(clampedToUnit(rim - distance) * scale)
+            return quantised(clamped(rim - distance, to: 1) * scale)
         }
     }
 }

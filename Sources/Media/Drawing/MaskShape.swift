@@ -22,7 +22,8 @@ struct MaskShape: CoverageShape {
 
     @inline(__always)
     func row(_ y: Int) -> Row {
-        guard y >= top && y < bottom else { return Row(first: mask.samples, left: left, width: 0) }
+        // The other row of a pair that shares chroma: a width that no offset is below.
+        guard y >= top && y < bottom else { return Row(first: mask.samples, left: left, width: -TextMask.margin) }
         return Row(first: mask.row(y - top), left: left, width: mask.width)
     }
 
@@ -36,8 +37,7 @@ struct MaskShape: CoverageShape {
             let offset = x - left
             // The mask's margins of eight empty samples make every load that overlaps it safe.
             guard offset > -8 && offset < width else { return SIMD8(repeating: 0) }
-            let bytes = UnsafeRawPointer(first + offset).loadUnaligned(as: SIMD8<UInt8>.self)
-            return SIMD8<Int16>(truncatingIfNeeded: bytes)
+            return widened(UnsafeRawPointer(first + offset).loadUnaligned(as: SIMD8<UInt8>.self))
         }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What an overlay looks like. Sizes are fractions of the picture's height, so that it looks the same at any resolution.
+/// What an overlay looks like; sizes are fractions of the picture's height, so that any resolution looks the same.
 public struct OverlayStyle: Sendable, Hashable {
     /// Colours of the nodes, in order; more nodes than colours start over.
     public var palette: [Color] = Self.colorBlindSafe

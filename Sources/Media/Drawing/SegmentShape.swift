@@ -99,27 +99,24 @@ struct SegmentShape: CoverageShape {
             // At most 200 samples off: with the steps (at most 7 samples) and the rim (at most 129) it fits 16 bits.
             let first = max(-200, min(200, across + acrossStep * Float(x))) * 128
             let distance = SIMD8(repeating: Int16(first)) &+ shape.steps
-            let magnitude = pointwiseMax(distance, 0 &- distance)
-            let inside = SIMD8(repeating: shape.rim) &- magnitude
-            return pointwiseMin(pointwiseMax(inside, SIMD8(repeating: 0)), SIMD8(repeating: shape.peak))
+            let inside = positive(shape.rim &- magnitude(distance))
+            return shape.peak &- positive(shape.peak &- inside)
         }
 
         @inline(never)
         private func ends(_ x: Int) -> SIMD8<Int16> {
             let across = laneNumbers * acrossStep + (self.across + acrossStep * Float(x))
             let along = laneNumbers * alongStep + (self.along + alongStep * Float(x))
-            let zero = SIMD8<Float>(repeating: 0)
-            let peak = SIMD8<Float>(repeating: min(1, 2 * shape.half))
+            let peak = min(1, 2 * shape.half)
             let rim = shape.half + 0.5
             if shape.isRound {
-                let past = pointwiseMax(pointwiseMax(zero - along, along - shape.length), zero)
+                let past = positive(-along) + positive(along - shape.length)
                 let distance = (across * across + past * past).squareRoot()
-                return quantised((rim - distance).clamped(lowerBound: zero, upperBound: peak))
+                return quantised(clamped(rim - distance, to: peak))
             }
-            let magnitude = pointwiseMax(across, zero - across)
-            let body = (rim - magnitude).clamped(lowerBound: zero, upperBound: peak)
-            let within = clampedToUnit(along + 0.5) + clampedToUnit(shape.length + 0.5 - along) - 1
-            return quantised(body * pointwiseMax(within, zero))
+            let body = clamped(rim - positive(across) - positive(-across), to: peak)
+            let within = clamped(along + 0.5, to: 1) + clamped(shape.length + 0.5 - along, to: 1) - 1
+            return quantised(body * positive(within))
         }
     }
 }

@@ -44,7 +44,7 @@ struct Surface {
         (second, secondStride) = (v.base, v.stride)
     }
 
-    /// Blends `color` into the samples that `shape` covers. Whatever the shape says, only samples of the picture change.
+    /// Blends `color` into what `shape` covers; whatever the shape says, only samples of the picture change.
     func fill<Shape: CoverageShape>(_ shape: Shape, _ color: YUVColor) {
         guard color.alpha > 0 else { return }
         let paint = Paint(color, interleaved: chroma == .quarterInterleaved)
@@ -148,7 +148,7 @@ struct Surface {
         } else {
             let both = SIMD8<UInt8>(lowHalf: load4(u + x), highHalf: load4(v + x))
             let mixed = blend(widened(both), paint.chroma, SIMD8<Int16>(lowHalf: mean, highHalf: mean))
-            let bytes = SIMD8<UInt8>(truncatingIfNeeded: mixed)
+            let bytes = narrowed(mixed)
             UnsafeMutableRawPointer(u + x).storeBytes(of: bytes.lowHalf, as: SIMD4<UInt8>.self)
             UnsafeMutableRawPointer(v + x).storeBytes(of: bytes.highHalf, as: SIMD4<UInt8>.self)
         }
@@ -247,7 +247,16 @@ private func isZero(_ vector: SIMD8<Int16>) -> Bool {
 }
 
 @inline(__always)
-private func widened(_ bytes: SIMD8<UInt8>) -> SIMD8<Int16> { SIMD8<Int16>(truncatingIfNeeded: bytes) }
+func widened(_ bytes: SIMD8<UInt8>) -> SIMD8<Int16> {
+    var pairs = SIMD16<UInt8>()
+    pairs.evenHalf = bytes
+    return unsafeBitCast(pairs, to: SIMD8<Int16>.self)
+}
+
+@inline(__always)
+private func narrowed(_ values: SIMD8<Int16>) -> SIMD8<UInt8> {
+    unsafeBitCast(values, to: SIMD16<UInt8>.self).evenHalf
+}
 
 @inline(__always)
 private func load8(_ from: UnsafeMutablePointer<UInt8>) -> SIMD8<Int16> {
@@ -261,5 +270,5 @@ private func load4(_ from: UnsafeMutablePointer<UInt8>) -> SIMD4<UInt8> {
 
 @inline(__always)
 private func store(_ values: SIMD8<Int16>, _ to: UnsafeMutablePointer<UInt8>) {
-    UnsafeMutableRawPointer(to).storeBytes(of: SIMD8<UInt8>(truncatingIfNeeded: values), as: SIMD8<UInt8>.self)
+    UnsafeMutableRawPointer(to).storeBytes(of: narrowed(values), as: SIMD8<UInt8>.self)
 }

@@ -70,22 +70,23 @@ final class TextRenderer {
             lineHeight: max(0, Int(logical.height)),
             baseline: Int(pango_layout_get_baseline(layout)) / Int(PANGO_SCALE) - Int(logical.y))
         guard width > 0, height > 0 else { return mask }
-        return paint(mask, x: Double(pad) - Double(ink.x), y: Double(pad) - Double(ink.y), outline: Double(outline), pad)
-            ? mask : nil
+        let (x, y) = (Double(pad) - Double(ink.x), Double(pad) - Double(ink.y))
+        return paint(mask, x: x, y: y, outline: pad > 0 ? Double(min(outline, 64)) : 0) ? mask : nil
     }
 
-    private func paint(_ mask: TextMask, x: Double, y: Double, outline: Double, _ pad: Int) -> Bool {
+    private func paint(_ mask: TextMask, x: Double, y: Double, outline: Double) -> Bool {
         let surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, Int32(mask.width), Int32(mask.height))
         defer { cairo_surface_destroy(surface) }
-        guard cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS, let cr = cairo_create(surface) else { return false }
+        guard cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS else { return false }
+        guard let cr = cairo_create(surface) else { return false }
         cairo_set_source_rgb(cr, 1, 1, 1)
         cairo_move_to(cr, x, y)
         pango_cairo_show_layout(cr, layout)
-        if pad > 0 {
+        if outline > 0 {
             cairo_move_to(cr, x, y)
             pango_cairo_layout_path(cr, layout)
             cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND)
-            cairo_set_line_width(cr, 2 * min(outline, 64))
+            cairo_set_line_width(cr, 2 * outline)
             cairo_stroke(cr)
         }
         let isDrawn = cairo_status(cr) == CAIRO_STATUS_SUCCESS
@@ -95,7 +96,7 @@ final class TextRenderer {
         let stride = Int(cairo_image_surface_get_stride(surface))
         for row in 0..<mask.height {
             let line = UnsafeRawPointer(data + row * stride).assumingMemoryBound(to: UInt32.self)
-            for column in 0..<mask.width { mask.set(column, row, coverage(line[column], isOutline: pad > 0)) }
+            for column in 0..<mask.width { mask.set(column, row, coverage(line[column], isOutline: outline > 0)) }
         }
         return true
     }

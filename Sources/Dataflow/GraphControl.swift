@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// What the stages of one graph share while it runs.
 final class GraphControl: @unchecked Sendable {
-    // Invariant of @unchecked Sendable: atomics, mutexes and immutable values, but for `sources`, set before the start.
+    // Invariant of @unchecked Sendable: atomics, a mutex and immutable values, but for `sources`, set before the start.
 
     let name: String
     let clock: MonotonicClock
@@ -16,10 +16,8 @@ final class GraphControl: @unchecked Sendable {
     let endedAt = Atomic<UInt64>(0)
     let failures = Mutex<[RunReport.Failure]>([])
     let finished = DispatchGroup()
-    /// The sources' stages; unretained: `running` keeps the graph, and the graph keeps them.
-    var sources: [Unmanaged<Stage>] = []
-    /// The graph, while it runs: edges point at stages without retaining them.
-    private let running = Mutex<Graph?>(nil)
+    /// The sources' stages.
+    var sources: [Wakeup] = []
 
     init(name: String, clock: MonotonicClock) {
         self.name = name
@@ -34,11 +32,10 @@ final class GraphControl: @unchecked Sendable {
         @inline(__always) get { stopping.load(ordering: .relaxed) }
     }
 
-    func begin(_ graph: Graph, stages: Int, sinks: Int) {
+    func begin(stages: Int, sinks: Int) {
         startedAt.store(clock.now(), ordering: .relaxed)
         liveStages.store(stages, ordering: .relaxed)
         liveSinks.store(sinks, ordering: .relaxed)
-        running.withLock { $0 = graph }
         finished.enter()
     }
 
@@ -47,8 +44,7 @@ final class GraphControl: @unchecked Sendable {
     func stop() -> Bool {
         // The poke's sequentially consistent store publishes the flag to the stages it wakes.
         let isFirst = !stopping.exchange(true, ordering: .sequentiallyConsistent)
-        // The graph cannot go away below: stages call this while it runs, others through the graph itself.
-        for source in sources { source._withUnsafeGuaranteedRef { $0.poke() } }
+        for source in sources { source.poke() }
         return isFirst
     }
 
@@ -71,10 +67,6 @@ final class GraphControl: @unchecked Sendable {
         // Acquire and release: the last stage's finish comes after everything the others did.
         guard liveStages.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { return }
         endedAt.store(clock.now(), ordering: .relaxed)
-        let graph = running.withLock { kept -> Graph? in
-            defer { kept = nil }
-            return kept
-        }
-        withExtendedLifetime(graph) { finished.leave() }
+        finished.leave()
     }
 }

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// What the stages of one graph share while it runs.
 final class GraphControl: @unchecked Sendable {
-    // Invariant of @unchecked Sendable: atomics, a mutex and immutable values, but for `sources`, set before the start.
+    // Invariant of @unchecked Sendable: atomics and immutable values, but for `sources`, set before the start.
 
     let name: String
     let clock: MonotonicClock
@@ -14,7 +14,6 @@ final class GraphControl: @unchecked Sendable {
     private let liveStages = Atomic<Int>(0)
     let startedAt = Atomic<UInt64>(0)
     let endedAt = Atomic<UInt64>(0)
-    let failures = Mutex<[RunReport.Failure]>([])
     let finished = DispatchGroup()
     /// The sources' stages.
     var sources: [Wakeup] = []
@@ -51,11 +50,6 @@ final class GraphControl: @unchecked Sendable {
     func abort() {
         aborted.store(true, ordering: .sequentiallyConsistent)
         stop()
-    }
-
-    func recordFailure(stage: Stage, error: any Error) {
-        let failure = RunReport.Failure(node: stage.name, message: String(describing: error), at: clock.now())
-        failures.withLock { $0.append(failure) }
     }
 
     /// One sink less delivers; without any there is nothing to run for.

@@ -69,6 +69,10 @@ final class Stage: @unchecked Sendable {
     /// The stage was woken since the node answered `.busy`.
     private var retryStalled = false
 
+    /// Written once, before `hasFailed` is set.
+    private(set) var failure: RunReport.Failure?
+    let hasFailed = Atomic<Bool>(false)
+
     let processTime = LatencyHistogram()
     let items = Atomic<UInt64>(0)
     let firstAt = Atomic<UInt64>(0)
@@ -383,7 +387,11 @@ final class Stage: @unchecked Sendable {
     // MARK: Failure and abort
 
     private func fail(_ error: any Error) {
-        graph.recordFailure(stage: self, error: error)
+        if !hasFailed.load(ordering: .relaxed) {
+            failure = RunReport.Failure(node: name, message: String(describing: error), at: graph.clock.now())
+            // Release pairs with the acquire in `Graph.report`: who sees the flag may read the failure.
+            hasFailed.store(true, ordering: .releasing)
+        }
         discardFromNow(.nodeFailed)
         if onError == .stop { graph.stop() }
     }

@@ -8,7 +8,7 @@ internal import Synchronization
 /// next one.
 final class Edge: @unchecked Sendable {
     // Invariant of @unchecked Sendable: `producing` is touched on the producer's queue only, `seenBound` on the
-    // consumer's; the stages are set before the graph starts; the rest is atomic or immutable.
+    // consumer's; the rest is atomic or immutable.
 
     static let ended = UInt64.max
 
@@ -26,8 +26,10 @@ final class Edge: @unchecked Sendable {
     let ring: Ring
     /// Whether a join lies downstream, so that bounds must be kept up while frames flow.
     let needsBounds: Bool
-    unowned(unsafe) let producer: Stage
-    unowned(unsafe) let consumer: Stage
+    private let producer: Wakeup
+    private let consumer: Wakeup
+    /// Whether it feeds a join that must not hold up its producers, see Stage+Join.
+    private let isUrgent: Bool
 
     private let bound = Atomic<UInt64>(0)
     /// Set by the producer while it waits for room.
@@ -40,14 +42,15 @@ final class Edge: @unchecked Sendable {
     var seenBound: UInt64 = 0
 
     init(
-        index: Int, name: String, place: Int, policy: EdgePolicy, capacity: Int, needsBounds: Bool, producer: Stage,
-        consumer: Stage
+        index: Int, name: String, place: Int, policy: EdgePolicy, capacity: Int, needsBounds: Bool, isUrgent: Bool,
+        producer: Wakeup, consumer: Wakeup
     ) {
         self.index = index
         self.name = name
         self.place = place
         self.policy = policy
         self.needsBounds = needsBounds
+        self.isUrgent = isUrgent
         self.producer = producer
         self.consumer = consumer
         ring = Ring(capacity: capacity, policy: policy)
@@ -69,8 +72,10 @@ final class Edge: @unchecked Sendable {
         if case .refused = result { return result }
         producing.pointee.pushedBelow = sequence &+ 1
         // Pairs with the consumer's park: it clears `awake`, then looks at the tail that pushRaw has stored.
-        if !consumer.isAwake {
-            if lazily { producing.pointee.owesWake = true } else { consumer.wake() }
+        if lazily {
+            if !consumer.isAwake { producing.pointee.owesWake = true }
+        } else {
+            consumer.wake()
         }
         return result
     }
@@ -80,7 +85,7 @@ final class Edge: @unchecked Sendable {
     func settleWake() {
         guard producing.pointee.owesWake else { return }
         producing.pointee.owesWake = false
-        if !consumer.isAwake { consumer.wake() }
+        consumer.wake()
     }
 
     /// Promises that nothing below `limit` comes any more.
@@ -90,7 +95,7 @@ final class Edge: @unchecked Sendable {
         // Release pairs with the acquire in `readBound`: who sees the bound also sees every item pushed before.
         // Sequentially consistent for the parking protocol, as the tail in pushRaw.
         bound.store(limit, ordering: .sequentiallyConsistent)
-        if !consumer.isAwake { consumer.wake() }
+        consumer.wake()
     }
 
     /// Says that the producer has ended. Once.
@@ -98,14 +103,20 @@ final class Edge: @unchecked Sendable {
         producing.pointee.owesWake = false
         producing.pointee.publishedBound = Self.ended
         bound.store(Self.ended, ordering: .sequentiallyConsistent)
-        if !consumer.isAwake { consumer.wake() }
+        consumer.wake()
     }
 
     /// Asks to be woken when there is room; true when there is some already.
     func waitForRoom() -> Bool {
         // Pairs with offerRoom: we set the flag and look at the head, the consumer stores the head and looks at the flag.
         producerWaits.store(true, ordering: .sequentiallyConsistent)
-        return ring.hasRoom
+        if ring.hasRoom {
+            producerWaits.store(false, ordering: .sequentiallyConsistent)
+            return true
+        }
+        // A join that waits for another port must know that it is waited for, see Stage+Join.
+        if isUrgent { consumer.poke() }
+        return false
     }
 
     var hasRoom: Bool { ring.hasRoom }
@@ -128,7 +139,12 @@ final class Edge: @unchecked Sendable {
         guard policy == .block else { return }
         ring.publishRoom()
         guard producerWaits.load(ordering: .sequentiallyConsistent), ring.count < ring.capacity else { return }
-        if producerWaits.exchange(false, ordering: .sequentiallyConsistent) { producer.wakeIfParked() }
+        if producerWaits.exchange(false, ordering: .sequentiallyConsistent) { producer.wake() }
+    }
+
+    /// Whether the ring is full and the producer waits for room in it.
+    var holdsUpProducer: Bool {
+        isUrgent && policy == .block && ring.count == ring.capacity && producerWaits.load(ordering: .sequentiallyConsistent)
     }
 
     /// Reads the bound; do so before finding the ring empty, then the two together are the truth.
@@ -145,4 +161,38 @@ final class Edge: @unchecked Sendable {
 
     /// Whether the producer has ended and the ring is empty.
     var isExhausted: Bool { readBound() == Self.ended && ring.isEmpty }
+}
+
+/// The edges of one stage, walked without iterators: those allocate in unoptimised builds.
+struct EdgeList {
+    private let edges: [Edge]
+    let count: Int
+
+    init(_ edges: [Edge]) {
+        self.edges = edges
+        count = edges.count
+    }
+
+    subscript(index: Int) -> Edge {
+        @inline(__always) get { edges[index] }
+    }
+
+    @inline(__always)
+    func forEach(_ body: (Edge) -> Void) {
+        var i = 0
+        while i < count {
+            body(edges[i])
+            i += 1
+        }
+    }
+
+    @inline(__always)
+    func contains(where condition: (Edge) -> Bool) -> Bool {
+        var i = 0
+        while i < count {
+            if condition(edges[i]) { return true }
+            i += 1
+        }
+        return false
+    }
 }

@@ -7,7 +7,7 @@ internal import Synchronization
 ///     built --start()--> running --sources end, or stop()--> draining --> finished
 ///                           \------------ abort() -----------------------/
 ///
-/// It stays alive while it runs, also when the caller lets go of it.
+/// It goes on to its end also when the caller lets go of it.
 /// - Note: Thread-safety: every method may be called from any thread.
 public final class Graph: @unchecked Sendable {
     // Invariant of @unchecked Sendable: all properties are immutable after init; the stages guard their own state.
@@ -55,7 +55,7 @@ public final class Graph: @unchecked Sendable {
                 throw GraphError(code: .startFailed, detail: "node \(stage.name): \(error)")
             }
         }
-        control.begin(self, stages: stages.count, sinks: stages.count { $0.output.isSink })
+        control.begin(stages: stages.count, sinks: stages.count { $0.output.isSink })
         for stage in stages.reversed() { stage.launch() }
     }
 
@@ -65,7 +65,7 @@ public final class Graph: @unchecked Sendable {
     /// Drops everything under way, with the cause `aborted`.
     public func abort() {
         control.abort()
-        for stage in stages { stage.poke() }
+        for stage in stages { stage.wakeup.poke() }
     }
 
     /// Whether `stop` or `abort` was called, by the user or because no sink was left.

@@ -23,8 +23,12 @@ public struct NodeID: Sendable, Hashable {
 /// fan-out would stall on the full queue, the slow branch would never be fed on, and the join would wait for ever (with a
 /// dropping policy: it would lose the very frames the branch is about to answer). So each edge into a join holds at
 /// least what the nodes and edges of the other ports' branches hold, counted back to where they part from its own:
-/// the sum of `maxHeld + 1` and the edge capacities. The builder raises smaller ones, of any policy, and says so in
+/// the sum of `maxHeld + 1` and the edge capacities, and one more. The builder raises smaller ones, of any policy, and says so in
 /// `Graph.adjustments`.
+///
+/// That count is exact as long as a branch passes every frame on. Where it thins out the stream, what it holds spans
+/// more frames than it has items. No matter for nodes that let go of what they hold by themselves; but where a node also
+/// `needsLaterItems`, a join stops waiting once a full `block` queue of its own holds up a producer.
 public struct GraphBuilder {
     struct Entry {
         var name: String
@@ -33,6 +37,7 @@ public struct GraphBuilder {
         var inFlightLimit = 0
         var maxWait: UInt64?
         var maxHeld: Int
+        var needsLaterItems: Bool
 
         var isSource: Bool { if case .source = role { true } else { false } }
         var isJoin: Bool { if case .join = role { true } else { false } }
@@ -67,17 +72,19 @@ public struct GraphBuilder {
     /// Adds a source.
     ///
     /// - Parameter inFlightLimit: the most frames admitted and not yet settled; rounded up to a power of two, and up to
-    ///   what the nodes of the graph may hold.
+    ///   what the nodes may hold; in a graph with a join, to what nodes and edges may hold together.
     public mutating func addSource(
         _ name: String, _ node: any SourceNode, inFlightLimit: Int = 256, onError: ErrorPolicy = .isolate
     ) -> NodeID {
         add(Entry(
-            name: name, role: .source(node), onError: onError, inFlightLimit: inFlightLimit, maxHeld: node.maxHeld))
+            name: name, role: .source(node), onError: onError, inFlightLimit: inFlightLimit, maxHeld: node.maxHeld,
+            needsLaterItems: node.needsLaterItems))
     }
 
     /// Adds a node with one input, or a sink with one or more.
     public mutating func addNode(_ name: String, _ node: any Node, onError: ErrorPolicy = .isolate) -> NodeID {
-        add(Entry(name: name, role: .node(node), onError: onError, maxHeld: node.maxHeld))
+        add(Entry(name: name, role: .node(node), onError: onError, maxHeld: node.maxHeld,
+            needsLaterItems: node.needsLaterItems))
     }
 
     /// Adds a join. Its input ports are numbered from 0, the primary one, without gaps.
@@ -91,7 +98,8 @@ public struct GraphBuilder {
             let (seconds, attoseconds) = wait.components
             return UInt64(max(0, min(seconds, 1_000_000))) * 1_000_000_000 + UInt64(max(0, attoseconds / 1_000_000_000))
         }
-        return add(Entry(name: name, role: .join(node), onError: onError, maxWait: nanoseconds, maxHeld: node.maxHeld))
+        return add(Entry(name: name, role: .join(node), onError: onError, maxWait: nanoseconds, maxHeld: node.maxHeld,
+            needsLaterItems: node.needsLaterItems))
     }
 
     private mutating func add(_ entry: Entry) -> NodeID {
@@ -130,10 +138,13 @@ public struct GraphBuilder {
         var placeOf = [Int](repeating: 0, count: entries.count)
         for (place, entry) in order.enumerated() { placeOf[entry] = place }
         let sources = order.filter { entries[$0].isSource }
-        let held = entries.reduce(2) { $0 + $1.maxHeld + 1 }
+        // With a join, no admission may be refused that the missing item depends on: room for all that fits anywhere.
+        let hasJoin = entries.contains(where: \.isJoin)
+        let fits = entries.reduce(2) { $0 + $1.maxHeld + 2 }
+            + (hasJoin ? plan.connections.reduce(0) { $0 + $1.capacity + 1 } : 0)
         let ledgers = sources.enumerated().map { i, entry in
             Ledger(
-                source: i, window: max(entries[entry].inFlightLimit, held),
+                source: i, window: min(max(entries[entry].inFlightLimit, fits), 1 << 17),
                 placeCount: entries.count + connections.count, historyLength: historyLength)
         }
         let stages = order.enumerated().map { place, index in
@@ -150,11 +161,12 @@ public struct GraphBuilder {
             let to = entries[link.to].name + (link.toPort == 0 ? "" : ".\(link.toPort)")
             return Edge(
                 index: i, name: "\(from) -> \(to)", place: entries.count + i, policy: link.policy,
-                capacity: link.capacity, needsBounds: plan.leadsToJoin(link), producer: stages[placeOf[link.from]],
-                consumer: stages[placeOf[link.to]])
+                capacity: link.capacity, needsBounds: plan.leadsToJoin(link),
+                isUrgent: plan.mayStarve(link.to), producer: stages[placeOf[link.from]].wakeup,
+                consumer: stages[placeOf[link.to]].wakeup)
         }
-        let sourceStages = sources.map { Unmanaged.passUnretained(stages[placeOf[$0]]) }
-        control.sources = sourceStages
+        let sourceWakeups = sources.map { stages[placeOf[$0]].wakeup }
+        control.sources = sourceWakeups
         for (place, index) in order.enumerated() {
             let outputs = plan.outputs(of: index)
             let portCount = outputs.map { plan.connections[$0].fromPort + 1 }.max() ?? 0
@@ -162,8 +174,8 @@ public struct GraphBuilder {
                 ports: (0..<portCount).map { port in
                     outputs.filter { plan.connections[$0].fromPort == port }.map { edges[$0] }
                 })
-            stages[place].output.sourceStages = sourceStages
-            stages[place].inputs = plan.inputs(of: index).map { edges[$0] }
+            stages[place].output.sourceWakeups = sourceWakeups
+            stages[place].inputs = EdgeList(plan.inputs(of: index).map { edges[$0] })
         }
         return Graph(
             name: name, adjustments: plan.adjustments, stages: stages, edges: edges, ledgers: ledgers,

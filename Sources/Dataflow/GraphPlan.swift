@@ -132,15 +132,23 @@ struct GraphPlan {
                 var known: [Int: Int] = [:]
                 let needed =
                     ports.filter { $0 != port }
-                    .map { held(before: $0, stoppingAt: upstream, known: &known) }.max() ?? 0
+                    .map { held(before: $0, stoppingAt: upstream, known: &known) + 1 }.max() ?? 0
                 let link = connections[port]
                 guard link.capacity < needed else { continue }
-                connections[port].capacity = needed
+                connections[port].capacity = min(needed, 1 << 20)
                 adjustments.append(
                     "\(entries[link.from].name) -> \(entries[link.to].name): capacity raised from \(link.capacity) to "
                         + "\(needed), what the other branches may hold")
             }
         }
+    }
+
+    /// Whether an entry is a join with a node before it that needs later items to let go of the ones it holds.
+    func mayStarve(_ entry: Int) -> Bool {
+        guard entries[entry].isJoin else { return false }
+        var upstream = Set<Int>()
+        collectUpstream(of: entry, into: &upstream)
+        return upstream.contains { entries[$0].needsLaterItems }
     }
 
     private func collectUpstream(of entry: Int, into set: inout Set<Int>) {

@@ -30,6 +30,9 @@ public protocol Node: AnyObject {
     ///
     /// The builder sizes the edges of diamonds by it, see `GraphBuilder`. It is read once, when the graph is built.
     var maxHeld: Int { get }
+    /// Whether a held item may have to wait for later items to come, as in a look-ahead. Default false: held items are
+    /// worked on and become free by themselves. Read once, when the graph is built; joins need to know, see `GraphBuilder`.
+    var needsLaterItems: Bool { get }
     /// Prepares the node. `link.wake()` may be called from any thread from now on.
     func start(_ link: StageLink) throws
     /// Takes one item.
@@ -48,6 +51,7 @@ public protocol Node: AnyObject {
 
 extension Node {
     public var maxHeld: Int { 0 }
+    public var needsLaterItems: Bool { false }
     public func start(_ link: StageLink) throws {}
     public func advance(to output: Output) throws {}
     public func drain(to output: Output) throws -> Bool { true }
@@ -106,20 +110,20 @@ public struct JoinedItems {
 ///
 /// - Note: Thread-safety: thread-safe and realtime-safe; may outlive the graph.
 public struct StageLink: Sendable {
-    let stage: Stage
+    let wakeup: Wakeup
+    let graph: GraphControl
+    /// The node's name in its graph.
+    public let name: String
 
     /// Has the stage call `advance` (or `produce`) soon. Calls before it does are one call.
-    public func wake() { stage.poke() }
+    public func wake() { wakeup.poke() }
 
     /// Whether the graph was asked to stop or abort: a source blocked in I/O should return.
-    public var isStopping: Bool { stage.graph.isStopping }
+    public var isStopping: Bool { graph.isStopping }
 
     /// Whether the graph was aborted: blocking work of any node should end now.
-    public var isAborted: Bool { stage.graph.isAborted }
-
-    /// The node's name in its graph.
-    public var name: String { stage.name }
+    public var isAborted: Bool { graph.isAborted }
 
     /// The graph's clock.
-    public var clock: MonotonicClock { stage.graph.clock }
+    public var clock: MonotonicClock { graph.clock }
 }

@@ -31,13 +31,13 @@ public final class Output {
 
     let clock: MonotonicClock
     let place: Int
-    var edges: [Edge] = []
-    var ports: [[Edge]] = []
+    var edges = EdgeList([])
+    private var ports: [EdgeList] = []
     var isSink = false
     var needsBounds = false
     private let ledgers: [Ledger]
-    /// The stages of the sources, by source; unretained: the graph keeps them while it runs.
-    var sourceStages: [Unmanaged<Stage>] = []
+    /// How the sources' stages are woken, by source.
+    var sourceWakeups: [Wakeup] = []
     let sourceIndex: Int?
     let maxHeld: Int
 
@@ -71,9 +71,9 @@ public final class Output {
     }
 
     func connect(ports: [[Edge]]) {
-        self.ports = ports
-        edges = ports.flatMap { $0 }
-        isSink = edges.isEmpty
+        self.ports = ports.map(EdgeList.init)
+        edges = EdgeList(ports.flatMap { $0 })
+        isSink = edges.count == 0
         needsBounds = edges.contains { $0.needsBounds }
         nextOnPort = Array(repeating: 0, count: ports.count)
     }
@@ -137,7 +137,7 @@ public final class Output {
 
     @inline(__always)
     private func stage(_ item: Unmanaged<Item>, ticket: Ticket, port: Int) {
-        guard port >= 0, port < ports.count, !ports[port].isEmpty else {
+        guard port >= 0, port < ports.count, ports[port].count > 0 else {
             item.release()
             // A source has one emission per frame; this one went nowhere.
             if sourceIndex != nil { end(ticket, cause: .filtered) }
@@ -172,9 +172,13 @@ public final class Output {
     }
 
     private func heldIndex(_ ticket: Ticket) -> Int? {
-        for i in held.indices where !held[i].isFinished && held[i].ticket.sequence == ticket.sequence
-            && held[i].ticket.source == ticket.source
-        { return i }
+        var i = 0
+        while i < held.count {
+            if !held[i].isFinished, held[i].ticket.sequence == ticket.sequence, held[i].ticket.source == ticket.source {
+                return i
+            }
+            i += 1
+        }
         return nil
     }
 
@@ -216,7 +220,7 @@ public final class Output {
     func release(_ ticket: Ticket, _ end: Ledger.End) {
         let source = Int(ticket.source)
         if ledgers[source].release(ticket.sequence, end) {
-            sourceStages[source]._withUnsafeGuaranteedRef { $0.poke() }
+            sourceWakeups[source].poke()
         }
     }
 
@@ -322,7 +326,9 @@ public final class Output {
             }
             return
         }
-        for i in held.indices where held[i].ticket.sequence == ticket.sequence {
+        var i = 0
+        while i < held.count, held[i].ticket.sequence != ticket.sequence { i += 1 }
+        if i < held.count {
             held[i].staged -= 1
             if held[i].isFinished, held[i].staged == 0 {
                 held.remove(at: i)
@@ -341,16 +347,16 @@ public final class Output {
     /// - Parameter limit: what the inputs promise; the held and waiting frames lower it.
     func publishBounds(_ limit: UInt64) {
         var limit = limit
-        if let first = held.first { limit = min(limit, first.ticket.sequence) }
+        if held.count > 0 { limit = min(limit, held[0].ticket.sequence) }
         if current.isLive { limit = min(limit, current.ticket.sequence) }
         if stagedHead < staged.count {
             limit = min(limit, staged[stagedHead].item._withUnsafeGuaranteedRef { $0.ticket.sequence })
         }
-        for edge in edges where edge.needsBounds { edge.promise(limit) }
+        edges.forEach { if $0.needsBounds { $0.promise(limit) } }
     }
 
     func settleWakes() {
-        for edge in edges { edge.settleWake() }
+        edges.forEach { $0.settleWake() }
     }
 
     /// Asks the edges in the way to wake us; true when one has room already.
@@ -358,8 +364,10 @@ public final class Output {
         guard stagedHead < staged.count else { return true }
         let edges = ports[staged[stagedHead].port]
         var hasRoom = false
-        for (i, edge) in edges.enumerated() where staged[stagedHead].remaining >> UInt64(i) & 1 == 1 {
-            if edge.waitForRoom() { hasRoom = true }
+        var waiting = staged[stagedHead].remaining
+        while waiting != 0 {
+            if edges[waiting.trailingZeroBitCount].waitForRoom() { hasRoom = true }
+            waiting &= waiting &- 1
         }
         return hasRoom
     }
@@ -407,6 +415,6 @@ public final class Output {
 
     /// Says on every edge that no more will come.
     func close() {
-        for edge in edges { edge.close() }
+        edges.forEach { $0.close() }
     }
 }

@@ -93,8 +93,9 @@ extension Graph {
         let endedAt = control.endedAt.load(ordering: .relaxed)
         let state: RunReport.State =
             startedAt == 0 ? .notStarted : endedAt == 0 ? .running : control.isAborted ? .aborted : .finished
-        let failures = control.failures.withLock { $0 }
-        let failed = Set(failures.map(\.node))
+        // Acquire pairs with the release in Stage.fail.
+        let failed = stages.filter { $0.hasFailed.load(ordering: .acquiring) }
+        let failures = failed.compactMap(\.failure).sorted { $0.at < $1.at }
         var errors: [String] = []
         let sources = ledgers.indices.map { i in
             let account = ledgers[i].account()
@@ -117,7 +118,7 @@ extension Graph {
                 return .init(
                     name: stage.name, items: items, fps: fps, processTime: stage.processTime.summary,
                     endToEnd: stage.output.isSink ? stage.output.endToEnd.summary : nil,
-                    hasFailed: failed.contains(stage.name))
+                    hasFailed: failed.contains { $0 === stage })
             },
             edges: edges.map { edge in
                 .init(

@@ -7,12 +7,10 @@ internal import Synchronization
 ///     parked --wake()--> signalled --queue--> run: flush, advance, take items ... --nothing to do--> parked
 ///                                              \--batch used up: signals itself, gives the queue back
 ///
-/// `awake` is the whole parking protocol: a stage that has nothing to do clears it and looks once more at everything it
-/// could be waiting for; whoever brings news stores it first and looks at `awake` after. Both sides are sequentially
-/// consistent, so one of the two sees the other, and a push to a running consumer costs one load.
+/// `Wakeup` holds the parking protocol.
 final class Stage: @unchecked Sendable {
     // Invariant of @unchecked Sendable: all mutable state is touched on `queue` only (or before the graph starts and
-    // after it finished), but for the atomics. `awake`'s release/acquire chain orders one run after the one before.
+    // after it finished), but for the atomics. The wakeup's release/acquire chain orders one run after the last.
 
     enum Role {
         case source(any SourceNode)
@@ -47,13 +45,9 @@ final class Stage: @unchecked Sendable {
     let queue: DispatchQueue
     let graph: GraphControl
     let output: Output
-    var inputs: [Edge] = []
+    var inputs = EdgeList([])
 
-    /// Cleared while parked.
-    private let awake = Atomic<Bool>(true)
-    /// Something other than an edge has news.
-    let poked = Atomic<Bool>(false)
-    private var signal: (any DispatchSourceUserDataOr)?
+    let wakeup = Wakeup()
     var timer: (any DispatchSourceTimer)?
 
     var phase = Phase.running
@@ -74,6 +68,10 @@ final class Stage: @unchecked Sendable {
     private var quickCalls = 0
     /// The stage was woken since the node answered `.busy`.
     private var retryStalled = false
+
+    /// Written once, before `hasFailed` is set.
+    private(set) var failure: RunReport.Failure?
+    let hasFailed = Atomic<Bool>(false)
 
     let processTime = LatencyHistogram()
     let items = Atomic<UInt64>(0)
@@ -112,43 +110,20 @@ final class Stage: @unchecked Sendable {
         shown.deallocate()
     }
 
-    // MARK: Waking, from any thread
-
-    var isAwake: Bool {
-        @inline(__always) get { awake.load(ordering: .sequentiallyConsistent) }
-    }
-
-    @inline(__always)
-    func wakeIfParked() {
-        if !isAwake { wake() }
-    }
-
-    /// Has the stage run if it is parked; of several callers one signals.
-    func wake() {
-        // Acquires the parked run's release and releases to the next run's acquire.
-        if !awake.exchange(true, ordering: .sequentiallyConsistent) { signal?.or(data: 1) }
-    }
-
-    /// Has the stage look at everything again, also at what is no edge: the node's link, stop, abort, admission.
-    func poke() {
-        poked.store(true, ordering: .sequentiallyConsistent)
-        wakeIfParked()
-    }
-
     // MARK: Start and end
 
     /// Starts the node on the stage's queue.
     func start() throws {
-        let link = StageLink(stage: self)
+        let link = StageLink(wakeup: wakeup, graph: graph, name: name)
         try queue.sync { try node.start(link) }
         isNodeStarted = true
         let source = DispatchSource.makeUserDataOrSource(queue: queue)
         source.setEventHandler { self.run() }  // a cycle, broken in `finish`
-        signal = source
+        wakeup.connect(source)
         source.activate()
         if maxWait != nil, handCount > 0 {
             let timer = DispatchSource.makeTimerSource(queue: queue)
-            timer.setEventHandler { self.poke() }
+            timer.setEventHandler { [wakeup] in wakeup.poke() }
             timer.schedule(deadline: .distantFuture)
             self.timer = timer
             timer.activate()
@@ -157,9 +132,7 @@ final class Stage: @unchecked Sendable {
 
     /// Lets the stage run for the first time.
     func launch() {
-        // Release pairs with the acquire in `run`: the first run sees all that starting wrote.
-        awake.store(true, ordering: .sequentiallyConsistent)
-        signal?.or(data: 1)
+        wakeup.runAgain()
     }
 
     /// Takes back a start when another node's failed.
@@ -175,7 +148,7 @@ final class Stage: @unchecked Sendable {
     }
 
     private func cancelSources() {
-        signal?.cancel()
+        wakeup.cancel()
         timer?.cancel()
     }
 
@@ -196,17 +169,12 @@ final class Stage: @unchecked Sendable {
     // MARK: The run
 
     func run() {
-        // Acquire pairs with the release in `wake`, `launch` and below: the state of the last run is visible.
-        guard awake.load(ordering: .acquiring), phase != .finished else { return }
+        guard wakeup.beginRun(), phase != .finished else { return }
         var now = graph.clock.now()
         var budget = Self.batch
         var mustAdvance = true
         while true {
-            if poked.load(ordering: .relaxed) {
-                // Acquire pairs with the store in `poke`.
-                _ = poked.exchange(false, ordering: .sequentiallyConsistent)
-                mustAdvance = true
-            }
+            if wakeup.takePoke() { mustAdvance = true }
             if graph.isAborted, phase < .discarding { discardFromNow(.aborted) }
             guard output.flush(now: now, lazily: isLazy) else {
                 if park(blocked: true) { return }
@@ -231,9 +199,7 @@ final class Stage: @unchecked Sendable {
                         if budget > 0 { continue }
                         guard output.flush(now: now, lazily: true) else { continue }
                         output.settleWakes()
-                        // Release pairs with the acquire at the top; the next run goes on from here.
-                        awake.store(true, ordering: .releasing)
-                        signal?.or(data: 1)
+                        wakeup.runAgain()
                         return
                     case .idle:
                         if park(blocked: false) { return }
@@ -251,8 +217,10 @@ final class Stage: @unchecked Sendable {
                     output.abandonHeld(.abandoned)
                     stopNode()
                     output.close()
-                    finish()
-                    return
+                    countAsStopped()
+                    // A join ends with its primary port; what still comes on the others has nowhere to go.
+                    discardCause = .unmatched
+                    phase = .discarding
                 case .discarding:
                     if discardInputs() {
                         finish()
@@ -274,29 +242,30 @@ final class Stage: @unchecked Sendable {
     /// Says what there is to say, then stops unless there is news; true when the run is over.
     private func park(blocked: Bool) -> Bool {
         output.settleWakes()
-        for edge in inputs { edge.offerRoom() }
+        inputs.forEach { $0.offerRoom() }
         if output.needsBounds, phase <= .draining { output.publishBounds(inputBound) }
-        awake.store(false, ordering: .sequentiallyConsistent)
+        wakeup.park()
         guard hasNews(blocked: blocked) else { return true }
-        // Someone may have signalled in between; then the run it asked for does the work.
-        return awake.exchange(true, ordering: .sequentiallyConsistent)
+        return !wakeup.unpark()
     }
 
     private func hasNews(blocked: Bool) -> Bool {
-        if poked.load(ordering: .sequentiallyConsistent) { return true }
+        if wakeup.isPoked { return true }
         if blocked { return output.waitForRoom() }
         switch phase {
         case .running:
             if stalled != nil || isJoinReady { return false }
             if handCount > 0 {
-                for (port, edge) in inputs.enumerated() where hands[port] == nil && edge.hasNews { return true }
+                var port = 0
+                while port < handCount {
+                    if hands[port] == nil, inputs[port].hasNews { return true }
+                    port += 1
+                }
                 return false
             }
-            for edge in inputs where edge.hasNews { return true }
-            return output.waitForAdmission()
+            return inputs.contains { $0.hasNews } || output.waitForAdmission()
         case .discarding:
-            for edge in inputs where edge.hasNews { return true }
-            return false
+            return inputs.contains { $0.hasNews }
         case .draining, .closing, .finished:
             return false
         }
@@ -305,7 +274,8 @@ final class Stage: @unchecked Sendable {
     /// What this stage's inputs and its own state promise: nothing below will be taken in any more.
     private var inputBound: UInt64 {
         if let stalled { return stalled._withUnsafeGuaranteedRef { $0.ticket.sequence } }
-        guard let primary = inputs.first else { return output.takenBelow }
+        guard inputs.count > 0 else { return output.takenBelow }
+        let primary = inputs[0]
         if handCount > 0, let item = hands[0] { return item.ticket.sequence }
         // Not read anew: `take` and `gather` have not acted on what came since, so it must still count as news.
         // `ended` is said by close alone, after draining.
@@ -352,7 +322,7 @@ final class Stage: @unchecked Sendable {
             item = waiting
             stalled = nil
         } else {
-            guard let taken = takeNext(now) else { return inputs.allSatisfy(\.isExhausted) ? .ended : .idle }
+            guard let taken = takeNext(now) else { return inputs.contains { !$0.isExhausted } ? .idle : .ended }
             item = taken
         }
         let reference = item._withUnsafeGuaranteedRef { $0 }
@@ -382,7 +352,9 @@ final class Stage: @unchecked Sendable {
     /// The next item of the inputs in turn, its wait recorded.
     @inline(__always)
     private func takeNext(_ now: UInt64) -> Unmanaged<Item>? {
-        for _ in 0..<inputs.count {
+        var left = inputs.count
+        while left > 0 {
+            left -= 1
             let edge = inputs[nextInput]
             nextInput = nextInput + 1 == inputs.count ? 0 : nextInput + 1
             // The bound first, see Edge.readBound: the parking check compares with what is seen here.
@@ -415,7 +387,11 @@ final class Stage: @unchecked Sendable {
     // MARK: Failure and abort
 
     private func fail(_ error: any Error) {
-        graph.recordFailure(stage: self, error: error)
+        if !hasFailed.load(ordering: .relaxed) {
+            failure = RunReport.Failure(node: name, message: String(describing: error), at: graph.clock.now())
+            // Release pairs with the acquire in `Graph.report`: who sees the flag may read the failure.
+            hasFailed.store(true, ordering: .releasing)
+        }
         discardFromNow(.nodeFailed)
         if onError == .stop { graph.stop() }
     }
@@ -437,10 +413,14 @@ final class Stage: @unchecked Sendable {
 
     /// Drops all that is queued; true when nothing more can come.
     private func discardInputs() -> Bool {
-        for edge in inputs {
+        inputs.forEach { edge in
             _ = edge.readBound()
-            while let taken = edge.pop() { output.discard(taken.item, cause: discardCause) }
+            while let taken = edge.pop() {
+                var cause = discardCause
+                if cause == .unmatched { cause = causeOfMiss(taken.item._withUnsafeGuaranteedRef { $0.ticket.sequence }) }
+                output.discard(taken.item, cause: cause)
+            }
         }
-        return inputs.allSatisfy(\.isExhausted)
+        return !inputs.contains { !$0.isExhausted }
     }
 }

@@ -26,7 +26,7 @@ import Testing
         Case(testDescription: "only the last", primary: { _ in true }, other: { $0 == 199 }),
     ]
 
-    @Test(.timeLimit(.minutes(1)), arguments: cases) func `a join sees what is there and does not wait for what is not`(
+    @Test(.timeLimit(.minutes(5)), arguments: cases) func `a join sees what is there and does not wait for what is not`(
         _ c: Case
     ) throws {
         let total: UInt64 = 200
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [0, 1, 5, 30]) func `a look-ahead in one branch does not starve the join`(
+    @Test(.timeLimit(.minutes(5)), arguments: [0, 1, 5, 30]) func `a look-ahead in one branch does not starve the join`(
         depth: Int
     ) throws {
         for primaryIsDirect in [true, false] {
@@ -140,7 +140,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a bounded wait goes on without the other port, whose items end as late`() throws {
+    @Test(.timeLimit(.minutes(5))) func `a bounded wait goes on without the other port, whose items end as late`() throws {
         let gate = Gate()
         let join = CollectingJoin()
         var builder = GraphBuilder(name: "late")

@@ -5,7 +5,7 @@ import Testing
 @testable import Dataflow
 
 @Suite struct LifecycleTests {
-    @Test(.timeLimit(.minutes(1))) func `a chain delivers every frame in order`() throws {
+    @Test(.timeLimit(.minutes(5))) func `a chain delivers every frame in order`() throws {
         let tally = Tally()
         let sink = CollectingSink()
         let pass = PassNode()
@@ -32,7 +32,7 @@ import Testing
         #expect(throws: GraphError.self) { try graph.start() }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `finish can be awaited`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `finish can be awaited`() async throws {
         var builder = GraphBuilder(name: "await")
         let a = builder.addSource("source", CountingSource(100))
         builder.connect(a, to: builder.addNode("sink", CollectingSink()))
@@ -42,7 +42,7 @@ import Testing
         #expect(report.source("source")?.delivered == 100)
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [false, true]) func `stop delivers what is under way, abort drops it`(
+    @Test(.timeLimit(.minutes(5)), arguments: [false, true]) func `stop delivers what is under way, abort drops it`(
         aborts: Bool
     ) throws {
         let tally = Tally()
@@ -97,7 +97,7 @@ import Testing
         #expect(nodes.map(\.1.stops.count) == nodes.map(\.1.starts.count))
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [ErrorPolicy.isolate, .stop]) func `a failing branch leaves the other alone`(
+    @Test(.timeLimit(.minutes(5)), arguments: [ErrorPolicy.isolate, .stop]) func `a failing branch leaves the other alone`(
         policy: ErrorPolicy
     ) throws {
         let good = CollectingSink()
@@ -120,7 +120,7 @@ import Testing
         #expect(graph.fate(ofFrame: 100, source: "source") == .deliveredPartly(missedAt: "bad", cause: .nodeFailed))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `when no sink is left the sources end`() throws {
+    @Test(.timeLimit(.minutes(5))) func `when no sink is left the sources end`() throws {
         let pass = PassNode()
         pass.failsAt = 10
         var builder = GraphBuilder(name: "dead")
@@ -179,7 +179,7 @@ import Testing
         },
     ]
 
-    @Test(.timeLimit(.minutes(1)), arguments: deeds) func `a node that breaks the rules fails, and the books still balance`(
+    @Test(.timeLimit(.minutes(5)), arguments: deeds) func `a node that breaks the rules fails, and the books still balance`(
         _ deed: Deed
     ) throws {
         let tally = Tally()
@@ -197,7 +197,7 @@ import Testing
         #expect(tally.count == 0)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a source may drop frames itself, and a full window holds it back`() throws {
+    @Test(.timeLimit(.minutes(5))) func `a source may drop frames itself, and a full window holds it back`() throws {
         let source = CountingSource(1000)
         source.dropsEvery = 3
         let slow = CollectingSink()
@@ -213,7 +213,7 @@ import Testing
         #expect(report.source("source")?.delivered == 667)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a sink takes the frames of several sources in turn`() throws {
+    @Test(.timeLimit(.minutes(5))) func `a sink takes the frames of several sources in turn`() throws {
         let sink = CollectingSink()
         var builder = GraphBuilder(name: "two")
         let s = builder.addNode("sink", sink)
@@ -228,7 +228,7 @@ import Testing
         #expect(report.source("b").map { $0.delivered + $0.dropped } == 300)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `times come from the clock the graph was given`() throws {
+    @Test(.timeLimit(.minutes(5))) func `times come from the clock the graph was given`() throws {
         let time = Atomic<UInt64>(1000)
         var builder = GraphBuilder(name: "clock", clock: .custom { time.wrappingAdd(100, ordering: .relaxed).newValue })
         let a = builder.addSource("source", CountingSource(10))

@@ -131,8 +131,8 @@ import Testing
             _ = graph.snapshot()
             if ending == .abort { graph.abort() } else { graph.stop() }
         }
-        guard let report = graph.waitUntilFinished(nanoseconds: 60_000_000_000) else {
-            Issue.record("seed \(seed) \(ending): still running after a minute\n\(graph.snapshot())")
+        guard let report = graph.waitUntilFinished(nanoseconds: 20_000_000_000) else {
+            Issue.record("seed \(seed) \(ending): still running after 20 seconds\n\(graph.snapshot())")
             return
         }
         let what: Comment = "seed \(seed) \(ending)"

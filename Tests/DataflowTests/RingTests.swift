@@ -44,7 +44,7 @@ import Testing
         #expect(tally.count == 0)
     }
 
-    @Test(.timeLimit(.minutes(2)), arguments: cases)
+    @Test(.timeLimit(.minutes(5)), arguments: cases)
     func `two threads: every item comes out once, in order, or back to the pusher`(
         policy: EdgePolicy, capacity: Int
     ) {

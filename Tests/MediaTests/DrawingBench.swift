@@ -47,7 +47,7 @@ struct DrawingScene {
     let all: Results
 
     init(seed: UInt64) {
-        var random = SeededRandom(seed: seed)
+        var random = DrawingRandom(seed: seed)
         var segments: [LineSegment] = []
         for _ in 0..<100 {
             let length = Float.random(in: 50...250, using: &random)
@@ -79,7 +79,7 @@ struct DrawingScene {
 }
 
 /// SplitMix64: small, and the same numbers everywhere for the same seed.
-struct SeededRandom: RandomNumberGenerator {
+struct DrawingRandom: RandomNumberGenerator {
     private var state: UInt64
 
     init(seed: UInt64) { state = seed }

@@ -10,7 +10,7 @@ import Testing
         -32769, 65536.5, 0, -0.0, .leastNonzeroMagnitude, 0.5, -0.5, 1, 7, 8, 9, 15.999, 16, 1e-20,
     ]
 
-    private func value(_ random: inout SeededRandom) -> Float {
+    private func value(_ random: inout DrawingRandom) -> Float {
         switch UInt8.random(in: 0..<4, using: &random) {
         case 0: Self.odd.randomElement(using: &random) ?? 0
         case 1: .random(in: -1e6...1e6, using: &random)
@@ -18,16 +18,16 @@ import Testing
         }
     }
 
-    private func point(_ random: inout SeededRandom) -> Point { Point(x: value(&random), y: value(&random)) }
+    private func point(_ random: inout DrawingRandom) -> Point { Point(x: value(&random), y: value(&random)) }
 
-    private func rect(_ random: inout SeededRandom) -> Rect {
+    private func rect(_ random: inout DrawingRandom) -> Rect {
         Rect(x: value(&random), y: value(&random), width: value(&random), height: value(&random))
     }
 
     @Test(arguments: PixelFormat.allCases, [(1, 1), (3, 5), (16, 9), (37, 22)])
     func `random extreme coordinates stay inside the planes`(_ format: PixelFormat, _ size: (Int, Int)) {
-        var random = SeededRandom(seed: 99)
-        let planes = GuardedPlanes(format: format, width: size.0, height: size.1) { _ in 90 }
+        var random = DrawingRandom(seed: 99)
+        let planes = DrawingPlanes(format: format, width: size.0, height: size.1) { _ in 90 }
         let canvas = Canvas()
         let painter = OverlayPainter()
         canvas.draw(on: planes.surface, ColorSpec(matrix: .bt709)) { canvas in
@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func `what has no finite place or no size leaves the picture alone`() {
-        let planes = GuardedPlanes(format: .i420, width: 20, height: 12) { _ in 90 }
+        let planes = DrawingPlanes(format: .i420, width: 20, height: 12) { _ in 90 }
         let before = planes.bytes
         let stroke = Stroke(color: .white, width: 2, halo: Halo(), endMarker: 5)
         Canvas().draw(on: planes.surface, ColorSpec(matrix: .bt601)) {
@@ -89,7 +89,7 @@ import Testing
 
     @Test func `a line across the picture looks the same however far its ends are`() {
         func drawn(_ reach: Float) -> [UInt8] {
-            let planes = GuardedPlanes(format: .i420, width: 40, height: 40) { _ in 90 }
+            let planes = DrawingPlanes(format: .i420, width: 40, height: 40) { _ in 90 }
             Canvas().draw(on: planes.surface, ColorSpec(matrix: .bt601)) {
                 $0.line(
                     from: Point(x: 20 - reach, y: 20 - reach), to: Point(x: 20 + reach, y: 20 + reach),

@@ -5,33 +5,39 @@ import Testing
 
 @Suite struct DrawingOverlayTests {
     // ITU-R BT.601-7 and BT.709-6 quantisation of the primaries; JFIF for the full range.
-    @Test(arguments: [
-        (0xFF0000, ColorSpec(matrix: .bt709), [63, 102, 240]), (0x00FF00, ColorSpec(matrix: .bt709), [173, 42, 26]),
-        (0x0000FF, ColorSpec(matrix: .bt709), [32, 240, 118]), (0xFFFFFF, ColorSpec(matrix: .bt709), [235, 128, 128]),
-        (0x000000, ColorSpec(matrix: .bt709), [16, 128, 128]), (0xFF0000, ColorSpec(matrix: .bt601), [81, 90, 240]),
-        (0x00FF00, ColorSpec(matrix: .bt601), [145, 54, 34]), (0x0000FF, ColorSpec(matrix: .bt601), [41, 240, 110]),
-        (0xFF0000, ColorSpec(matrix: .bt601, range: .full), [76, 85, 255]),
-        (0x00FF00, ColorSpec(matrix: .bt601, range: .full), [150, 44, 21]),
-        (0xFFFFFF, ColorSpec(matrix: .bt2020, range: .full), [255, 128, 128]),
-    ] as [(UInt32, ColorSpec, [Int16])])
+    @Test(
+        arguments: [
+            (0xFF0000, ColorSpec(matrix: .bt709), [63, 102, 240]),
+            (0x00FF00, ColorSpec(matrix: .bt709), [173, 42, 26]),
+            (0x0000FF, ColorSpec(matrix: .bt709), [32, 240, 118]),
+            (0xFFFFFF, ColorSpec(matrix: .bt709), [235, 128, 128]),
+            (0x000000, ColorSpec(matrix: .bt709), [16, 128, 128]),
+            (0xFF0000, ColorSpec(matrix: .bt601), [81, 90, 240]),
+            (0x00FF00, ColorSpec(matrix: .bt601), [145, 54, 34]),
+            (0x0000FF, ColorSpec(matrix: .bt601), [41, 240, 110]),
+            (0xFF0000, ColorSpec(matrix: .bt601, range: .full), [76, 85, 255]),
+            (0x00FF00, ColorSpec(matrix: .bt601, range: .full), [150, 44, 21]),
+            (0xFFFFFF, ColorSpec(matrix: .bt2020, range: .full), [255, 128, 128]),
+        ] as [(UInt32, ColorSpec, [Int16])])
     func `colours become the standard's values`(_ hex: UInt32, _ spec: ColorSpec, _ expected: [Int16]) {
         let color = YUVColor(Color(hex: hex), in: spec)
         #expect([color.y, color.u, color.v] == expected && color.alpha == 128)
     }
 
-    @Test(arguments: [
-        ("#ff8000", Color(hex: 0xFF8000)), ("FF8000", Color(hex: 0xFF8000)), ("#f80", Color(hex: 0xFF8800)),
-        ("#ff800040", Color(red: 255, green: 128, blue: 0, alpha: 64)), ("", nil), ("#", nil), ("red", nil),
-        ("#ff80", nil), ("+ff800", nil), ("#ff80000000", nil), ("#ＦＦ8000", nil),
-    ] as [(String, Color?)])
+    @Test(
+        arguments: [
+            ("#ff8000", Color(hex: 0xFF8000)), ("FF8000", Color(hex: 0xFF8000)), ("#f80", Color(hex: 0xFF8800)),
+            ("#ff800040", Color(red: 255, green: 128, blue: 0, alpha: 64)), ("", nil), ("#", nil), ("red", nil),
+            ("#ff80", nil), ("+ff800", nil), ("#ff80000000", nil), ("#ＦＦ8000", nil),
+        ] as [(String, Color?)])
     func `colours are read from hexadecimal`(_ text: String, _ expected: Color?) {
         #expect(Color(text) == expected)
     }
 
     private func drawn(
         _ width: Int = 320, _ height: Int = 240, _ painter: OverlayPainter = OverlayPainter(), _ results: Results
-    ) -> GuardedPlanes {
-        let planes = GuardedPlanes(format: .i444, width: width, height: height) { $0 == 0 ? 16 : 128 }
+    ) -> DrawingPlanes {
+        let planes = DrawingPlanes(format: .i444, width: width, height: height) { $0 == 0 ? 16 : 128 }
         Canvas().draw(on: planes.surface, .assumed(height: height)) { painter.draw(results, on: $0) }
         return planes
     }
@@ -78,7 +84,7 @@ import Testing
         #expect(Set(drawn(Results()).component(0)) == [16])
     }
 
-    private func drawn(_ results: Results) -> GuardedPlanes { drawn(320, 240, OverlayPainter(), results) }
+    private func drawn(_ results: Results) -> DrawingPlanes { drawn(320, 240, OverlayPainter(), results) }
 
     @Test(arguments: [
         Rect(x: -30, y: -20, width: 80, height: 100), Rect(x: 300, y: 2, width: 80, height: 100),
@@ -99,7 +105,7 @@ import Testing
 
     @Test(arguments: OverlayPainter.Corner.allCases)
     func `the banner stands in its corner`(_ corner: OverlayPainter.Corner) {
-        let planes = GuardedPlanes(format: .nv12, width: 321, height: 181) { $0 == 0 ? 200 : 128 }
+        let planes = DrawingPlanes(format: .nv12, width: 321, height: 181) { $0 == 0 ? 200 : 128 }
         Canvas().draw(on: planes.surface, ColorSpec(matrix: .bt601)) {
             OverlayPainter().drawBanner("no signal", on: $0, corner: corner)
         }

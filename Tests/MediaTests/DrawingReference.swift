@@ -2,7 +2,7 @@
 @testable import Media
 
 /// Planes in memory of our own, with guard bytes before, after and between the rows.
-final class GuardedPlanes {
+final class DrawingPlanes {
     let format: PixelFormat
     let width: Int
     let height: Int
@@ -65,7 +65,7 @@ final class GuardedPlanes {
 }
 
 /// The plain way: every sample is covered by the share of a dense grid of points that lie inside the shape.
-struct ReferenceRasteriser {
+struct DrawingReference {
     let format: PixelFormat
     let width: Int
     let height: Int
@@ -135,7 +135,7 @@ struct ReferenceRasteriser {
     }
 
     /// Largest error of any sample, and the mean over the samples touched, of one component, in levels.
-    func errors(of planes: GuardedPlanes, component index: Int) -> (largest: Double, mean: Double) {
+    func errors(of planes: DrawingPlanes, component index: Int) -> (largest: Double, mean: Double) {
         let drawn = planes.component(index)
         var largest = 0.0
         var sum = 0.0

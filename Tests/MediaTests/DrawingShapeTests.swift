@@ -4,7 +4,9 @@ import Testing
 
 @testable import Media
 
-/// The fast shapes against the plain rasteriser. Full range, black to white: a level is 1/255 of coverage.
+/// The fast shapes against the plain rasteriser.
+///
+/// Full range, black to white: a level is 1/255 of coverage.
 @Suite struct DrawingShapeTests {
     static let spec = ColorSpec(matrix: .bt601, range: .full)
     // Full-range BT.601 of 0xFF3000: far from the background in all three components.
@@ -16,14 +18,14 @@ import Testing
         draw: (Canvas) -> Void, isInside: (Double, Double) -> Bool
     ) {
         let background: (Int) -> UInt8 = { $0 == 0 ? 0 : 160 }
-        let cover = ReferenceRasteriser.coverage(width: width, height: height, isInside: isInside).map { $0 * alpha }
+        let cover = DrawingReference.coverage(width: width, height: height, isInside: isInside).map { $0 * alpha }
         let yuv = YUVColor(Self.color, in: Self.spec)
         let spans = [Double(yuv.y), abs(160 - Double(yuv.u)), abs(160 - Double(yuv.v))]
         for format in PixelFormat.allCases {
-            let planes = GuardedPlanes(format: format, width: width, height: height, fill: background)
+            let planes = DrawingPlanes(format: format, width: width, height: height, fill: background)
             Canvas().draw(on: planes.surface, Self.spec, draw)
             #expect(planes.areGuardsIntact)
-            var reference = ReferenceRasteriser(format: format, width: width, height: height, fill: background)
+            var reference = DrawingReference(format: format, width: width, height: height, fill: background)
             reference.blend(y: Double(yuv.y), u: Double(yuv.u), v: Double(yuv.v), cover)
             for index in 0..<(format == .gray8 ? 1 : 3) {
                 // Rounding to a level on either side and to a 128th of coverage is not the shape's error.
@@ -50,7 +52,7 @@ import Testing
 
     @Test(arguments: [Stroke.Cap.round, .butt])
     func `lines of any width and slope cover what the plain rasteriser covers`(_ cap: Stroke.Cap) {
-        var random = SeededRandom(seed: 11)
+        var random = DrawingRandom(seed: 11)
         for (number, width) in ([0.3, 0.8, 1, 1.5, 2, 2, 3.3, 5, 8, 17] as [Float]).enumerated() {
             let from = Point(x: .random(in: -5...48, using: &random), y: .random(in: -5...36, using: &random))
             let angle = Float(number) * 0.7 + Float.random(in: 0...0.2, using: &random)
@@ -78,7 +80,7 @@ import Testing
     }
 
     @Test func `discs of any size cover what the plain rasteriser covers`() {
-        var random = SeededRandom(seed: 12)
+        var random = DrawingRandom(seed: 12)
         for radius in [0.4, 0.7, 1, 1.6, 2.5, 6, 15] as [Float] {
             let centre = Point(x: .random(in: -2...30, using: &random), y: .random(in: -2...25, using: &random))
             compare(
@@ -152,7 +154,7 @@ import Testing
     @Test func `a thin line has its own hue in chroma of any resolution`() {
         // One full row and column of a 2x2 block: half of the colour, in every layout.
         for format in [PixelFormat.i420, .nv12, .i422] {
-            let planes = GuardedPlanes(format: format, width: 16, height: 8) { $0 == 0 ? 0 : 128 }
+            let planes = DrawingPlanes(format: format, width: 16, height: 8) { $0 == 0 ? 0 : 128 }
             Canvas().draw(on: planes.surface, Self.spec) {
                 $0.line(from: Point(x: 4.5, y: -9), to: Point(x: 4.5, y: 99), Stroke(color: Self.color, width: 1))
             }
@@ -164,7 +166,7 @@ import Testing
     }
 
     @Test func `a halo surrounds the line and leaves its core alone`() {
-        let planes = GuardedPlanes(format: .gray8, width: 20, height: 20) { _ in 200 }
+        let planes = DrawingPlanes(format: .gray8, width: 20, height: 20) { _ in 200 }
         Canvas().draw(on: planes.surface, Self.spec) {
             var stroke = Stroke(color: .white, width: 2)
             stroke.halo = Halo(color: .black, width: 2)

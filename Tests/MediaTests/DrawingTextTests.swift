@@ -6,8 +6,8 @@ import Testing
 @Suite struct DrawingTextTests {
     private static let font = Font(family: "DejaVu Sans", size: 16)
 
-    private func drawn(_ width: Int = 200, _ height: Int = 40, _ draw: (Canvas) -> Void) -> GuardedPlanes {
-        let planes = GuardedPlanes(format: .i420, width: width, height: height) { $0 == 0 ? 16 : 128 }
+    private func drawn(_ width: Int = 200, _ height: Int = 40, _ draw: (Canvas) -> Void) -> DrawingPlanes {
+        let planes = DrawingPlanes(format: .i420, width: width, height: height) { $0 == 0 ? 16 : 128 }
         Canvas().draw(on: planes.surface, ColorSpec(matrix: .bt709), draw)
         return planes
     }
@@ -76,10 +76,11 @@ import Testing
         #expect(written == composed)
     }
 
-    @Test(arguments: [
-        (0.984, 2, "0.98"), (0.996, 2, "1.00"), (1, 2, "1.00"), (29.97, 1, "30.0"), (7.4, 0, "7"), (-3, 2, "0.00"),
-        (.nan, 2, "0.00"), (.infinity, 2, "999.99"), (123.45, 2, "123.45"),
-    ] as [(Float, Int, String)])
+    @Test(
+        arguments: [
+            (0.984, 2, "0.98"), (0.996, 2, "1.00"), (1, 2, "1.00"), (29.97, 1, "30.0"), (7.4, 0, "7"), (-3, 2, "0.00"),
+            (.nan, 2, "0.00"), (.infinity, 2, "999.99"), (123.45, 2, "123.45"),
+        ] as [(Float, Int, String)])
     func `numbers round to their decimals`(_ value: Float, _ decimals: Int, _ text: String) {
         let written = drawn { $0.text(text, at: Point(x: 4, y: 4), font: Self.font, color: .white) }.component(0)
         let composed = drawn {

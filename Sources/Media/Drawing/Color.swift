@@ -8,7 +8,7 @@ public struct Color: Sendable, Hashable {
     public var green: UInt8
     /// Blue, 0...255.
     public var blue: UInt8
-    /// Opacity, 0 (nothing shows) ... 255 (hides what is under it).
+    /// Opacity, from 0, where nothing shows, to 255, which hides what is under it.
     public var alpha: UInt8
 
     /// Makes a colour from its parts.

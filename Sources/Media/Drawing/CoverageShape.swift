@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A shape that can say how much of each luma sample it covers. Sample (x, y) is the unit square from (x, y).
+/// A shape that can say how much of each luma sample it covers.
+///
+/// Sample (x, y) is the unit square from (x, y).
 protocol CoverageShape {
     associatedtype Row: CoverageRow
 
@@ -26,7 +28,7 @@ struct Span {
     var to: Int
 }
 
-/// 0, 1, ... 7, the places in a vector of samples.
+/// Zero to seven, the places in a vector of samples.
 let laneNumbers = SIMD8<Float>(0, 1, 2, 3, 4, 5, 6, 7)
 
 // Comparisons, `pointwiseMax` and conversions of vectors compile to calls or lane loops in some compilers, shifts and

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A straight stroke. Coverage is the overlap of the stroke with a unit-wide sample across the stroke's direction,
+/// A straight stroke.
+///
+/// Coverage is the overlap of the stroke with a unit-wide sample across the stroke's direction,
 /// exact for level and upright edges and at most 9 per cent off (thin strokes at 45 degrees) elsewhere.
 struct SegmentShape: CoverageShape {
     let top: Int

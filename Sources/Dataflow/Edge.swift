@@ -108,7 +108,8 @@ final class Edge: @unchecked Sendable {
 
     /// Asks to be woken when there is room; true when there is some already.
     func waitForRoom() -> Bool {
-        // Pairs with offerRoom: we set the flag and look at the head, the consumer stores the head and looks at the flag.
+        // Pairs with offerRoom: we set the flag and look at the head, the consumer stores the head and looks at the
+        // flag.
         producerWaits.store(true, ordering: .sequentiallyConsistent)
         if ring.hasRoom {
             producerWaits.store(false, ordering: .sequentiallyConsistent)
@@ -145,7 +146,8 @@ final class Edge: @unchecked Sendable {
 
     /// Whether the ring is full and the producer waits for room in it.
     var holdsUpProducer: Bool {
-        isUrgent && policy == .block && ring.count == ring.capacity && producerWaits.load(ordering: .sequentiallyConsistent)
+        isUrgent && policy == .block && ring.count == ring.capacity
+            && producerWaits.load(ordering: .sequentiallyConsistent)
     }
 
     /// Reads the bound; do so before finding the ring empty, then the two together are the truth.

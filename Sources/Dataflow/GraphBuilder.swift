@@ -15,20 +15,20 @@ public struct NodeID: Sendable, Hashable {
 
 /// Collects nodes and edges, checks them, and builds the graph.
 ///
-/// An edge carries the frames of one source. A node with outputs has one input; a node without outputs may have several,
-/// taken in turn; a join has any number, all from the same source.
+/// An edge carries the frames of one source. A node with outputs has one input; a node without outputs may have
+/// several, taken in turn; a join has any number, all from the same source.
 ///
 /// **Diamonds.** A join waits for the branch that is slowest, while the frames after the one it waits for queue up on
 /// its other ports. If such a queue were smaller than what the slow branch may hold before it lets a frame go, the
-/// fan-out would stall on the full queue, the slow branch would never be fed on, and the join would wait for ever (with a
-/// dropping policy: it would lose the very frames the branch is about to answer). So each edge into a join holds at
+/// fan-out would stall on the full queue, the slow branch would never be fed on, and the join would wait for ever (with
+/// a dropping policy: it would lose the very frames the branch is about to answer). So each edge into a join holds at
 /// least what the nodes and edges of the other ports' branches hold, counted back to where they part from its own:
-/// the sum of `maxHeld + 1` and the edge capacities, and one more. The builder raises smaller ones, of any policy, and says so in
-/// `Graph.adjustments`.
+/// the sum of `maxHeld + 1` and the edge capacities, and one more. The builder raises smaller ones, of any policy, and
+/// says so in `Graph.adjustments`.
 ///
 /// That count is exact as long as a branch passes every frame on. Where it thins out the stream, what it holds spans
-/// more frames than it has items. No matter for nodes that let go of what they hold by themselves; but where a node also
-/// `needsLaterItems`, a join stops waiting once a full `block` queue of its own holds up a producer.
+/// more frames than it has items. No matter for nodes that let go of what they hold by themselves; but where a node
+/// also `needsLaterItems`, a join stops waiting once a full `block` queue of its own holds up a producer.
 public struct GraphBuilder {
     struct Entry {
         var name: String
@@ -76,15 +76,18 @@ public struct GraphBuilder {
     public mutating func addSource(
         _ name: String, _ node: any SourceNode, inFlightLimit: Int = 256, onError: ErrorPolicy = .isolate
     ) -> NodeID {
-        add(Entry(
-            name: name, role: .source(node), onError: onError, inFlightLimit: inFlightLimit, maxHeld: node.maxHeld,
-            needsLaterItems: node.needsLaterItems))
+        add(
+            Entry(
+                name: name, role: .source(node), onError: onError, inFlightLimit: inFlightLimit, maxHeld: node.maxHeld,
+                needsLaterItems: node.needsLaterItems))
     }
 
     /// Adds a node with one input, or a sink with one or more.
     public mutating func addNode(_ name: String, _ node: any Node, onError: ErrorPolicy = .isolate) -> NodeID {
-        add(Entry(name: name, role: .node(node), onError: onError, maxHeld: node.maxHeld,
-            needsLaterItems: node.needsLaterItems))
+        add(
+            Entry(
+                name: name, role: .node(node), onError: onError, maxHeld: node.maxHeld,
+                needsLaterItems: node.needsLaterItems))
     }
 
     /// Adds a join. Its input ports are numbered from 0, the primary one, without gaps.
@@ -98,8 +101,10 @@ public struct GraphBuilder {
             let (seconds, attoseconds) = wait.components
             return UInt64(max(0, min(seconds, 1_000_000))) * 1_000_000_000 + UInt64(max(0, attoseconds / 1_000_000_000))
         }
-        return add(Entry(name: name, role: .join(node), onError: onError, maxWait: nanoseconds, maxHeld: node.maxHeld,
-            needsLaterItems: node.needsLaterItems))
+        return add(
+            Entry(
+                name: name, role: .join(node), onError: onError, maxWait: nanoseconds, maxHeld: node.maxHeld,
+                needsLaterItems: node.needsLaterItems))
     }
 
     private mutating func add(_ entry: Entry) -> NodeID {
@@ -114,9 +119,10 @@ public struct GraphBuilder {
         _ from: NodeID, port: Int = 0, to: NodeID, port toPort: Int = 0, policy: EdgePolicy = .block,
         capacity: Int? = nil
     ) {
-        connections.append(Connection(
-            from: from.index, fromPort: port, to: to.index, toPort: toPort, policy: policy,
-            capacity: capacity ?? policy.defaultCapacity))
+        connections.append(
+            Connection(
+                from: from.index, fromPort: port, to: to.index, toPort: toPort, policy: policy,
+                capacity: capacity ?? policy.defaultCapacity))
     }
 
     /// Checks everything and builds the graph.
@@ -140,7 +146,8 @@ public struct GraphBuilder {
         let sources = order.filter { entries[$0].isSource }
         // With a join, no admission may be refused that the missing item depends on: room for all that fits anywhere.
         let hasJoin = entries.contains(where: \.isJoin)
-        let fits = entries.reduce(2) { $0 + $1.maxHeld + 2 }
+        let fits =
+            entries.reduce(2) { $0 + $1.maxHeld + 2 }
             + (hasJoin ? plan.connections.reduce(0) { $0 + $1.capacity + 1 } : 0)
         let ledgers = sources.enumerated().map { i, entry in
             Ledger(

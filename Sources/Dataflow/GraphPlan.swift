@@ -61,7 +61,9 @@ struct GraphPlan {
         let outputs = outputs(of: index)
         let ports = inputs.map { connections[$0].toPort }
         var problems: [String] = []
-        if !(0...1 << 16).contains(entry.maxHeld) { problems.append("\(entry.name): maxHeld \(entry.maxHeld) is not within 0...65536") }
+        if !(0...1 << 16).contains(entry.maxHeld) {
+            problems.append("\(entry.name): maxHeld \(entry.maxHeld) is not within 0...65536")
+        }
         if Set(ports).count < ports.count { problems.append("\(entry.name): an input port has two edges") }
         if outputs.count > 64 { problems.append("\(entry.name): more than 64 edges leave it") }
         if entry.isSource {

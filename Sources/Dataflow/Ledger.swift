@@ -194,7 +194,8 @@ final class Ledger: @unchecked Sendable {
         } else {
             fateless.wrappingAdd(1, ordering: .relaxed)
         }
-        // History word: 63 valid | cause, place, flags as in the record | 31..18 and 15..0: low 30 bits of the sequence.
+        // History word: 63 valid | cause, place, flags as in the record | 31..18 and 15..0: low 30 bits of the
+        // sequence.
         let low = sequence & 0x3fff_ffff
         history[Int(truncatingIfNeeded: sequence) & (historyLength - 1)].store(
             state & ~Self.tokenMask | low & 0xffff | (low >> 16) << 18, ordering: .relaxed)

@@ -26,12 +26,14 @@ public enum Production: Sendable {
 ///
 /// Emissions of one source must leave in the order of their sequence numbers; one that does not fails the node.
 public protocol Node: AnyObject {
-    /// The most items the node keeps at once after answering `.held`. Default 0. Returning `.held` beyond it fails the node.
+    /// The most items the node keeps at once after answering `.held`. Default 0. Returning `.held` beyond it fails the
+    /// node.
     ///
     /// The builder sizes the edges of diamonds by it, see `GraphBuilder`. It is read once, when the graph is built.
     var maxHeld: Int { get }
     /// Whether a held item may have to wait for later items to come, as in a look-ahead. Default false: held items are
-    /// worked on and become free by themselves. Read once, when the graph is built; joins need to know, see `GraphBuilder`.
+    /// worked on and become free by themselves. Read once, when the graph is built; joins need to know, see
+    /// `GraphBuilder`.
     var needsLaterItems: Bool { get }
     /// Prepares the node. `link.wake()` may be called from any thread from now on.
     func start(_ link: StageLink) throws

@@ -33,7 +33,9 @@ extension Output {
                 state.pointee.current.isLive = false
             }
         case .busy:
-            if state.pointee.current.isFinished || state.pointee.current.hasEmitted { fail("answered busy after it had used the item") }
+            if state.pointee.current.isFinished || state.pointee.current.hasEmitted {
+                fail("answered busy after it had used the item")
+            }
         }
     }
 
@@ -133,7 +135,9 @@ extension Output {
         if state.pointee.held.count > 0 { limit = min(limit, state.pointee.held[0].ticket.sequence) }
         if state.pointee.current.isLive { limit = min(limit, state.pointee.current.ticket.sequence) }
         if state.pointee.stagedHead < state.pointee.staged.count {
-            limit = min(limit, state.pointee.staged[state.pointee.stagedHead].item._withUnsafeGuaranteedRef { $0.ticket.sequence })
+            limit = min(
+                limit,
+                state.pointee.staged[state.pointee.stagedHead].item._withUnsafeGuaranteedRef { $0.ticket.sequence })
         }
         edges.forEach { if $0.needsBounds { $0.promise(limit) } }
     }

@@ -196,7 +196,8 @@ public final class Output {
 
     @inline(__always)
     private func isCurrent(_ ticket: Ticket) -> Bool {
-        state.pointee.current.isLive && !state.pointee.current.isFinished && state.pointee.current.ticket.sequence == ticket.sequence
+        state.pointee.current.isLive && !state.pointee.current.isFinished
+            && state.pointee.current.ticket.sequence == ticket.sequence
             && state.pointee.current.ticket.source == ticket.source
     }
 
@@ -228,7 +229,9 @@ public final class Output {
     func close(_ charge: inout Charge, cause: DropCause?, now: UInt64?) {
         charge.isFinished = true
         if charge.staged > 0 {
-            if let cause { ledgers[Int(charge.ticket.source)].noteDrop(charge.ticket.sequence, place: place, cause: cause) }
+            if let cause {
+                ledgers[Int(charge.ticket.source)].noteDrop(charge.ticket.sequence, place: place, cause: cause)
+            }
             return
         }
         charge.isReleased = true

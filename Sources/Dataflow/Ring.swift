@@ -8,8 +8,8 @@ internal import Synchronization
 ///
 /// Head and tail are 64-bit and only grow, so a position never comes back. With `block` and `dropNewest` only the
 /// consumer moves the head. With `latest` and `dropOldest` a producer that finds the ring full claims the oldest item
-/// the same way the consumer does: load the slot, then compare-and-exchange the head. Whoever wins owns the reference it
-/// loaded: the slot can be written again only after the head has passed it, and then the exchange fails.
+/// the same way the consumer does: load the slot, then compare-and-exchange the head. Whoever wins owns the reference
+/// it loaded: the slot can be written again only after the head has passed it, and then the exchange fails.
 /// - Note: Thread-safety: one thread at a time pushes, one thread at a time pops; both are lock-free and realtime-safe.
 public final class Ring: @unchecked Sendable {
     // Invariant of @unchecked Sendable: head, tail and slots are atomics; `producer` is touched by the pushing side

@@ -4,10 +4,10 @@ internal import Synchronization
 
 /// Joining: the primary port 0 says which frames there are, in its order; the others contribute what they have.
 ///
-/// For the primary's frame `s`, another port contributes its item numbered `s`. It has none when its next item is later,
-/// when its producer has promised that `s` will not come (bound), or when it has ended. Items numbered below `s` belong
-/// to frames the primary never delivered: they end here as `unmatched`, or as `late` when the join had stopped waiting
-/// for them. When the primary ends, so does the join.
+/// For the primary's frame `s`, another port contributes its item numbered `s`. It has none when its next item is
+/// later, when its producer has promised that `s` will not come (bound), or when it has ended. Items numbered below `s`
+/// belong to frames the primary never delivered: they end here as `unmatched`, or as `late` when the join had stopped
+/// waiting for them. When the primary ends, so does the join.
 ///
 /// It stops waiting when `maxWait` is over and, where a node upstream needs later items to let go of earlier ones, when
 /// one of its queues is full and holds up a producer: the missing item may depend on that one.
@@ -23,7 +23,9 @@ extension Stage {
             // The primary's token stands for the frame from here on.
             // gather answers .progress only with the primary in hand.
             let ticket = hands[0].unsafelyUnwrapped.ticket
-            forEachPort(from: 1) { if hands[$0]?.ticket.sequence == ticket.sequence { output.release(ticket, .merged) } }
+            forEachPort(from: 1) {
+                if hands[$0]?.ticket.sequence == ticket.sequence { output.release(ticket, .merged) }
+            }
         }
         let ticket = hands[0].unsafelyUnwrapped.ticket
         // Items of later frames stay in hand but are not shown.

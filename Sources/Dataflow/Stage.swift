@@ -41,7 +41,7 @@ final class Stage: @unchecked Sendable {
     let role: Role
     let node: any Node
     /// Neither a source nor a join; asked first, for looking into `role` retains the node.
-    private let isPlain: Bool
+    let isPlain: Bool
     let onError: ErrorPolicy
     let maxWait: UInt64?
     let queue: DispatchQueue
@@ -67,12 +67,12 @@ final class Stage: @unchecked Sendable {
     var primarySince: UInt64 = 0
     var joinedBelow: UInt64 = 0
     var nextInput = 0
-    private var quickCalls = 0
+    var quickCalls = 0
     /// The stage was woken since the node answered `.busy`.
-    private var retryStalled = false
+    var retryStalled = false
 
     /// Written once, before `hasFailed` is set.
-    private(set) var failure: RunReport.Failure?
+    var failure: RunReport.Failure?
     let hasFailed = Atomic<Bool>(false)
 
     let processTime = LatencyHistogram()
@@ -81,7 +81,8 @@ final class Stage: @unchecked Sendable {
     let lastAt = Atomic<UInt64>(0)
 
     init(
-        name: String, place: Int, role: Role, onError: ErrorPolicy, maxWait: UInt64?, handCount: Int, graph: GraphControl,
+        name: String, place: Int, role: Role, onError: ErrorPolicy, maxWait: UInt64?, handCount: Int,
+        graph: GraphControl,
         output: Output
     ) {
         self.name = name
@@ -162,7 +163,7 @@ final class Stage: @unchecked Sendable {
     }
 
     /// Tells the graph, once, that nothing is delivered here any more.
-    private func countAsStopped() {
+    func countAsStopped() {
         guard !isStoppedCounted else { return }
         isStoppedCounted = true
         if output.isSink { graph.sinkStopped() }
@@ -240,7 +241,7 @@ final class Stage: @unchecked Sendable {
     }
 
     /// Whether wake-ups may wait for the end of the batch: never in a source, whose next call may block.
-    private var isLazy: Bool { quickCalls >= Self.quickCallsBeforeLazy }
+    var isLazy: Bool { quickCalls >= Self.quickCallsBeforeLazy }
 
     /// Says what there is to say, then stops unless there is news; true when the run is over.
     private func park(blocked: Bool) -> Bool {
@@ -284,147 +285,5 @@ final class Stage: @unchecked Sendable {
         let (bound, isEmpty) = inputs.with(0) { ($0.seenBound, $0.ring.isEmpty) }
         guard isEmpty, bound != Edge.ended else { return output.takenBelow }
         return max(output.takenBelow, bound)
-    }
-
-    // MARK: Steps
-
-    enum Step { case progress, idle, ended }
-
-    @inline(__always)
-    private func step(_ now: inout UInt64) throws -> Step {
-        if isPlain { return try stepNode(&now) }
-        switch role {
-        case .node: return try stepNode(&now)
-        case .source(let source): return try stepSource(source, &now)
-        case .join(let join): return try stepJoin(join, &now)
-        }
-    }
-
-    private func stepSource(_ source: any SourceNode, _ now: inout UInt64) throws -> Step {
-        if graph.isStopping { return .ended }
-        let before = output.emissions
-        output.admissionRefused = false
-        let production = try source.produce(to: output)
-        try checkFault()
-        let after = graph.clock.now()
-        if output.emissions != before { count(from: now, to: after) }
-        now = after
-        switch production {
-        case .more: return .progress
-        case .waiting: return .idle
-        case .ended: return .ended
-        }
-    }
-
-    @inline(__always)
-    private func stepNode(_ now: inout UInt64) throws -> Step {
-        let item: Unmanaged<Item>
-        if let waiting = stalled {
-            guard retryStalled else { return .idle }
-            retryStalled = false
-            item = waiting
-            stalled = nil
-        } else {
-            guard let taken = takeNext(now) else { return inputs.contains { !$0.isExhausted } ? .idle : .ended }
-            item = taken
-        }
-        output.begin(item._withUnsafeGuaranteedRef { $0.ticket }, item: item)
-        let disposition: Disposition
-        do {
-            disposition = try item._withUnsafeGuaranteedRef { try node.process($0, to: output) }
-        } catch {
-            if !output.currentWasForwarded { item.release() }
-            throw error
-        }
-        let after = graph.clock.now()
-        output.complete(disposition, now: after)
-        if disposition == .busy, output.fault == nil {
-            stalled = item
-            now = after
-            return .idle
-        }
-        if !output.currentWasForwarded { item.release() }
-        try checkFault()
-        let spent = count(from: now, to: after)
-        if spent < Self.quick { quickCalls &+= 1 } else { quickCalls = 0 }
-        now = after
-        return .progress
-    }
-
-    /// The next item of the inputs in turn, its wait recorded.
-    @inline(__always)
-    private func takeNext(_ now: UInt64) -> Unmanaged<Item>? {
-        var left = inputs.count
-        while left > 0 {
-            left -= 1
-            let index = nextInput
-            nextInput = index + 1 == inputs.count ? 0 : index + 1
-            let taken = inputs.with(index) { edge -> Unmanaged<Item>? in
-                // The bound first, see Edge.readBound: the parking check compares with what is seen here.
-                _ = edge.readBound()
-                guard let taken = edge.pop(lazily: isLazy) else { return nil }
-                edge.wait.record(nanoseconds: now > taken.enqueuedAt ? now &- taken.enqueuedAt : 0)
-                return taken.item
-            }
-            if let taken { return taken }
-        }
-        return nil
-    }
-
-    /// Counts one item's processing; returns its nanoseconds.
-    @inline(__always) @discardableResult
-    func count(from start: UInt64, to end: UInt64) -> UInt64 {
-        let spent = end > start ? end &- start : 0
-        processTime.record(nanoseconds: spent)
-        let number = items.load(ordering: .relaxed)
-        if number == 0 { firstAt.store(end, ordering: .relaxed) }
-        lastAt.store(end, ordering: .relaxed)
-        items.store(number &+ 1, ordering: .relaxed)
-        return spent
-    }
-
-    @inline(__always)
-    func checkFault() throws {
-        if let fault = output.fault { throw fault }
-    }
-
-    // MARK: Failure and abort
-
-    private func fail(_ error: any Error) {
-        if !hasFailed.load(ordering: .relaxed) {
-            failure = RunReport.Failure(node: name, message: String(describing: error), at: graph.clock.now())
-            // Release pairs with the acquire in `Graph.report`: who sees the flag may read the failure.
-            hasFailed.store(true, ordering: .releasing)
-        }
-        discardFromNow(.nodeFailed)
-        if onError == .stop { graph.stop() }
-    }
-
-    private func discardFromNow(_ cause: DropCause) {
-        discardCause = cause
-        output.abandon(cause)
-        if let stalled {
-            // `abandon` has ended its frame, which was still the current one.
-            stalled.release()
-            self.stalled = nil
-        }
-        dropHands(cause)
-        stopNode()
-        output.close()
-        phase = .discarding
-        countAsStopped()
-    }
-
-    /// Drops all that is queued; true when nothing more can come.
-    private func discardInputs() -> Bool {
-        inputs.forEach { edge in
-            _ = edge.readBound()
-            while let taken = edge.pop() {
-                var cause = discardCause
-                if cause == .unmatched { cause = causeOfMiss(taken.item._withUnsafeGuaranteedRef { $0.ticket.sequence }) }
-                output.discard(taken.item, cause: cause)
-            }
-        }
-        return !inputs.contains { !$0.isExhausted }
     }
 }

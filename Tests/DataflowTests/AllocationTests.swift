@@ -6,7 +6,7 @@ import Testing
 @testable import Dataflow
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Emits items made beforehand and counts the allocations of the whole process per window of frames.

@@ -50,7 +50,8 @@ import Testing
             $0.connect(a, port: 0, to: p, port: 1)
             $0.connect(p, to: $0.addNode("s", CollectingSink()))
         },
-        Case(testDescription: "gap in ports", problem: "j: the input ports of a join are numbered from 0 without gaps") {
+        Case(testDescription: "gap in ports", problem: "j: the input ports of a join are numbered from 0 without gaps")
+        {
             let a = $0.addSource("a", CountingSource(1))
             let j = $0.addJoin("j", CollectingJoin())
             $0.connect(a, to: j)
@@ -88,7 +89,8 @@ import Testing
         builder.connect(relay, port: 0, to: j, port: 1, capacity: 1)
         builder.connect(split, to: j, policy: .latest)
         let graph = try builder.build()
-        // ahead holds 10 and one in hand, relay one in hand, their edges 2 and 3; what lies before split does not count, and one more.
+        // ahead holds 10 and one in hand, relay one in hand, their edges 2 and 3; what lies before split does not
+        // count, and one more.
         #expect(graph.edges.map(\.ring.capacity) == [7, 2, 3, 1, 18])
         #expect(graph.adjustments == ["split -> j: capacity raised from 1 to 18, what the other branches may hold"])
         #expect(graph.edges.map(\.needsBounds) == [true, true, true, true, true])

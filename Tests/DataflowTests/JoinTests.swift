@@ -140,7 +140,9 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a bounded wait goes on without the other port, whose items end as late`() throws {
+    @Test(.timeLimit(.minutes(5))) func `a bounded wait goes on without the other port, whose items end as late`()
+        throws
+    {
         let gate = Gate()
         let join = CollectingJoin()
         var builder = GraphBuilder(name: "late")

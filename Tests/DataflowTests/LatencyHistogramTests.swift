@@ -21,7 +21,9 @@ import Testing
         #expect(LatencyHistogram.bucket(of: .max) == LatencyHistogram.bucketCount - 1)
     }
 
-    @Test(arguments: [1, 2, 3, 10, 1000, 20_000] as [Int]) func `quantiles are within 4 % of a sorted reference`(count: Int) {
+    @Test(arguments: [1, 2, 3, 10, 1000, 20_000] as [Int]) func `quantiles are within 4 % of a sorted reference`(
+        count: Int
+    ) {
         var random = SeededGenerator(UInt64(count))
         let values = (0..<count).map { _ in
             UInt64.random(in: 0..<(UInt64(1) << UInt64.random(in: 1..<38, using: &random)), using: &random)

@@ -97,7 +97,8 @@ import Testing
         #expect(nodes.map(\.1.stops.count) == nodes.map(\.1.starts.count))
     }
 
-    @Test(.timeLimit(.minutes(5)), arguments: [ErrorPolicy.isolate, .stop]) func `a failing branch leaves the other alone`(
+    @Test(.timeLimit(.minutes(5)), arguments: [ErrorPolicy.isolate, .stop])
+    func `a failing branch leaves the other alone`(
         policy: ErrorPolicy
     ) throws {
         let good = CollectingSink()
@@ -159,7 +160,8 @@ import Testing
             output.emit(Item(ticket: Ticket(source: 0, sequence: 77, capturedAt: 0)))
             return .done
         },
-        Deed(testDescription: "finishes a stranger", message: "finished frame 77, which it does not have") { item, output in
+        Deed(testDescription: "finishes a stranger", message: "finished frame 77, which it does not have") {
+            item, output in
             output.finish(Ticket(source: 0, sequence: 77, capturedAt: 0))
             return .done
         },
@@ -179,7 +181,8 @@ import Testing
         },
     ]
 
-    @Test(.timeLimit(.minutes(5)), arguments: deeds) func `a node that breaks the rules fails, and the books still balance`(
+    @Test(.timeLimit(.minutes(5)), arguments: deeds)
+    func `a node that breaks the rules fails, and the books still balance`(
         _ deed: Deed
     ) throws {
         let tally = Tally()

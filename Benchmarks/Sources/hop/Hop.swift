@@ -100,7 +100,9 @@ func childCPU(_ arguments: [String]) -> Double? {
     arguments.append(nil)
     defer { for argument in arguments { free(argument) } }
     var process = pid_t()
-    guard let program = arguments[0], posix_spawnp(&process, program, nil, nil, arguments, environ) == 0 else { return nil }
+    guard let program = arguments[0], posix_spawnp(&process, program, nil, nil, arguments, environ) == 0 else {
+        return nil
+    }
     var status: Int32 = 0
     guard waitpid(process, &status, 0) == process, status == 0 else { return nil }
     return cpuTime(ofChildren: true) - before
@@ -140,17 +142,23 @@ func microseconds(_ nanoseconds: Double) -> String {
                 wall.append(with.wallNanoseconds / Double(items))
                 allocations.append(max(0, with.allocations - without.allocations) / Double(items * hops))
             }
-            print("saturated, capacity \(capacity): \(microseconds(median(cpu))) CPU per hop, "
-                + "\(microseconds(median(wall))) per item through \(hops) hops, \(median(allocations)) allocations per hop")
+            print(
+                "saturated, capacity \(capacity): \(microseconds(median(cpu))) CPU per hop, "
+                    + "\(microseconds(median(wall))) per item through \(hops) hops, "
+                    + "\(median(allocations)) allocations per hop"
+            )
         }
         var peer: [Double] = []
         for _ in 0..<5 { if let cost = gstreamer(hops: hops, items: items / 4) { peer.append(cost) } }
-        print(peer.isEmpty ? "GStreamer queue: not installed" : "GStreamer queue: \(microseconds(median(peer))) CPU per hop")
+        print(
+            peer.isEmpty
+                ? "GStreamer queue: not installed" : "GStreamer queue: \(microseconds(median(peer))) CPU per hop")
 
         let paced = try chain(hops: 3, items: 300, capacity: 4, pace: 16_666_667)
         for edge in paced.report.edges {
-            print("60 fps, \(edge.name): woken in \(microseconds(Double(edge.wait.p50))) median, "
-                + "\(microseconds(Double(edge.wait.p99))) p99")
+            print(
+                "60 fps, \(edge.name): woken in \(microseconds(Double(edge.wait.p50))) median, "
+                    + "\(microseconds(Double(edge.wait.p99))) p99")
         }
     }
 }

@@ -25,8 +25,8 @@ private struct Shape: CustomTestStringConvertible, Sendable {
 
 private let shapes = [
     Shape(1, 1, 1, 1), Shape(1, 1, 7, 5), Shape(2, 2, 1, 1), Shape(3, 5, 4, 4), Shape(17, 9, 16, 8),
-    Shape(64, 48, 32, 24), Shape(64, 48, 64, 48), Shape(61, 47, 33, 31), Shape(160, 90, 64, 64), Shape(37, 23, 96, 80),
-    Shape(301, 75, 40, 64), Shape(75, 301, 64, 40), Shape(400, 300, 32, 32), Shape(33, 200, 64, 32),
+    Shape(64, 48, 32, 24), Shape(64, 48, 64, 48), Shape(61, 47, 33, 31), Shape(80, 45, 32, 32), Shape(37, 23, 56, 48),
+    Shape(151, 35, 20, 32), Shape(35, 151, 32, 20), Shape(160, 120, 12, 12), Shape(33, 100, 64, 32),
 ]
 
 private func difference(_ a: [Float], _ b: [Float]) -> Float {

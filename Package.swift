@@ -41,11 +41,18 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "vpipe",
-            dependencies: ["Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "Pipeline", "Dataflow", "Networks", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: settings),
 
-        .testTarget(name: "DataflowTests", dependencies: ["Dataflow"], swiftSettings: settings),
-        .testTarget(name: "MediaTests", dependencies: ["Media"], swiftSettings: settings),
+        // Counts allocations in the test executable, for the zero-allocation tests.
+        .target(name: "CMallocCounter", path: "Tests/CMallocCounter"),
+        .testTarget(name: "DataflowTests", dependencies: ["Dataflow", "CMallocCounter"], swiftSettings: settings),
+        // Writes videos until it is killed: the tests look at what is left.
+        .executableTarget(
+            name: "MediaTestWriter", dependencies: ["Media"], path: "Tests/MediaTestWriter", swiftSettings: settings),
+        .testTarget(name: "MediaTests", dependencies: ["Media", "MediaTestWriter"], swiftSettings: settings),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"], swiftSettings: settings),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
         .testTarget(name: "VisionTests", dependencies: ["Vision"], swiftSettings: settings),

@@ -7,7 +7,8 @@
     python samples/make_samples.py demo       # one clip
     python samples/make_samples.py --still 40 faces out.png
 
-Every number comes from fixed seeds, so the same packages on the same kind of CPU give the same pictures.
+Every number comes from fixed seeds: the same packages on the same kind of CPU give the same pictures, sound and truth bit for
+bit. libx264 may compress the same pictures a little differently from run to run.
 """
 import argparse
 import fractions

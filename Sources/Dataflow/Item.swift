@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Synchronization
 
-/// Who a unit of work is: the source it came from, its number there and when it was captured.
+/// Who a unit of work is: which source made it and which number it has there.
+///
+/// Sequence numbers of one source are consecutive from 0 in the order of admission.
+/// - Note: Thread-safety: a trivial value.
 public struct Ticket: Sendable, Hashable {
-    /// Index of the source in the graph.
+    /// The source's index in its graph.
     public let source: UInt16
-    /// Number of the item at its source, counted from zero without gaps.
+    /// The number of the frame within its source, from 0.
     public let sequence: UInt64
-    /// Monotonic instant of capture, in nanoseconds.
+    /// The monotonic instant of capture, in nanoseconds.
     public let capturedAt: UInt64
 
-    /// Makes a ticket from its parts.
+    /// Makes a ticket by hand; within a graph they come from `Output.admit(capturedAt:)`.
     public init(source: UInt16, sequence: UInt64, capturedAt: UInt64) {
         self.source = source
         self.sequence = sequence
@@ -17,13 +21,63 @@ public struct Ticket: Sendable, Hashable {
     }
 }
 
-/// What travels along the edges: a reference with a ticket. Media's `Frame` is one.
+/// What travels along edges; subclass it with the payload. Edges move references and copy nothing.
 ///
-/// `@unchecked Sendable`: an item is immutable once emitted; subclasses keep that promise.
+/// - Note: Thread-safety: an item may be read by several stages at once (fan-out), so it and its subclasses must not
+///   change after they were emitted.
 open class Item: @unchecked Sendable {
-    /// Who this item is.
+    // Invariant of @unchecked Sendable: the only stored property is immutable, and subclasses promise the same.
+
+    /// Which frame this item belongs to.
     public let ticket: Ticket
 
-    /// Makes an item that stands for `ticket`.
-    public init(ticket: Ticket) { self.ticket = ticket }
+    /// Makes the item of one frame.
+    public init(ticket: Ticket) {
+        self.ticket = ticket
+    }
+}
+
+/// What an edge does with a new item when it is full.
+public enum EdgePolicy: Sendable, Hashable, CaseIterable {
+    /// The producer waits: nothing is lost, and the pressure reaches the source.
+    case block
+    /// The oldest queued items give way so that only the newest `capacity` items survive. Default capacity 1.
+    case latest
+    /// The oldest queued item gives way.
+    case dropOldest
+    /// The new item is not taken.
+    case dropNewest
+
+    /// The capacity of an edge that names none.
+    public var defaultCapacity: Int { self == .latest ? 1 : 4 }
+
+    /// Whether the producer may take queued items back out of the ring.
+    @usableFromInline var evicts: Bool { self == .latest || self == .dropOldest }
+}
+
+/// Why a frame was dropped.
+public enum DropCause: UInt8, Sendable, Hashable, CaseIterable {
+    /// The node consumed it and emitted nothing.
+    case filtered
+    /// A full `dropNewest` edge did not take it.
+    case edgeFull
+    /// A full `latest` or `dropOldest` edge gave its place to a newer one.
+    case replaced
+    /// The primary input of a join never delivered its frame.
+    case unmatched
+    /// It reached a join after the join had stopped waiting for it.
+    case late
+    /// The node that had it, or should have had it, failed.
+    case nodeFailed
+    /// The graph was aborted.
+    case aborted
+    /// The node ended while it still held it.
+    case abandoned
+    /// The node thins out the stream to a lower rate.
+    case rateLimited
+    /// The data could not be decoded or used.
+    case corrupt
+
+    /// The name shown in reports.
+    public var name: String { String(describing: self) }
 }

@@ -6,6 +6,7 @@
 public struct NetworkError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kind of failure, for programs; `description` is for people.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// The code's name.
         public let description: String
 
         /// A layer received a shape it cannot take.
@@ -24,17 +25,21 @@ public struct NetworkError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let file = Code(description: "file")
     }
 
+    /// The kind of failure.
     public let code: Code
     /// The layer path, tensor name or file the failure belongs to.
     public let path: String?
+    /// What is wrong, in words, without the path.
     public let detail: String
 
+    /// An error about a layer, tensor or file, where one is to blame.
     public init(_ code: Code, path: String? = nil, _ detail: String) {
         self.code = code
         self.path = path
         self.detail = detail
     }
 
+    /// The path and the detail.
     public var description: String {
         guard let path else { return detail }
         return "\(path): \(detail)"

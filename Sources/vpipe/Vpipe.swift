@@ -1,7 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+internal import Foundation
 
+/// The command line.
 @main
 struct Vpipe: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "vpipe")
+    static let configuration = CommandConfiguration(
+        commandName: "vpipe",
+        abstract: "Real-time video pipelines with light-weight neural networks, from one JSON file.",
+        discussion: "Exit status: 0 ok, 1 failed, 2 bad usage or pipeline file, 3 target missed.",
+        version: "0.1.0",
+        subcommands: [
+            RunCommand.self, ValidateCommand.self, NodesCommand.self, SchemaCommand.self, GraphCommand.self,
+            ModelsCommand.self, BenchCommand.self, DoctorCommand.self,
+        ])
+
+    static func main() {
+        // A reader that goes away is an error of one write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let failure as Failure {
+            failure.report()
+            Foundation.exit(failure.status.rawValue)
+        } catch {
+            let isHelp = exitCode(for: error).isSuccess
+            let text = fullMessage(for: error)
+            if !text.isEmpty { Console.print(text + "\n", to: isHelp ? .output : .errors) }
+            let isStatus = error is ExitCode
+            Foundation.exit(isHelp ? 0 : isStatus ? exitCode(for: error).rawValue : ExitStatus.usage.rawValue)
+        }
+    }
 }

@@ -30,6 +30,25 @@ struct ArchitectureTests {
         #expect((184_650_000...184_750_000).contains(small.multiplyAccumulates))
     }
 
+    @Test("The families differ in activation and anchors only")
+    func families() throws {
+        let size = InputSize(width: 64, height: 64)
+        let networks = try RetinaFace.Family.allCases.map { try RetinaFace($0).network(at: size) }
+        #expect(networks.allSatisfy { $0.parameters == networks[0].parameters })
+        func leaky(_ network: Network) -> Int {
+            network.layers.filter { $0.operation == .leakyRelu(slope: 0.1) }.count
+        }
+        // Every activation but the three plain ones behind the context modules' concatenation.
+        #expect(networks.map(leaky) == [0, 27 + 3 + 2 + 6, 0])
+        #expect(RetinaFace.Family.relu.anchorSizes == [[10, 20], [32, 64], [128, 256]])
+        #expect(RetinaFace.Family.leaky.anchorSizes == [[16, 32], [64, 128], [256, 512]])
+        #expect(RetinaFace.Family.first.anchorSizes == RetinaFace.Family.leaky.anchorSizes)
+        for family in RetinaFace.Family.allCases {
+            #expect(RetinaFace.family(variant: RetinaFace(family).variant) == family)
+        }
+        #expect(RetinaFace.family(variant: "resnet50") == nil)
+    }
+
     @Test("The batch-norm statistics are stored beside the trained numbers")
     func bufferCounts() throws {
         func statistics(_ network: Network) -> Int {
@@ -93,9 +112,11 @@ struct ArchitectureTests {
             #expect(network.variant == entry.variant)
             #expect(entry.sizes.allows(entry.defaultSize))
         }
-        #expect(Architecture.all.map { "\($0.network) \($0.variant)" } == [
-            "mlsd tiny", "mlsd large", "retinaface mobilenet0.25", "retinaface mobilenet0.25-leaky",
-        ])
+        #expect(
+            Architecture.all.map { "\($0.network) \($0.variant)" } == [
+                "mlsd tiny", "mlsd large", "retinaface mobilenet0.25", "retinaface mobilenet0.25-leaky",
+                "retinaface mobilenet0.25-first",
+            ])
         #expect(throws: NetworkError(.unknown, path: "mlsd", "no variant \"huge\"; there are tiny, large")) {
             try Architecture.find("mlsd", "huge")
         }

@@ -27,6 +27,8 @@ public final class StreamInfo: Sendable {
 public final class Frame: Item, @unchecked Sendable {
     /// The image.
     public let picture: Picture
+    /// Where the image lies in the frame as it left its source; results keep the source's coordinates.
+    public let map: PictureMap
     /// Presentation time on the stream's clock.
     public let pts: MediaTime
     /// How long it shows, in the same base; zero ticks where unknown.
@@ -38,10 +40,11 @@ public final class Frame: Item, @unchecked Sendable {
 
     /// Makes a frame.
     public init(
-        ticket: Ticket, picture: Picture, pts: MediaTime, duration: MediaTime, stream: StreamInfo,
-        results: Results = Results()
+        ticket: Ticket, picture: Picture, map: PictureMap = .identity, pts: MediaTime, duration: MediaTime,
+        stream: StreamInfo, results: Results = Results()
     ) {
         self.picture = picture
+        self.map = map
         self.pts = pts
         self.duration = duration
         self.stream = stream
@@ -49,18 +52,21 @@ public final class Frame: Item, @unchecked Sendable {
         super.init(ticket: ticket)
     }
 
-    /// The same instant with another picture (drawn on, scaled, enhanced).
-    public func replacing(picture: Picture) -> Frame {
-        Frame(ticket: ticket, picture: picture, pts: pts, duration: duration, stream: stream, results: results)
+    /// The same instant with another picture of the same extent (drawn on, enhanced) or, with `map`, of another one.
+    public func replacing(picture: Picture, map: PictureMap? = nil) -> Frame {
+        Frame(
+            ticket: ticket, picture: picture, map: map ?? self.map, pts: pts, duration: duration, stream: stream,
+            results: results)
     }
 
-    /// The same frame with one more result.
-    public func adding(_ result: FrameResult, by node: String) -> Frame {
-        replacing(results: results.adding(result, by: node))
+    /// The same frame with one more result, in the source's coordinates.
+    public func adding(_ result: FrameResult, by node: String, isCarried: Bool = false) -> Frame {
+        replacing(results: results.adding(result, by: node, isCarried: isCarried))
     }
 
     /// The same frame with other results.
     public func replacing(results: Results) -> Frame {
-        Frame(ticket: ticket, picture: picture, pts: pts, duration: duration, stream: stream, results: results)
+        Frame(
+            ticket: ticket, picture: picture, map: map, pts: pts, duration: duration, stream: stream, results: results)
     }
 }

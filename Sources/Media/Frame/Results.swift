@@ -80,14 +80,20 @@ public enum FrameResult: Sendable {
 ///
 /// A persistent list: adding shares what is there, so that parallel branches never copy each other's results.
 public struct Results: Sendable {
-    private final class Entry: Sendable {
-        let node: String
-        let result: FrameResult
-        let rest: Entry?
+    /// One node's finding.
+    public final class Entry: Sendable {
+        /// Id of the node that made it.
+        public let node: String
+        /// What it found.
+        public let result: FrameResult
+        /// Whether it was found in an earlier frame and carried forward to this one.
+        public let isCarried: Bool
+        fileprivate let rest: Entry?
 
-        init(node: String, result: FrameResult, rest: Entry?) {
+        fileprivate init(node: String, result: FrameResult, isCarried: Bool, rest: Entry?) {
             self.node = node
             self.result = result
+            self.isCarried = isCarried
             self.rest = rest
         }
     }
@@ -100,38 +106,48 @@ public struct Results: Sendable {
     /// Whether nothing was found out about the frame so far.
     public var isEmpty: Bool { newest == nil }
 
-    /// These results and `result` of `node`, which replaces an earlier one of the same node when read.
-    public func adding(_ result: FrameResult, by node: String) -> Results {
+    /// These results and `result` of `node`, which replaces an earlier one of the same node when read by name.
+    public func adding(_ result: FrameResult, by node: String, isCarried: Bool = false) -> Results {
         var results = self
-        results.newest = Entry(node: node, result: result, rest: newest)
+        results.newest = Entry(node: node, result: result, isCarried: isCarried, rest: newest)
         return results
     }
 
     /// These results and those of `other` that are not here yet.
     public func merging(_ other: Results) -> Results {
+        if newest === other.newest { return self }
         var merged = self
-        other.forEach { node, result in
-            if self[node] == nil { merged.newest = Entry(node: node, result: result, rest: merged.newest) }
+        other.forEach { entry in
+            guard self[entry.node] == nil else { return }
+            merged.newest = Entry(
+                node: entry.node, result: entry.result, isCarried: entry.isCarried, rest: merged.newest)
         }
         return merged
     }
 
-    /// The result of `node`, or nil.
-    public subscript(node: String) -> FrameResult? {
+    /// The same results in other coordinates.
+    public func mapped(by map: PictureMap) -> Results {
+        var mapped = Results()
+        forEach { mapped = mapped.adding(map($0.result), by: $0.node, isCarried: $0.isCarried) }
+        return mapped
+    }
+
+    /// The newest result of `node`, or nil.
+    public subscript(node: String) -> Entry? {
         var entry = newest
         while let current = entry {
-            if current.node == node { return current.result }
+            if current.node == node { return current }
             entry = current.rest
         }
         return nil
     }
 
     /// Calls `body` with every result, oldest first.
-    public func forEach(_ body: (_ node: String, _ result: FrameResult) throws -> Void) rethrows {
+    public func forEach(_ body: (Entry) throws -> Void) rethrows {
         func visit(_ entry: Entry?) throws {
             guard let entry else { return }
             try visit(entry.rest)
-            try body(entry.node, entry.result)
+            try body(entry)
         }
         try visit(newest)
     }

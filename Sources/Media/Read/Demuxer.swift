@@ -35,6 +35,12 @@ final class Demuxer {
             avformat_open_input(&opened, Self.url(location, isDevice: name != nil), input, options)
         }
         guard status >= 0, let opened else {
+            if status == vpipe_averror(EINVAL) {
+                throw MediaError(
+                    .notMedia, operation: "avformat_open_input",
+                    detail: "not a media file that says what it holds (raw video needs a format, a size and a rate)",
+                    underlying: status)
+            }
             throw interrupt.explain(MediaError(status: status, operation: "avformat_open_input"))
         }
         if let key = dictionary.leftOver.first {

@@ -9,6 +9,7 @@ struct TimestampRepair {
     /// Added to every timestamp of the input: minus the origin, plus the rounds of a loop and the breaks in time.
     private(set) var shift: Int64
     private(set) var last: Int64?
+    private static let limit = Int64(1) << 61
     private(set) var lastDuration: Int64 = 0
     /// Timestamps that were missing or stepped back.
     private(set) var repaired = 0
@@ -26,6 +27,8 @@ struct TimestampRepair {
     mutating func next(_ guess: Int64?, duration given: Int64) -> (pts: Int64, duration: Int64) {
         let duration = given > 0 && given < 1 << 40 ? given : nominalDuration
         var pts = guess.map { $0 &+ shift }
+        // Breaks add up: beyond this, damaged times are no times, so that sums below cannot overflow.
+        if let time = pts, !(-Self.limit...Self.limit).contains(time) { pts = nil }
         if isNewRound, let last, let raw = guess {
             // The first frame of a round comes one frame after the last of the round before.
             shift = (last &+ lastDuration) &- raw

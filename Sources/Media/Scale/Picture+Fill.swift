@@ -19,6 +19,26 @@ extension Picture {
         for y in 0..<plane.height { memset(plane.row(y), value, bytes) }
     }
 
+    /// A 4:2:0 copy of a gray picture, without colour.
+    func withNeutralChroma(from pool: PicturePool) -> Picture {
+        let result = pool.make(width: width, height: height, format: .i420, color: color, pixelAspect: pixelAspect)
+        result.copyLuma(of: self)
+        result.fillChroma()
+        return result
+    }
+
+    /// A gray copy.
+    func luma(from pool: PicturePool) -> Picture {
+        let result = pool.make(width: width, height: height, format: .gray8, color: color, pixelAspect: pixelAspect)
+        result.copyLuma(of: self)
+        return result
+    }
+
+    private func copyLuma(of other: Picture) {
+        let (source, target) = (other.plane(0), mutablePlane(0))
+        for y in 0..<height { memcpy(target.row(y), source.row(y), width) }
+    }
+
     /// A copy of at least this size, the last column and row repeated into what is added.
     func padded(width newWidth: Int, height newHeight: Int, from pool: PicturePool) -> Picture {
         let result = pool.make(

@@ -49,6 +49,8 @@ public final class PictureScaler {
     private let fit: Fit
     private let filter: Filter
     private let pool = PicturePool()
+    private let grayPool = PicturePool()
+    private var colorful: PictureScaler?
     private var handle: SwsHandle?
 
     /// Makes a scaler.
@@ -86,6 +88,18 @@ public final class PictureScaler {
         var color = picture.color
         if let range = target.range { color.range = range }
         if size == (picture.width, picture.height), format == picture.format, color == picture.color { return picture }
+        // swscale takes every gray for full range; so gray goes in and out as the luma of a picture with chroma.
+        if picture.format == .gray8, format != .gray8 || color.range != picture.color.range {
+            return try scale(picture.withNeutralChroma(from: grayPool))
+        }
+        if format == .gray8, picture.format != .gray8 {
+            if colorful == nil {
+                colorful = try PictureScaler(
+                    Target(width: target.width, height: target.height, format: .i420, range: target.range), fit: fit,
+                    filter: filter)
+            }
+            return try (colorful ?? self).scale(picture).luma(from: pool)
+        }
         let box = fit == .letterbox ? inner(of: picture, in: size, format) : (x: 0, y: 0, width: size.width, height: size.height)
         let from = SwsHandle.Side(
             width: Int32(picture.width), height: Int32(picture.height), format: picture.format.av.rawValue,
@@ -119,7 +133,6 @@ public final class PictureScaler {
             }
             try handle?.run(from: picture.avFrame, to: window)
         }
-        if picture.format == .gray8, format != .gray8 { result.fillChroma() }
         return result
     }
 

@@ -5,10 +5,17 @@ internal import CFFmpeg
 final class AudioCopy {
     private struct Track {
         var stream: UnsafeMutablePointer<AVStream>?
+        /// Puts headers in order that a transport stream repeats in every packet.
+        var filter: UnsafeMutablePointer<AVBSFContext>?
         var lastDts: Int64?
         var lastDuration: Int64 = 0
+        var lastStep: Int64 = 0
+        var lastSeconds = 0.0
+        /// The packet before, which is written when the next one tells how long it lasts.
+        var waiting: UnsafeMutablePointer<AVPacket>?
+        var written = 0
         /// The header cannot be written before this track's first packet.
-        var needsPacket: Bool
+        var needsPacket = false
     }
 
     let tap: AudioTap
@@ -23,25 +30,37 @@ final class AudioCopy {
             guard container.holds(id) else {
                 warn(
                     "audio stream \(index + 1) (\(source.info.codec)) is left out: \(container.rawValue) cannot hold it")
-                tracks.append(Track(needsPacket: false))
+                tracks.append(Track())
                 continue
             }
-            let stream = try muxer.addCopy(
-                of: source.parameters, timeBase: source.timeBase, disposition: source.disposition,
+            var track = Track()
+            var parameters = UnsafePointer(source.parameters)
+            let lacksHeader = id == AV_CODEC_ID_AAC && source.parameters.pointee.extradata_size == 0
+            if lacksHeader {
+                track.filter = try Self.headerFilter(source)
+                if let filtered = track.filter?.pointee.par_out { parameters = UnsafePointer(filtered) }
+            }
+            track.needsPacket = id == AV_CODEC_ID_AC3 || id == AV_CODEC_ID_EAC3 || lacksHeader
+            // Kept at once, so that a failure below frees it with the others.
+            tracks.append(track)
+            tracks[index].stream = try muxer.addCopy(
+                of: parameters, timeBase: source.timeBase, disposition: source.disposition,
                 language: source.info.language)
-            let hasHeader = source.parameters.pointee.extradata_size > 0
-            tracks.append(
-                Track(
-                    stream: stream,
-                    needsPacket: id == AV_CODEC_ID_AC3 || id == AV_CODEC_ID_EAC3 || (id == AV_CODEC_ID_AAC && !hasHeader)))
+        }
+    }
+
+    deinit {
+        for var track in tracks {
+            av_bsf_free(&track.filter)
+            if let packet = track.waiting { AudioTap.free(packet) }
         }
     }
 
     /// Whether every stream that has to has shown a packet.
-    var isReady: Bool { !tracks.contains { $0.needsPacket && $0.lastDts == nil } }
+    var isReady: Bool { !tracks.contains { $0.needsPacket && $0.written == 0 } }
 
     /// Whether every stream carried has shown a packet.
-    var hasAll: Bool { !tracks.contains { $0.stream != nil && $0.lastDts == nil } }
+    var hasAll: Bool { !tracks.contains { $0.stream != nil && $0.written == 0 } }
 
     /// How far before zero the packets waiting begin, in seconds; at least 0.
     var lead: Double {
@@ -52,29 +71,96 @@ final class AudioCopy {
         return lead
     }
 
-    /// Writes what starts no later than `seconds`, with `shift` seconds of `base` added to every time.
+    /// Writes what starts no later than `seconds`, with `shift` ticks of `base` added to every time.
     func drain(until seconds: Double, into muxer: Muxer, shift: Int64, base: Rational) throws(MediaError) {
         while let entry = tap.take(until: seconds) {
-            defer { AudioTap.free(entry.packet) }
-            guard let stream = tracks[entry.stream].stream else { continue }
-            let packet = entry.packet
-            av_packet_rescale_ts(packet, tap.streams[entry.stream].timeBase.av, stream.pointee.time_base)
+            guard let stream = tracks[entry.stream].stream else {
+                AudioTap.free(entry.packet)
+                continue
+            }
             let offset = av_rescale_q(shift, base.av, stream.pointee.time_base)
-            let track = tracks[entry.stream]
-            let expected = track.lastDts.map { $0 &+ max(1, track.lastDuration) } ?? offset
-            var dts = packet.pointee.dts.isTime ? packet.pointee.dts &+ offset
-                : packet.pointee.pts.isTime ? packet.pointee.pts &+ offset : expected
-            if let last = track.lastDts, dts <= last { dts = last &+ 1 }
-            var pts = packet.pointee.pts.isTime ? packet.pointee.pts &+ offset : dts
-            if pts < dts { pts = dts }
-            packet.pointee.dts = dts
-            packet.pointee.pts = pts
-            packet.pointee.stream_index = stream.pointee.index
-            packet.pointee.pos = -1
-            tracks[entry.stream].lastDts = dts
-            tracks[entry.stream].lastDuration = packet.pointee.duration
-            try muxer.write(packet)
-            packets += 1
+            guard try prepare(entry, for: stream, offset: offset) else {
+                AudioTap.free(entry.packet)
+                continue
+            }
+            let before = tracks[entry.stream].waiting
+            tracks[entry.stream].waiting = entry.packet
+            guard let before else { continue }
+            defer { AudioTap.free(before) }
+            // Fragments are as long as the durations in them, so these have to add up to the times.
+            before.pointee.duration = entry.packet.pointee.dts &- before.pointee.dts
+            tracks[entry.stream].lastStep = before.pointee.duration
+            try write(before, entry.stream, into: muxer)
         }
+    }
+
+    /// Writes the packets that waited for a next one.
+    func finish(into muxer: Muxer) throws(MediaError) {
+        for index in tracks.indices {
+            guard let packet = tracks[index].waiting else { continue }
+            tracks[index].waiting = nil
+            defer { AudioTap.free(packet) }
+            // A last packet that lasts no time would lie outside of its track.
+            if packet.pointee.duration <= 0 { packet.pointee.duration = max(1, tracks[index].lastStep) }
+            if let stream = tracks[index].stream {
+                tracks[index].lastSeconds = MediaTime(
+                    ticks: packet.pointee.duration, base: Rational(stream.pointee.time_base)).seconds
+            }
+            try write(packet, index, into: muxer)
+        }
+    }
+
+    /// Seconds the last packet of each stream carried lasts.
+    var lastDurations: [Double] { tracks.filter { $0.stream != nil }.map(\.lastSeconds) }
+
+    private func write(_ packet: UnsafeMutablePointer<AVPacket>, _ index: Int, into muxer: Muxer) throws(MediaError) {
+        try muxer.write(packet)
+        tracks[index].written += 1
+        packets += 1
+    }
+
+    /// Filters a packet and puts its times on the output's clock; false where nothing of it is left.
+    private func prepare(
+        _ entry: AudioTap.Entry, for stream: UnsafeMutablePointer<AVStream>, offset: Int64
+    ) throws(MediaError) -> Bool {
+        let packet = entry.packet
+        let track = tracks[entry.stream]
+        if let filter = track.filter {
+            // A damaged packet is left out; the next may be good again.
+            guard av_bsf_send_packet(filter, packet) >= 0, av_bsf_receive_packet(filter, packet) >= 0 else { return false }
+        }
+        av_packet_rescale_ts(packet, tap.streams[entry.stream].timeBase.av, stream.pointee.time_base)
+        let expected = track.lastDts.map { $0 &+ max(1, track.lastDuration) } ?? offset
+        var dts = packet.pointee.dts.isTime ? packet.pointee.dts &+ offset
+            : packet.pointee.pts.isTime ? packet.pointee.pts &+ offset : expected
+        if let last = track.lastDts, dts <= last { dts = last &+ 1 }
+        var pts = packet.pointee.pts.isTime ? packet.pointee.pts &+ offset : dts
+        if pts < dts { pts = dts }
+        packet.pointee.dts = dts
+        packet.pointee.pts = pts
+        packet.pointee.stream_index = stream.pointee.index
+        packet.pointee.pos = -1
+        tracks[entry.stream].lastDts = dts
+        tracks[entry.stream].lastDuration = packet.pointee.duration
+        return true
+    }
+
+    // MARK: AAC out of transport streams
+
+    private static func headerFilter(
+        _ source: AudioTap.Stream
+    ) throws(MediaError) -> UnsafeMutablePointer<AVBSFContext>? {
+        guard let kind = av_bsf_get_by_name("aac_adtstoasc") else { return nil }
+        var fresh: UnsafeMutablePointer<AVBSFContext>?
+        try check(av_bsf_alloc(kind, &fresh), operation: "av_bsf_alloc")
+        guard let filter = fresh else { return nil }
+        filter.pointee.time_base_in = source.timeBase.av
+        var status = avcodec_parameters_copy(filter.pointee.par_in, source.parameters)
+        if status >= 0 { status = av_bsf_init(filter) }
+        guard status >= 0 else {
+            av_bsf_free(&fresh)
+            throw MediaError(status: status, operation: "av_bsf_init")
+        }
+        return filter
     }
 }

@@ -47,6 +47,10 @@ public enum Container: String, Sendable, CaseIterable {
     /// Whether streams of `codec` fit in.
     func holds(_ codec: AVCodecID) -> Bool {
         guard let format = av_guess_format(muxer, nil, nil) else { return false }
+        // FFmpeg's mov muxer lists these and then refuses them: they are defined for mp4 only.
+        let isOnlyMP4 = [AV_CODEC_ID_VP9, AV_CODEC_ID_AV1, AV_CODEC_ID_OPUS, AV_CODEC_ID_FLAC, AV_CODEC_ID_TRUEHD]
+            .contains(codec)
+        if self == .mov && isOnlyMP4 { return false }
         return avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL) == 1
     }
 

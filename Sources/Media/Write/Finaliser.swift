@@ -7,15 +7,18 @@ internal import Glibc
 /// Whatever fails, the fragmented file stays as it is and the temporary one is removed.
 enum Finaliser {
     /// `shift` ticks of `base` were added to every time in the file, and are taken off again. `video` describes the video
-    /// stream better than the file can.
+    /// stream better than the file can, `lastDurations` says how many seconds the last packet of each stream lasts, which
+    /// FFmpeg does not read back from fragments.
     static func finalise(
         _ path: String, container: Container, shift: Int64, base: Rational, video: UnsafePointer<AVStream>,
-        calls: OutputCalls
+        lastDurations: [Double], calls: OutputCalls
     ) throws(MediaError) {
         let temporary = try TemporaryName.beside(path)
         do throws(MediaError) {
             let file = try OutputFile(temporary, overwrites: false, calls: calls)
-            try remux(path, into: file, container: container, shift: shift, base: base, video: video)
+            try remux(
+                path, into: file, container: container, shift: shift, base: base, video: video,
+                lastDurations: lastDurations)
             try file.synchronise()
             var status = stat()
             if stat(path, &status) == 0 { chmod(temporary, status.st_mode & 0o7777) }
@@ -29,7 +32,7 @@ enum Finaliser {
 
     private static func remux(
         _ path: String, into file: OutputFile, container: Container, shift: Int64, base: Rational,
-        video: UnsafePointer<AVStream>
+        video: UnsafePointer<AVStream>, lastDurations: [Double]
     ) throws(MediaError) {
         let input = try Demuxer("file:" + path, format: nil, options: [:], interrupt: Interrupt())
         let muxer = try Muxer(container, file: file)
@@ -37,9 +40,16 @@ enum Finaliser {
         for case let stream? in input.streams {
             let isVideo = stream.isVideo
             let output = try muxer.addCopy(
-                of: isVideo ? video.pointee.codecpar : stream.pointee.codecpar, timeBase: stream.timeBase,
+                of: stream.pointee.codecpar, timeBase: stream.timeBase,
                 disposition: stream.pointee.disposition, language: AudioStreamInfo(stream).language)
-            if isVideo {
+            if isVideo, let described = video.pointee.codecpar {
+                // The headers stay those of the file, which its packets are written for.
+                output.pointee.codecpar.pointee.codec_tag = described.pointee.codec_tag
+                output.pointee.codecpar.pointee.color_range = described.pointee.color_range
+                output.pointee.codecpar.pointee.color_space = described.pointee.color_space
+                output.pointee.codecpar.pointee.color_primaries = described.pointee.color_primaries
+                output.pointee.codecpar.pointee.color_trc = described.pointee.color_trc
+                output.pointee.codecpar.pointee.sample_aspect_ratio = described.pointee.sample_aspect_ratio
                 output.pointee.avg_frame_rate = video.pointee.avg_frame_rate
                 output.pointee.sample_aspect_ratio = video.pointee.sample_aspect_ratio
             }
@@ -53,6 +63,9 @@ enum Finaliser {
         try muxer.writeHeader(options)
         guard let packet = av_packet_alloc() else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "remux") }
         defer { AudioTap.free(packet) }
+        // The last packet of each stream so far.
+        var waiting = [UnsafeMutablePointer<AVPacket>?](repeating: nil, count: outputs.count)
+        defer { for case let packet? in waiting { AudioTap.free(packet) } }
         while true {
             let status = av_read_frame(input.context, packet)
             if status == vpipe_averror_eof() { break }
@@ -67,7 +80,21 @@ enum Finaliser {
             if packet.pointee.dts.isTime { packet.pointee.dts &-= offset }
             av_packet_rescale_ts(packet, source.pointee.time_base, outputs[index].pointee.time_base)
             packet.pointee.pos = -1
-            try muxer.write(packet)
+            packet.pointee.stream_index = outputs[index].pointee.index
+            if let before = waiting[index] {
+                try muxer.write(before)
+                av_packet_move_ref(before, packet)
+            } else {
+                waiting[index] = av_packet_clone(packet)
+                av_packet_unref(packet)
+            }
+        }
+        for case let (index, last?) in waiting.enumerated() {
+            if last.pointee.duration <= 0, index < lastDurations.count {
+                let tick = outputs[index].pointee.time_base
+                last.pointee.duration = Int64((lastDurations[index] * Double(tick.den) / Double(max(1, tick.num))).rounded())
+            }
+            try muxer.write(last)
         }
         try muxer.writeTrailer()
     }

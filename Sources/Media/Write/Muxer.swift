@@ -7,6 +7,7 @@ final class Muxer {
     let context: UnsafeMutablePointer<AVFormatContext>
     let file: OutputFile
     private var hasHeader = false
+    private var hasCut = false
 
     init(_ container: Container, file: OutputFile) throws(MediaError) {
         self.file = file
@@ -67,9 +68,13 @@ final class Muxer {
 
     /// Completes the fragment or cluster and hands it to the system.
     func cut() throws(MediaError) {
-        let status = av_write_frame(context, nil)
-        try file.checkWritten()
-        try check(status, operation: "av_write_frame")
+        // The first time the mp4 muxer writes its delayed header only; the fragment follows when asked again.
+        for _ in 0..<(hasCut ? 1 : 2) {
+            let status = av_write_frame(context, nil)
+            try file.checkWritten()
+            try check(status, operation: "av_write_frame")
+        }
+        hasCut = true
         try file.markWhole()
     }
 

@@ -65,7 +65,7 @@ final class VideoEncoder {
             options.set("crf", String(settings.quality ?? codec.defaultQuality))
             fresh.pointee.bit_rate = 0
         }
-        Self.tune(name, settings, &options)
+        Self.tune(name, shape, settings, &options)
         let status = options.consumeOptions { avcodec_open2(fresh, found, $0) }
         guard status >= 0 else {
             let cause = MediaError(status: status, operation: "avcodec_open2")
@@ -111,7 +111,9 @@ final class VideoEncoder {
         return true
     }
 
-    private static func tune(_ name: String, _ settings: WriterSettings, _ options: inout OptionDictionary) {
+    private static func tune(
+        _ name: String, _ shape: Shape, _ settings: WriterSettings, _ options: inout OptionDictionary
+    ) {
         switch name {
         case "libx264", "libx265":
             if let preset = settings.preset { options.set("preset", preset) }
@@ -126,7 +128,8 @@ final class VideoEncoder {
             options.set("row-mt", "1")
             if settings.hasLowLatency { options.set("lag-in-frames", "0") }
         case "ffv1":
-            options.set("level", "3")
+            // Version 3 cuts the picture into slices, of which the smallest pictures have too few samples.
+            options.set("level", min(shape.width, shape.height) < 64 ? "1" : "3")
         default: break
         }
     }

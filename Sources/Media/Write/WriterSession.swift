@@ -11,6 +11,9 @@ final class WriterSession {
     private let stream: UnsafeMutablePointer<AVStream>
     private let audio: AudioCopy?
     private let packet: UnsafeMutablePointer<AVPacket>
+    /// The packet before, which is written when the next one tells how long it lasts.
+    private let waiting: UnsafeMutablePointer<AVPacket>
+    private var hasWaiting = false
     private let shaper: PictureShaper
     /// The base of the pictures' times and the encoder's, which differ only for encoders with a coarse clock.
     private let inputBase: Rational
@@ -21,6 +24,8 @@ final class WriterSession {
     private var shift: Int64?
     private var lastPts: Int64?
     private var end = 0.0
+    /// Seconds the last packet lasts.
+    private var lastDuration = 0.0
     /// Durations of the frames inside the encoder, by presentation time: a ring, as many as an encoder holds back.
     private var durations = [(pts: Int64, duration: Int64)](repeating: (.min, 0), count: 256)
     private var counts = WriterStatistics()
@@ -66,10 +71,18 @@ final class WriterSession {
         counts.warnings = warnings
         if let warning = shaper.warning { counts.warnings.append(warning) }
         guard let packet = av_packet_alloc() else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "writer") }
+        guard let waiting = av_packet_alloc() else {
+            AudioTap.free(packet)
+            throw MediaError(status: vpipe_averror(ENOMEM), operation: "writer")
+        }
         self.packet = packet
+        self.waiting = waiting
     }
 
-    deinit { AudioTap.free(packet) }
+    deinit {
+        AudioTap.free(packet)
+        AudioTap.free(waiting)
+    }
 
     /// Adds what this session did to `total`.
     func report(_ total: inout WriterStatistics) {
@@ -101,6 +114,12 @@ final class WriterSession {
     func finish() throws(MediaError) {
         try encoder.send(nil, pts: 0)
         try drainEncoder()
+        if hasWaiting {
+            lastDuration = MediaTime(
+                ticks: waiting.pointee.duration, base: Rational(stream.pointee.time_base)).seconds
+            try muxer.write(waiting)
+        }
+        hasWaiting = false
         guard counts.packets == counts.frames else {
             throw MediaError(
                 .failed, operation: "encoder",
@@ -110,6 +129,7 @@ final class WriterSession {
         if let audio, let shift {
             try audio.drain(
                 until: audio.tap.hasEnded ? .infinity : end, into: muxer, shift: shift, base: base)
+            try audio.finish(into: muxer)
         }
         try muxer.writeTrailer()
         counts.fragments += 1
@@ -117,7 +137,8 @@ final class WriterSession {
 
     func finalise(_ path: String, _ container: Container, _ calls: OutputCalls) throws(MediaError) {
         try Finaliser.finalise(
-            path, container: container, shift: shift ?? 0, base: base, video: stream, calls: calls)
+            path, container: container, shift: shift ?? 0, base: base, video: stream,
+            lastDurations: [lastDuration] + (audio?.lastDurations ?? []), calls: calls)
     }
 
     private func drainEncoder() throws(MediaError) {
@@ -128,20 +149,27 @@ final class WriterSession {
             counts.packets += 1
             counts.videoBytes += Int(packet.pointee.size)
             let pts = packet.pointee.pts
-            let entry = durations.first { $0.pts == pts }
-            packet.pointee.duration = entry?.duration ?? nominalDuration
+            packet.pointee.duration = durations.first { $0.pts == pts }?.duration ?? nominalDuration
             let time = MediaTime(ticks: packet.pointee.dts, base: base).seconds
+            packet.pointee.pts &+= shift
+            packet.pointee.dts &+= shift
+            av_packet_rescale_ts(packet, base.av, stream.pointee.time_base)
+            packet.pointee.stream_index = stream.pointee.index
+            if hasWaiting {
+                // In mp4 a frame lasts, in decoding order, until the next one, also across fragments.
+                if container.isFragmented {
+                    waiting.pointee.duration = max(0, packet.pointee.dts &- waiting.pointee.dts)
+                }
+                try muxer.write(waiting)
+            }
             try audio?.drain(until: time, into: muxer, shift: shift, base: base)
             let isReady = audio.map { $0.hasAll || (time > 1 && $0.isReady) } ?? true
             if clock.cutsBefore(time, isKey: isKey, isReady: isReady) {
                 try muxer.cut()
                 counts.fragments += 1
             }
-            packet.pointee.pts &+= shift
-            packet.pointee.dts &+= shift
-            av_packet_rescale_ts(packet, base.av, stream.pointee.time_base)
-            packet.pointee.stream_index = stream.pointee.index
-            try muxer.write(packet)
+            av_packet_move_ref(waiting, packet)
+            hasWaiting = true
         }
     }
 

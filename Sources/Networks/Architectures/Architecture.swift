@@ -4,15 +4,21 @@
 ///
 /// - Note: Thread-safety: an immutable value.
 public struct Architecture: Sendable {
+    /// The network's name: `mlsd`, `retinaface`.
     public let network: String
+    /// The variant's name, unique within the network.
     public let variant: String
     /// What it finds, in one line.
     public let summary: String
+    /// Authors, title, venue.
     public let paper: String
     /// Where the reference code is and under which licence.
     public let reference: String
+    /// The size used when none is asked for.
     public let defaultSize: InputSize
+    /// The sizes it can be built at.
     public let sizes: SizeRule
+    /// How an image becomes its input.
     public let normalisation: InputNormalisation
     private let make: @Sendable (InputSize) throws(NetworkError) -> Network
 
@@ -60,8 +66,8 @@ public struct Architecture: Sendable {
         return Architecture(
             network: "retinaface", variant: network.variant, summary: "faces with five landmarks",
             paper: "Deng et al., RetinaFace: Single-stage Dense Face Localisation in the Wild, CVPR 2020",
-            reference: family == .relu
-                ? "biubug6/Face-Detector-1MB-with-landmark (MIT)" : "biubug6/Pytorch_Retinaface (MIT)",
+            reference: family == .leaky
+                ? "biubug6/Pytorch_Retinaface (MIT)" : "biubug6/Face-Detector-1MB-with-landmark (MIT)",
             defaultSize: InputSize(width: 640, height: 480), sizes: RetinaFace.sizes,
             normalisation: RetinaFace.normalisation,
             make: { size throws(NetworkError) in try network.network(at: size) })

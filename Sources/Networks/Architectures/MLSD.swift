@@ -12,6 +12,7 @@
 ///   `centre` `[1, 1, S/2, S/2]` and `displacement` `[1, 4, S/2, S/2]` (start x, start y, end x, end y, in map pixels).
 /// - Note: Size: tiny 619,280 parameters, 4.203 G MACs at 512; large 1,531,984 and 25.711 G (16-channel head).
 public struct MLSD: Sendable, Hashable {
+    /// The two published sizes.
     public enum Variant: String, Sendable, Hashable, CaseIterable { case tiny, large }
 
     /// What the last convolution computes and which outputs the network has.
@@ -24,22 +25,28 @@ public struct MLSD: Sendable, Hashable {
         case full
     }
 
+    /// Which of the two.
     public let variant: Variant
+    /// Which outputs the network has.
     public let head: Head
     /// Whether the graph itself turns byte values (as floats) into normalised ones.
     public let normalisesInput: Bool
 
+    /// The network for finding lines by default, taking normalised input.
     public init(_ variant: Variant, head: Head = .lines, normalisesInput: Bool = false) {
         self.variant = variant
         self.head = head
         self.normalisesInput = normalisesInput
     }
 
+    /// Multiples of the encoder's stride.
     public static let sizes = SizeRule(multiple: 16, minimum: 32, maximum: 4096)
+    /// RGB bytes to -1...1, the image stretched.
     public static let normalisation = InputNormalisation(
         channelOrder: .rgb, mean: [127.5, 127.5, 127.5], scale: [1 / 127.5, 1 / 127.5, 1 / 127.5], fit: .stretch)
     /// The head's channel that scores line centres, and those that hold the four displacements.
     public static let centreChannel = 7
+    /// The head's channels with start x, start y, end x and end y relative to the centre.
     public static let displacementChannels = 8..<12
 
     private static let encoderEpsilon: Float = 1e-3

@@ -127,7 +127,7 @@ extension Network {
     }
 }
 
-extension Operation {
+extension LayerOperation {
     fileprivate var canAbsorbScale: Bool {
         switch self {
         case .convolution, .transposedConvolution: true
@@ -135,7 +135,7 @@ extension Operation {
         }
     }
 
-    fileprivate var withBias: Operation {
+    fileprivate var withBias: LayerOperation {
         switch self {
         case .convolution(var c):
             c.hasBias = true

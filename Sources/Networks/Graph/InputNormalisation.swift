@@ -4,6 +4,7 @@
 ///
 /// - Note: Shape: the tensor is `[1, 3, H, W]` float32, channels in `channelOrder`.
 public struct InputNormalisation: Sendable, Hashable {
+    /// Which colour comes first.
     public enum ChannelOrder: Sendable, Hashable { case rgb, bgr }
 
     /// How an image of another aspect ratio reaches the network's size.
@@ -14,13 +15,16 @@ public struct InputNormalisation: Sendable, Hashable {
         case letterbox
     }
 
+    /// Order of the three channels.
     public let channelOrder: ChannelOrder
     /// Subtracted from the byte value, in channel order.
     public let mean: [Float]
     /// Multiplied after the subtraction, in channel order.
     public let scale: [Float]
+    /// How other aspect ratios are treated.
     public let fit: Fit
 
+    /// States all four; means and scales are in channel order.
     public init(channelOrder: ChannelOrder, mean: [Float], scale: [Float], fit: Fit) {
         self.channelOrder = channelOrder
         self.mean = mean
@@ -29,7 +33,7 @@ public struct InputNormalisation: Sendable, Hashable {
     }
 
     /// The same arithmetic as a layer, for networks that take byte values as floats.
-    var operation: Operation {
+    var operation: LayerOperation {
         .affine(scale: scale, offset: zip(mean, scale).map { -$0 * $1 })
     }
 }

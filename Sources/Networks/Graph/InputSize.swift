@@ -4,9 +4,12 @@
 ///
 /// - Note: Units: pixels of the network's input.
 public struct InputSize: Sendable, Hashable, CustomStringConvertible {
+    /// Columns.
     public var width: Int
+    /// Rows.
     public var height: Int
 
+    /// A size in pixels, unchecked until a network is built.
     public init(width: Int, height: Int) {
         self.width = width
         self.height = height
@@ -21,6 +24,7 @@ public struct InputSize: Sendable, Hashable, CustomStringConvertible {
         self.init(width: width, height: height)
     }
 
+    /// Width first: `640x480`.
     public var description: String { "\(width)x\(height)" }
 }
 
@@ -33,6 +37,7 @@ public struct SizeRule: Sendable, Hashable {
     /// Largest width and height.
     public let maximum: Int
 
+    /// A rule for both axes.
     public init(multiple: Int, minimum: Int, maximum: Int) {
         self.multiple = multiple
         self.minimum = minimum

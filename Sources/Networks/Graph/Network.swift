@@ -9,8 +9,11 @@ public struct Parameter: Sendable, Hashable {
     public let name: String
     /// The shape as stored in the weights.
     public let shape: [Int]
+    /// What the numbers are for.
     public let role: Role
-    /// The stored rows (first axis) the layer really uses; nil means all. Pruned heads keep whole files loadable.
+    /// The stored rows (first axis) the layer really uses; nil means all.
+    ///
+    /// Pruned heads keep whole files loadable.
     public let rows: Range<Int>?
 
     /// Whether training changes it by gradient; batch-norm statistics are not.
@@ -21,17 +24,21 @@ public struct Parameter: Sendable, Hashable {
 
 /// One node of a network: an operation, what it reads, and what it makes.
 public struct Layer: Sendable, Hashable {
-    /// Where the layer sits, e.g. `body.stage1.0.0`; unique within the network.
+    /// Where the layer sits (`body.stage1.0.0`); unique within the network.
     public let path: String
-    public let operation: Operation
+    /// What the layer computes.
+    public let operation: LayerOperation
     /// Indices into `Network.shapes`.
     public let inputs: [Int]
+    /// Indices into `Network.shapes`, one per result.
     public let outputs: [Int]
+    /// The trained tensors it reads, in the order ONNX takes them.
     public let parameters: [Parameter]
 }
 
 /// A named input or output of a network.
 public struct Port: Sendable, Hashable {
+    /// The name engines and callers use.
     public let name: String
     /// Index into `Network.shapes`.
     public let value: Int
@@ -43,10 +50,15 @@ public struct Port: Sendable, Hashable {
 ///
 /// - Note: Thread-safety: an immutable value.
 public struct Network: Sendable, Hashable {
+    /// The architecture's name in the catalogue.
     public let name: String
+    /// The architecture's variant in the catalogue.
     public let variant: String
+    /// Named inputs, in the order they were declared.
     public let inputs: [Port]
+    /// Named outputs, in the order they were declared.
     public let outputs: [Port]
+    /// All layers; each reads only what earlier ones made.
     public let layers: [Layer]
     /// The shape of every value, by the index that layers and ports use.
     public let shapes: [[Int]]

@@ -5,7 +5,7 @@ public enum Activation: Sendable, Hashable {
     case none, relu, relu6
     case leakyRelu(slope: Float)
 
-    var operation: Operation? {
+    var operation: LayerOperation? {
         switch self {
         case .none: nil
         case .relu: .relu

@@ -3,11 +3,14 @@
 /// A tensor flowing through a network under construction.
 public struct Value: Sendable, Hashable {
     let index: Int
+    /// Static extents.
     public let shape: [Int]
 
     /// Channels of an NCHW value.
     public var channels: Int { shape.count > 1 ? shape[1] : 1 }
+    /// Rows of an NCHW value.
     public var height: Int { shape.count == 4 ? shape[2] : 1 }
+    /// Columns of an NCHW value.
     public var width: Int { shape.count == 4 ? shape[3] : 1 }
 }
 
@@ -25,6 +28,7 @@ public final class NetworkBuilder {
     private var inputs: [Port] = []
     private var outputs: [Port] = []
 
+    /// Starts an empty network.
     public init(name: String, variant: String) {
         self.name = name
         self.variant = variant
@@ -57,7 +61,7 @@ public final class NetworkBuilder {
     // MARK: - Layers without trained numbers
 
     /// Appends any operation that makes one value.
-    public func apply(_ path: String, _ operation: Operation, _ values: Value...) throws(NetworkError) -> Value {
+    public func apply(_ path: String, _ operation: LayerOperation, _ values: Value...) throws(NetworkError) -> Value {
         try append(path, operation, values, [])[0]
     }
 
@@ -148,7 +152,7 @@ public final class NetworkBuilder {
     // MARK: - Private
 
     private func append(
-        _ path: String, _ operation: Operation, _ values: [Value], _ parameters: [Parameter]
+        _ path: String, _ operation: LayerOperation, _ values: [Value], _ parameters: [Parameter]
     ) throws(NetworkError) -> [Value] {
         try claim(path)
         let made: [[Int]]

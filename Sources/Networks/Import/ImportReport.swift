@@ -4,8 +4,11 @@
 public struct ImportReport: Sendable, Hashable, CustomStringConvertible {
     /// One tensor's way from the file into the weights.
     public struct Mapping: Sendable, Hashable {
+        /// The tensor's name in the file.
         public let source: String
+        /// Its key in the weights.
         public let target: String
+        /// Its shape in the weights.
         public let shape: [Int]
         /// What was changed besides the layout; empty when nothing was.
         public let note: String
@@ -13,17 +16,22 @@ public struct ImportReport: Sendable, Hashable, CustomStringConvertible {
 
     /// The file's format in words.
     public let format: String
+    /// Digest of the whole file.
     public let sha256: String
     /// The published file this is, when it is one.
     public let release: KnownRelease?
+    /// Catalogue name.
     public let network: String
+    /// Catalogue variant.
     public let variant: String
+    /// Every tensor that was taken over.
     public let mappings: [Mapping]
     /// Tensors of the file that inference does not need.
     public let ignored: [String]
     /// How the result fits the network; always complete for an import that succeeded.
     public let load: LoadReport
 
+    /// A readable summary for the terminal.
     public var description: String {
         var lines = [
             "\(format), sha256 \(sha256)",

@@ -5,14 +5,17 @@ enum MLSDImport {
     // MARK: - TFLite
 
     /// The n-th convolution of the file is the n-th of the network: stem, the blocks' expand, depthwise and project,
-    /// then per up-block the deep 1x1, the skip 1x1 and two 3x3, last the three of the head. Kernel, stride,
+    /// then per up-block the deep 1x1, the skip 1x1 and two 3x3, last the three of the head.
+    ///
+    /// Kernel, stride,
     /// dilation and activation of each are compared as well, so a file of another network does not slip through.
     static func draft(_ file: TFLiteReader) throws(NetworkError) -> ImportDraft {
         let counts: [Int: MLSD.Variant] = [41: .tiny, 58: .large]
         guard let variant = counts[file.convolutions.count] else {
             throw NetworkError(
                 .unsupported,
-                "a TensorFlow Lite file with \(file.convolutions.count) convolutions; M-LSD has 41 (tiny) or 58 (large)")
+                "a TensorFlow Lite file with \(file.convolutions.count) convolutions; M-LSD has 41 (tiny) or 58 (large)"
+            )
         }
         let network = try MLSD(variant, head: .full).network(at: InputSize(width: 512, height: 512)).folded
         var activations: [Int: Activation] = [:]
@@ -115,7 +118,9 @@ enum MLSDImport {
 
     // MARK: - Port names
 
-    /// Checkpoints under the port's names. Those converted by the port (fourth stem channel, biases in front of batch
+    /// Checkpoints under the port's names.
+    ///
+    /// Those converted by the port (fourth stem channel, biases in front of batch
     /// norms, epsilon 1e-5 everywhere) are brought to the original graph's form.
     static func draft(
         _ source: Weights, _ origin: [String: String], format: String

@@ -4,7 +4,9 @@
 public enum ModelImporter {
     /// Weights ready to be written, and how they came about.
     public struct Result: Sendable {
+        /// Everything the network needs, under its own names, with metadata.
         public let weights: Weights
+        /// What was mapped, changed and left out.
         public let report: ImportReport
     }
 

@@ -9,11 +9,15 @@
 public struct TFLiteReader: Sendable {
     /// One CONV_2D or DEPTHWISE_CONV_2D.
     public struct Convolution: Sendable, Hashable {
+        /// Whether every channel has its own kernel.
         public let isDepthwise: Bool
         /// `[out, kH, kW, in]`, or `[1, kH, kW, channels]` when depthwise.
         public let weight: Tensor
+        /// One number per output channel.
         public let bias: Tensor?
+        /// Pixels between windows, in both axes.
         public let stride: Int
+        /// Pixels between the kernel's taps.
         public let dilation: Int
         /// The activation fused behind it.
         public let activation: Activation
@@ -21,6 +25,7 @@ public struct TFLiteReader: Sendable {
         public let name: String
     }
 
+    /// All convolutions in execution order.
     public let convolutions: [Convolution]
     /// The shape of the first input, NHWC.
     public let inputShape: [Int]
@@ -64,9 +69,10 @@ public struct TFLiteReader: Sendable {
             }
         }
         convolutions = found
-        inputShape = try file.integers(graph, 1).first.map { index throws(NetworkError) in
-            try constants.shape(index)
-        } ?? []
+        inputShape =
+            try file.integers(graph, 1).first.map { index throws(NetworkError) in
+                try constants.shape(index)
+            } ?? []
     }
 
     // MARK: - Private

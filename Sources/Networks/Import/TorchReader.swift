@@ -109,7 +109,9 @@ public enum TorchReader {
                 case .container: pending.append(("\(prefix)\(key).", item, depth + 1))
                 case .tensor(let index):
                     let name = prefix + key
-                    guard weights[name] == nil else { throw NetworkError(.format, path: name, "two tensors of this name") }
+                    guard weights[name] == nil else {
+                        throw NetworkError(.format, path: name, "two tensors of this name")
+                    }
                     weights[name] = try tensor(unpickler.tensors[index], name, unpickler, contents, &budget)
                 default: break
                 }
@@ -171,7 +173,9 @@ public enum TorchReader {
         return true
     }
 
-    /// Copies a strided view in row-major order. Indices are within the storage: `lastIndex` was checked.
+    /// Copies a strided view in row-major order.
+    ///
+    /// Indices are within the storage: `lastIndex` was checked.
     private static func gather(
         _ view: Unpickler.TensorView, _ count: Int, _ data: ArraySlice<UInt8>, _ size: Int
     ) -> [UInt8] {

@@ -8,7 +8,9 @@
 ///
 /// Source: Python Lib/pickletools.py for the opcodes.
 struct Unpickler {
-    /// A pickled value. Containers, strings and tensors are indices into the arena.
+    /// A pickled value.
+    ///
+    /// Containers, strings and tensors are indices into the arena.
     enum Value {
         case none
         case bool(Bool)
@@ -62,7 +64,9 @@ struct Unpickler {
     /// Where the next pickle starts.
     var position: Int { reader.position }
 
-    /// Reads one pickle. Objects of earlier ones stay valid.
+    /// Reads one pickle.
+    ///
+    /// Objects of earlier ones stay valid.
     mutating func load() throws(NetworkError) -> Value {
         stack = []
         memo = [:]

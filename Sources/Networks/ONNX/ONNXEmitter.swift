@@ -88,17 +88,21 @@ private struct ONNXEmitter {
         let parameters = layer.parameters.map(\.name)
         switch layer.operation {
         case .convolution(let c):
-            node("Conv", parameters, [
-                "dilations": .integers([c.dilation, c.dilation]), "group": .integer(c.groups),
-                "kernel_shape": .integers([c.kernel, c.kernel]), "pads": c.padding.attribute,
-                "strides": .integers([c.stride, c.stride]),
-            ])
+            node(
+                "Conv", parameters,
+                [
+                    "dilations": .integers([c.dilation, c.dilation]), "group": .integer(c.groups),
+                    "kernel_shape": .integers([c.kernel, c.kernel]), "pads": c.padding.attribute,
+                    "strides": .integers([c.stride, c.stride]),
+                ])
         case .transposedConvolution(let c):
-            node("ConvTranspose", parameters, [
-                "group": .integer(c.groups), "kernel_shape": .integers([c.kernel, c.kernel]),
-                "output_padding": .integers([c.outputPadding, c.outputPadding]), "pads": c.padding.attribute,
-                "strides": .integers([c.stride, c.stride]),
-            ])
+            node(
+                "ConvTranspose", parameters,
+                [
+                    "group": .integer(c.groups), "kernel_shape": .integers([c.kernel, c.kernel]),
+                    "output_padding": .integers([c.outputPadding, c.outputPadding]), "pads": c.padding.attribute,
+                    "strides": .integers([c.stride, c.stride]),
+                ])
         case .batchNorm(let epsilon): node("BatchNormalization", parameters, ["epsilon": .float(epsilon)])
         case .relu: node("Relu")
         case .relu6:
@@ -123,16 +127,20 @@ private struct ONNXEmitter {
             graph.integers("\(path).sizes", network.shapes[layer.outputs[0]])
             node("Resize", ["", "", "\(path).sizes"], resampling.attributes)
         case .maxPool(let p):
-            node("MaxPool", [], [
-                "ceil_mode": .integer(p.roundsUp ? 1 : 0), "kernel_shape": .integers([p.kernel, p.kernel]),
-                "pads": p.padding.attribute, "strides": .integers([p.stride, p.stride]),
-            ])
+            node(
+                "MaxPool", [],
+                [
+                    "ceil_mode": .integer(p.roundsUp ? 1 : 0), "kernel_shape": .integers([p.kernel, p.kernel]),
+                    "pads": p.padding.attribute, "strides": .integers([p.stride, p.stride]),
+                ])
         case .averagePool(let p):
-            node("AveragePool", [], [
-                "ceil_mode": .integer(p.roundsUp ? 1 : 0), "count_include_pad": .integer(p.countsPadding ? 1 : 0),
-                "kernel_shape": .integers([p.kernel, p.kernel]), "pads": p.padding.attribute,
-                "strides": .integers([p.stride, p.stride]),
-            ])
+            node(
+                "AveragePool", [],
+                [
+                    "ceil_mode": .integer(p.roundsUp ? 1 : 0), "count_include_pad": .integer(p.countsPadding ? 1 : 0),
+                    "kernel_shape": .integers([p.kernel, p.kernel]), "pads": p.padding.attribute,
+                    "strides": .integers([p.stride, p.stride]),
+                ])
         case .globalAveragePool: node("GlobalAveragePool")
         case .slice(let axis, let range):
             graph.integers("\(path).start", [range.lowerBound])

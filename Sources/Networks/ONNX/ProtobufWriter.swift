@@ -6,7 +6,9 @@
 struct ProtobufWriter {
     private(set) var bytes: [UInt8] = []
 
-    /// Wire type 0. Negative numbers take ten bytes, as `int64` fields do.
+    /// Wire type 0.
+    ///
+    /// Negative numbers take ten bytes, as `int64` fields do.
     mutating func integer(_ field: Int, _ value: Int) {
         key(field, 0)
         varint(UInt64(bitPattern: Int64(value)))
@@ -15,7 +17,9 @@ struct ProtobufWriter {
     /// Wire type 5, a `float` field.
     mutating func float(_ field: Int, _ value: Float) {
         key(field, 5)
-        for shift in stride(from: 0, to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> shift)) }
+        for shift in stride(from: 0, to: 32, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> shift))
+        }
     }
 
     mutating func string(_ field: Int, _ value: String) { blob(field, value.utf8) }

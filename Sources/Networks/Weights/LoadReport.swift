@@ -4,25 +4,31 @@
 public struct LoadReport: Sendable, Hashable, CustomStringConvertible {
     /// A tensor that is there with another shape or type.
     public struct Mismatch: Sendable, Hashable {
+        /// The tensor's key.
         public let name: String
+        /// Shape and kind the network needs.
         public let expected: String
+        /// Shape and kind in the weights.
         public let found: String
     }
 
-    /// What the report is about, e.g. `mlsd tiny`.
+    /// Network and variant the report is about: `mlsd tiny`.
     public let network: String
     /// Parameters of the network that the weights hold in the right shape.
     public let matched: Int
+    /// Parameters the weights do not hold.
     public let missing: [String]
+    /// Parameters held in another shape or type.
     public let mismatched: [Mismatch]
     /// Tensors that the network does not know: harmless alone, telling beside missing ones.
     public let unexpected: [String]
-    /// Tensors that frameworks store beside weights and inference never needs, e.g. batch counters.
+    /// Tensors that frameworks store beside weights and inference never needs, such as batch counters.
     public let ignored: [String]
 
     /// Whether the network can be loaded.
     public var isComplete: Bool { missing.isEmpty && mismatched.isEmpty }
 
+    /// A readable list, shortened where it is long.
     public var description: String {
         var lines = ["\(network): \(matched) of \(matched + missing.count + mismatched.count) tensors fit"]
         for mismatch in mismatched.prefix(Self.shown) {

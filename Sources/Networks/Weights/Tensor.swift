@@ -4,6 +4,7 @@
 public enum ElementType: String, Sendable, Hashable, CaseIterable {
     case f64, f32, f16, bf16, i64, i32, i16, i8, u8, bool
 
+    /// Bytes of one number.
     public var byteCount: Int {
         switch self {
         case .f64, .i64: 8
@@ -27,8 +28,11 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
 /// - Note: Shape: row major, the last axis fastest. Little endian.
 /// - Note: Thread-safety: an immutable value.
 public struct Tensor: Sendable, Hashable {
+    /// Extents, the last axis fastest.
     public let shape: [Int]
+    /// Format of each number.
     public let type: ElementType
+    /// The numbers, little endian; possibly a view into a whole file.
     public let bytes: ArraySlice<UInt8>
 
     /// Wraps bytes; nil when their count is not what shape and type need.
@@ -49,6 +53,7 @@ public struct Tensor: Sendable, Hashable {
         self.bytes = floats.withUnsafeBytes { Array($0)[...] }
     }
 
+    /// How many numbers there are.
     public var count: Int { bytes.count / type.byteCount }
 
     /// The numbers as f32; nil for integer types.

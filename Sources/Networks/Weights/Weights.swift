@@ -10,8 +10,10 @@ public struct Weights: Sendable, Hashable {
     /// Free text by key; `MetadataKey` lists the ones written here.
     public var metadata: [String: String] = [:]
 
+    /// No tensors.
     public init() {}
 
+    /// How many tensors there are.
     public var count: Int { names.count }
 
     /// The tensor of a name; setting nil removes it.
@@ -42,11 +44,17 @@ public struct Weights: Sendable, Hashable {
 
     /// Metadata keys of files written by `vpipe models import`.
     public enum MetadataKey {
+        /// Catalogue name.
         public static let network = "network"
+        /// Catalogue variant.
         public static let variant = "variant"
+        /// SPDX identifier of the weights' licence.
         public static let licence = "licence"
+        /// Where the numbers came from.
         public static let provenance = "provenance"
+        /// Digest of the imported file.
         public static let sourceSHA256 = "source_sha256"
+        /// Input size the weights were trained for, width first.
         public static let inputSize = "input_size"
     }
 }

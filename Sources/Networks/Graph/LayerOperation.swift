@@ -4,6 +4,7 @@
 public struct Padding: Sendable, Hashable {
     public let top, left, bottom, right: Int
 
+    /// Pads each side by its own amount.
     public init(top: Int = 0, left: Int = 0, bottom: Int = 0, right: Int = 0) {
         self.top = top
         self.left = left
@@ -11,6 +12,7 @@ public struct Padding: Sendable, Hashable {
         self.right = right
     }
 
+    /// No padding.
     public static let none = Padding()
 
     /// The same amount on all four sides.
@@ -22,39 +24,66 @@ public struct Padding: Sendable, Hashable {
     public static func same(kernel: Int, dilation: Int = 1) -> Padding { .all(dilation * (kernel - 1) / 2) }
 }
 
-/// A two-dimensional convolution with a square kernel. Weight: `[out, in / groups, kernel, kernel]`.
+/// A two-dimensional convolution with a square kernel.
+///
+/// Weight: `[out, in / groups, kernel, kernel]`.
 public struct Convolution: Sendable, Hashable {
+    /// Channels of the input.
     public var inputChannels: Int
+    /// Channels of the output.
     public var outputChannels: Int
+    /// Side of the square window.
     public var kernel: Int
+    /// Pixels between windows, in both axes.
     public var stride: Int
+    /// Amounts around the image.
     public var padding: Padding
+    /// Pixels between the kernel's taps.
     public var dilation: Int
+    /// Independent groups of channels; as many as channels when depthwise.
     public var groups: Int
+    /// Whether a bias per output channel is added.
     public var hasBias: Bool
 }
 
-/// A transposed convolution (deconvolution). Weight: `[in, out / groups, kernel, kernel]`.
+/// A transposed convolution (deconvolution).
+///
+/// Weight: `[in, out / groups, kernel, kernel]`.
 public struct TransposedConvolution: Sendable, Hashable {
+    /// Channels of the input.
     public var inputChannels: Int
+    /// Channels of the output.
     public var outputChannels: Int
+    /// Side of the square window.
     public var kernel: Int
+    /// Pixels between windows, in both axes.
     public var stride: Int
+    /// Amounts around the image.
     public var padding: Padding
+    /// Rows and columns added at the bottom and right of the output.
     public var outputPadding: Int
+    /// Independent groups of channels; as many as channels when depthwise.
     public var groups: Int
+    /// Whether a bias per output channel is added.
     public var hasBias: Bool
 }
 
-/// A pooling window. `roundsUp` is Caffe's ceiling mode: the last window may hang over the edge.
+/// A pooling window.
+///
+/// `roundsUp` is Caffe's ceiling mode: the last window may hang over the edge.
 public struct Pooling: Sendable, Hashable {
+    /// Side of the square window.
     public var kernel: Int
+    /// Pixels between windows, in both axes.
     public var stride: Int
+    /// Amounts around the image.
     public var padding: Padding
+    /// Caffe's ceiling mode: the last window may hang over the edge.
     public var roundsUp: Bool
     /// Average pooling only: whether padding counts as zeros in the mean.
     public var countsPadding: Bool
 
+    /// Describes a window; no padding and floor mode by default.
     public init(
         kernel: Int, stride: Int, padding: Padding = .none, roundsUp: Bool = false, countsPadding: Bool = true
     ) {
@@ -76,11 +105,13 @@ public enum Resampling: Sendable, Hashable {
     case nearest
 }
 
-/// One kind of layer. Layout is NCHW everywhere.
+/// One kind of layer.
 ///
-/// To add a kind: a case here, its shapes in `Operation+Shapes.swift`, its ONNX form in `ONNXEmitter.swift`; the
+/// Layout is NCHW everywhere.
+///
+/// To add a kind: a case here, its shapes in `LayerOperation+Shapes.swift`, its ONNX form in `ONNXEmitter.swift`; the
 /// compiler names every place. Kinds with trained numbers also get a method in `NetworkBuilder` declaring them.
-public enum Operation: Sendable, Hashable {
+public enum LayerOperation: Sendable, Hashable {
     case convolution(Convolution)
     case transposedConvolution(TransposedConvolution)
     /// Inference-time batch normalisation by stored mean and variance.
@@ -112,7 +143,7 @@ public enum Operation: Sendable, Hashable {
     case topK(count: Int, axis: Int)
 }
 
-extension Operation {
+extension LayerOperation {
     /// A short name for summaries.
     public var kind: String {
         switch self {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension Operation {
+extension LayerOperation {
     /// The shapes this operation makes of its inputs' shapes.
     ///
     /// - Throws: `NetworkError.Code.shape` without a path; the builder adds the layer's.
@@ -10,16 +10,20 @@ extension Operation {
         switch self {
         case .convolution(let c):
             let (n, h, w) = try image(x, channels: c.inputChannels)
-            try check(c.groups > 0 && c.inputChannels % c.groups == 0 && c.outputChannels % c.groups == 0,
+            try check(
+                c.groups > 0 && c.inputChannels % c.groups == 0 && c.outputChannels % c.groups == 0,
                 "\(c.groups) groups do not divide \(c.inputChannels) and \(c.outputChannels) channels")
-            return [[
-                n, c.outputChannels,
-                try window(h, c.kernel, c.stride, c.padding.top, c.padding.bottom, c.dilation, roundsUp: false),
-                try window(w, c.kernel, c.stride, c.padding.left, c.padding.right, c.dilation, roundsUp: false),
-            ]]
+            return [
+                [
+                    n, c.outputChannels,
+                    try window(h, c.kernel, c.stride, c.padding.top, c.padding.bottom, c.dilation, roundsUp: false),
+                    try window(w, c.kernel, c.stride, c.padding.left, c.padding.right, c.dilation, roundsUp: false),
+                ]
+            ]
         case .transposedConvolution(let c):
             let (n, h, w) = try image(x, channels: c.inputChannels)
-            try check(c.groups > 0 && c.inputChannels % c.groups == 0 && c.outputChannels % c.groups == 0,
+            try check(
+                c.groups > 0 && c.inputChannels % c.groups == 0 && c.outputChannels % c.groups == 0,
                 "\(c.groups) groups do not divide \(c.inputChannels) and \(c.outputChannels) channels")
             let height = (h - 1) * c.stride + c.kernel + c.outputPadding - c.padding.top - c.padding.bottom
             let width = (w - 1) * c.stride + c.kernel + c.outputPadding - c.padding.left - c.padding.right
@@ -47,14 +51,17 @@ extension Operation {
             return [[n, x[1], height, width]]
         case .maxPool(let p), .averagePool(let p):
             let (n, h, w) = try image(x, channels: nil)
-            return [[
-                n, x[1],
-                try window(h, p.kernel, p.stride, p.padding.top, p.padding.bottom, 1, roundsUp: p.roundsUp),
-                try window(w, p.kernel, p.stride, p.padding.left, p.padding.right, 1, roundsUp: p.roundsUp),
-            ]]
+            return [
+                [
+                    n, x[1],
+                    try window(h, p.kernel, p.stride, p.padding.top, p.padding.bottom, 1, roundsUp: p.roundsUp),
+                    try window(w, p.kernel, p.stride, p.padding.left, p.padding.right, 1, roundsUp: p.roundsUp),
+                ]
+            ]
         case .slice(let axis, let range):
             try check(x.indices.contains(axis), "no axis \(axis) in \(dimensions(x))")
-            try check(range.lowerBound >= 0 && range.upperBound <= x[axis] && !range.isEmpty,
+            try check(
+                range.lowerBound >= 0 && range.upperBound <= x[axis] && !range.isEmpty,
                 "cannot keep \(range.lowerBound)..<\(range.upperBound) of \(x[axis])")
             var shape = x
             shape[axis] = range.count

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# make demo    set up, build, and run lines and faces on the sample
+# make test    set up and run all tests
+# make bench   measure: parts, pipeline, limit, and a Python rival
+# make deps    only the set-up: Debian packages and OpenVINO
+# make install PREFIX=/usr/local
+
+PREFIX ?= /usr/local
+SWIFT ?= swift
+RELEASE = .build/release/vpipe
+
+.PHONY: demo test bench deps build install swift-toolchain docs
+
+demo: build
+	@mkdir -p out
+	$(RELEASE) run pipelines/demo.json
+	python3 samples/check.py samples/demo.jsonl out/demo.jsonl
+	@echo "look at out/demo.mp4; what was found is in out/demo.jsonl"
+
+test: deps swift-toolchain
+	scripts/test
+
+bench: build
+	scripts/bench
+
+deps:
+	@scripts/deps
+
+build: deps swift-toolchain
+	$(SWIFT) build -c release --product vpipe
+
+swift-toolchain:
+	@command -v $(SWIFT) >/dev/null || { \
+	    echo "no Swift compiler: on Debian 13, 'apt-get install swiftlang'; elsewhere unpack the 6.0 or newer" \
+	         "toolchain for your system from swift.org and put its usr/bin in PATH" >&2; exit 1; }
+
+docs: build
+	$(RELEASE) nodes --markdown > docs/nodes.md
+	$(RELEASE) schema > docs/pipeline.schema.json
+
+install: build
+	install -D -m 755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/vpipe
+	install -d $(DESTDIR)$(PREFIX)/share/vpipe/models $(DESTDIR)$(PREFIX)/share/vpipe/pipelines
+	install -m 644 models/*.safetensors models/*.md $(DESTDIR)$(PREFIX)/share/vpipe/models/
+	install -m 644 pipelines/*.json $(DESTDIR)$(PREFIX)/share/vpipe/pipelines/
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(RELEASE) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vpipe
+	$(RELEASE) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_vpipe
+	$(RELEASE) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/vpipe.fish

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a node's failure means for the rest of the graph.
+public enum ErrorPolicy: Sendable, Hashable {
+    /// The others go on; when no sink is left that works, the sources end.
+    case isolate
+    /// The sources end and everything under way is delivered.
+    case stop
+}
+
+/// A node in a `GraphBuilder`.
+public struct NodeID: Sendable, Hashable {
+    let index: Int
+}
+
+/// Collects nodes and edges, checks them, and builds the graph.
+///
+/// An edge carries the frames of one source. A node with outputs has one input; a node without outputs may have several,
+/// taken in turn; a join has any number, all from the same source.
+///
+/// **Diamonds.** A join waits for the branch that is slowest, while the frames after the one it waits for queue up on
+/// its other ports. If such a queue were smaller than what the slow branch may hold before it lets a frame go, the
+/// fan-out would stall on the full queue, the slow branch would never be fed on, and the join would wait for ever (with a
+/// dropping policy: it would lose the very frames the branch is about to answer). So each edge into a join holds at
+/// least what the nodes and edges of the other ports' branches hold, counted back to where they part from its own:
+/// the sum of `maxHeld + 1` and the edge capacities, and one more. The builder raises smaller ones, of any policy, and says so in
+/// `Graph.adjustments`.
+///
+/// That count is exact as long as a branch passes every frame on. Where it thins out the stream, what it holds spans
+/// more frames than it has items. No matter for nodes that let go of what they hold by themselves; but where a node also
+/// `needsLaterItems`, a join stops waiting once a full `block` queue of its own holds up a producer.
+public struct GraphBuilder {
+    struct Entry {
+        var name: String
+        var role: Stage.Role
+        var onError: ErrorPolicy
+        var inFlightLimit = 0
+        var maxWait: UInt64?
+        var maxHeld: Int
+        var needsLaterItems: Bool
+
+        var isSource: Bool { if case .source = role { true } else { false } }
+        var isJoin: Bool { if case .join = role { true } else { false } }
+    }
+
+    struct Connection {
+        var from: Int
+        var fromPort: Int
+        var to: Int
+        var toPort: Int
+        var policy: EdgePolicy
+        var capacity: Int
+    }
+
+    let name: String
+    let clock: MonotonicClock
+    let historyLength: Int
+    var entries: [Entry] = []
+    var connections: [Connection] = []
+
+    /// Starts an empty graph.
+    ///
+    /// - Parameters:
+    ///   - name: shows in queue labels and reports.
+    ///   - rememberedFates: how many frames of each source `Graph.fate` can answer for, 8 bytes each.
+    public init(name: String, clock: MonotonicClock = .system, rememberedFates: Int = 32_768) {
+        self.name = name
+        self.clock = clock
+        historyLength = max(1, rememberedFates)
+    }
+
+    /// Adds a source.
+    ///
+    /// - Parameter inFlightLimit: the most frames admitted and not yet settled; rounded up to a power of two, and up to
+    ///   what the nodes may hold; in a graph with a join, to what nodes and edges may hold together.
+    public mutating func addSource(
+        _ name: String, _ node: any SourceNode, inFlightLimit: Int = 256, onError: ErrorPolicy = .isolate
+    ) -> NodeID {
+        add(Entry(
+            name: name, role: .source(node), onError: onError, inFlightLimit: inFlightLimit, maxHeld: node.maxHeld,
+            needsLaterItems: node.needsLaterItems))
+    }
+
+    /// Adds a node with one input, or a sink with one or more.
+    public mutating func addNode(_ name: String, _ node: any Node, onError: ErrorPolicy = .isolate) -> NodeID {
+        add(Entry(name: name, role: .node(node), onError: onError, maxHeld: node.maxHeld,
+            needsLaterItems: node.needsLaterItems))
+    }
+
+    /// Adds a join. Its input ports are numbered from 0, the primary one, without gaps.
+    ///
+    /// - Parameter maxWait: how long a frame of the primary port waits for the others; for ever when absent. Late items
+    ///   end with the cause `late`.
+    public mutating func addJoin(
+        _ name: String, _ node: any JoinNode, maxWait: Duration? = nil, onError: ErrorPolicy = .isolate
+    ) -> NodeID {
+        let nanoseconds = maxWait.map { wait in
+            let (seconds, attoseconds) = wait.components
+            return UInt64(max(0, min(seconds, 1_000_000))) * 1_000_000_000 + UInt64(max(0, attoseconds / 1_000_000_000))
+        }
+        return add(Entry(name: name, role: .join(node), onError: onError, maxWait: nanoseconds, maxHeld: node.maxHeld,
+            needsLaterItems: node.needsLaterItems))
+    }
+
+    private mutating func add(_ entry: Entry) -> NodeID {
+        entries.append(entry)
+        return NodeID(index: entries.count - 1)
+    }
+
+    /// Connects an output port to an input port. An output port may feed several edges, an input port has one.
+    ///
+    /// - Parameter capacity: how many items the edge holds; the policy's default when absent.
+    public mutating func connect(
+        _ from: NodeID, port: Int = 0, to: NodeID, port toPort: Int = 0, policy: EdgePolicy = .block,
+        capacity: Int? = nil
+    ) {
+        connections.append(Connection(
+            from: from.index, fromPort: port, to: to.index, toPort: toPort, policy: policy,
+            capacity: capacity ?? policy.defaultCapacity))
+    }
+
+    /// Checks everything and builds the graph.
+    ///
+    /// - Throws: `GraphError.Code.invalidGraph`, whose detail lists every problem found.
+    public func build() throws(GraphError) -> Graph {
+        var plan = GraphPlan(entries: entries, connections: connections)
+        let problems = plan.check()
+        guard problems.isEmpty else {
+            throw GraphError(code: .invalidGraph, detail: problems.joined(separator: "\n"))
+        }
+        plan.raiseCapacities()
+        return assemble(plan)
+    }
+
+    private func assemble(_ plan: GraphPlan) -> Graph {
+        let control = GraphControl(name: name, clock: clock)
+        let order = plan.order
+        var placeOf = [Int](repeating: 0, count: entries.count)
+        for (place, entry) in order.enumerated() { placeOf[entry] = place }
+        let sources = order.filter { entries[$0].isSource }
+        // With a join, no admission may be refused that the missing item depends on: room for all that fits anywhere.
+        let hasJoin = entries.contains(where: \.isJoin)
+        let fits = entries.reduce(2) { $0 + $1.maxHeld + 2 }
+            + (hasJoin ? plan.connections.reduce(0) { $0 + $1.capacity + 1 } : 0)
+        let ledgers = sources.enumerated().map { i, entry in
+            Ledger(
+                source: i, window: min(max(entries[entry].inFlightLimit, fits), 1 << 17),
+                placeCount: entries.count + connections.count, historyLength: historyLength)
+        }
+        let stages = order.enumerated().map { place, index in
+            let entry = entries[index]
+            let output = Output(
+                clock: clock, place: place, ledgers: ledgers, sourceIndex: sources.firstIndex(of: index),
+                maxHeld: entry.maxHeld)
+            return Stage(
+                name: entry.name, place: place, role: entry.role, onError: entry.onError, maxWait: entry.maxWait,
+                handCount: entry.isJoin ? plan.inputs(of: index).count : 0, graph: control, output: output)
+        }
+        let edges = plan.connections.enumerated().map { i, link in
+            let from = entries[link.from].name + (link.fromPort == 0 ? "" : ".\(link.fromPort)")
+            let to = entries[link.to].name + (link.toPort == 0 ? "" : ".\(link.toPort)")
+            return Edge(
+                index: i, name: "\(from) -> \(to)", place: entries.count + i, policy: link.policy,
+                capacity: link.capacity, needsBounds: plan.leadsToJoin(link),
+                isUrgent: plan.mayStarve(link.to), producer: stages[placeOf[link.from]].wakeup,
+                consumer: stages[placeOf[link.to]].wakeup)
+        }
+        let sourceWakeups = sources.map { stages[placeOf[$0]].wakeup }
+        control.sources = sourceWakeups
+        for (place, index) in order.enumerated() {
+            let outputs = plan.outputs(of: index)
+            let portCount = outputs.map { plan.connections[$0].fromPort + 1 }.max() ?? 0
+            stages[place].output.connect(
+                ports: (0..<portCount).map { port in
+                    outputs.filter { plan.connections[$0].fromPort == port }.map { edges[$0] }
+                })
+            stages[place].output.sourceWakeups = sourceWakeups
+            stages[place].inputs = EdgeList(plan.inputs(of: index).map { edges[$0] })
+        }
+        return Graph(
+            name: name, adjustments: plan.adjustments, stages: stages, edges: edges, ledgers: ledgers,
+            sourceNames: sources.map { entries[$0].name }, control: control)
+    }
+}

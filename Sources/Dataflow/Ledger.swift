@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Synchronization
+
+/// The book of one source's frames: every admitted frame ends in exactly one recorded fate.
+///
+/// A frame owns one record, at `sequence & mask`, while tokens of it are out: one for each item of the frame in an
+/// edge, in a node's hands, or waiting to be emitted. Fan-out adds tokens, joins and ends take them back, and when the
+/// count comes to zero the fate is settled:
+///
+///     63 open | 55..48 cause | 47..32 place | 17 dropped | 16 delivered | 15..0 tokens out
+///
+/// delivered when at least one sink accepted it, else dropped at the first place that dropped it. A record that
+/// settles with neither, a token given back twice, or one for a frame that is not out is a violation: kept, and an
+/// error in the report.
+/// - Note: Thread-safety: `admit` from the source's queue only, all else from any thread; realtime-safe.
+final class Ledger: @unchecked Sendable {
+    // Invariant of @unchecked Sendable: atomics only, but for `next`, which the source's queue alone touches.
+
+    struct Record: ~Copyable {
+        let state: Atomic<UInt64>
+        let sequence: Atomic<UInt64>
+        // One record per 64-byte line: neighbouring frames are in different stages' hands.
+        let padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+    }
+
+    /// How one token ends.
+    enum End {
+        case delivered
+        case dropped(place: Int, cause: DropCause)
+        /// The frame goes on by other tokens.
+        case merged
+    }
+
+    private static let open: UInt64 = 1 << 63
+    private static let wasDelivered: UInt64 = 1 << 16
+    private static let wasDropped: UInt64 = 1 << 17
+    private static let tokenMask: UInt64 = 0xffff
+    private static let causeCount = DropCause.allCases.count
+
+    let source: Int
+    let window: Int
+    let placeCount: Int
+    private let mask: UInt64
+    private let records: UnsafeMutablePointer<Record>
+    private let drops: UnsafeMutablePointer<Atomic<UInt64>>
+    private let history: UnsafeMutablePointer<Atomic<UInt64>>
+    private let historyLength: Int
+
+    private var next: UInt64 = 0
+    private let admitted = Atomic<UInt64>(0)
+    private let delivered = Atomic<UInt64>(0)
+    private let deliveredPartly = Atomic<UInt64>(0)
+    private let settling = Atomic<UInt64>(0)
+    private let settled = Atomic<UInt64>(0)
+    private let fateless = Atomic<UInt64>(0)
+    private let strayTokens = Atomic<UInt64>(0)
+    /// Set by the source's stage while it waits for a record to come free.
+    let sourceWaiting = Atomic<Bool>(false)
+
+    /// - Parameters:
+    ///   - window: the most frames in flight, rounded up to a power of two.
+    ///   - placeCount: how many places (stages and edges) can drop a frame.
+    ///   - historyLength: how many fates are remembered, rounded up to a power of two (8 bytes each).
+    init(source: Int, window: Int, placeCount: Int, historyLength: Int) {
+        func powerOfTwo(_ least: Int) -> Int {
+            var n = 1
+            while n < least { n <<= 1 }
+            return n
+        }
+        self.source = source
+        self.window = powerOfTwo(window)
+        self.placeCount = placeCount
+        self.historyLength = powerOfTwo(historyLength)
+        mask = UInt64(self.window - 1)
+        records = .allocate(capacity: self.window)
+        for i in 0..<self.window { (records + i).initialize(to: Record(state: Atomic(0), sequence: Atomic(0))) }
+        drops = .allocate(capacity: placeCount * Self.causeCount)
+        for i in 0..<placeCount * Self.causeCount { (drops + i).initialize(to: Atomic(0)) }
+        history = .allocate(capacity: self.historyLength)
+        for i in 0..<self.historyLength { (history + i).initialize(to: Atomic(0)) }
+    }
+
+    deinit {
+        records.deinitialize(count: window)
+        records.deallocate()
+        drops.deinitialize(count: placeCount * Self.causeCount)
+        drops.deallocate()
+        history.deinitialize(count: historyLength)
+        history.deallocate()
+    }
+
+    // MARK: Tokens
+
+    /// Opens the record of the next frame with one token out; nil while its slot is still in use.
+    func admit() -> UInt64? {
+        let sequence = next
+        let slot = Int(truncatingIfNeeded: sequence & mask)
+        // Acquire pairs with the closing store in `settle`: the slot's last frame is written up.
+        guard records[slot].state.load(ordering: .acquiring) == 0 else { return nil }
+        next &+= 1
+        records[slot].sequence.store(sequence, ordering: .relaxed)
+        // Release pairs with the acquire in `release`, though every token also travels through a ring.
+        records[slot].state.store(Self.open | 1, ordering: .releasing)
+        admitted.store(next, ordering: .releasing)
+        return sequence
+    }
+
+    /// Whether `admit` would succeed; part of the source's parking protocol.
+    var canAdmit: Bool {
+        records[Int(truncatingIfNeeded: next & mask)].state.load(ordering: .sequentiallyConsistent) == 0
+    }
+
+    /// Puts more tokens of a frame out. The caller holds one, so the record cannot settle meanwhile.
+    @inline(__always)
+    func add(_ count: Int, to sequence: UInt64) {
+        let slot = Int(truncatingIfNeeded: sequence & mask)
+        guard isOut(sequence, slot) else { return stray() }
+        // Relaxed: the new tokens reach others through rings, whose release orders this.
+        records[slot].state.wrappingAdd(UInt64(truncatingIfNeeded: count), ordering: .relaxed)
+    }
+
+    /// Takes one token back. True when that freed a record that the source waits for.
+    @inline(__always)
+    func release(_ sequence: UInt64, _ end: End) -> Bool {
+        let slot = Int(truncatingIfNeeded: sequence & mask)
+        guard isOut(sequence, slot) else {
+            stray()
+            return false
+        }
+        var old = records[slot].state.load(ordering: .relaxed)
+        while true {
+            guard old & Self.tokenMask != 0, old & Self.open != 0 else {
+                stray()
+                return false
+            }
+            let new = Self.apply(end, to: old) &- 1
+            // Acquire and release: whoever settles sees all that the others wrote before giving their tokens back.
+            let (won, seen) = records[slot].state.compareExchange(
+                expected: old, desired: new, successOrdering: .acquiringAndReleasing, failureOrdering: .relaxed)
+            if won {
+                if new & Self.tokenMask == 0 { return settle(sequence, slot, new) }
+                return false
+            }
+            old = seen
+        }
+    }
+
+    /// Records a drop without taking a token back: the frame goes on, but not everywhere.
+    func noteDrop(_ sequence: UInt64, place: Int, cause: DropCause) {
+        let slot = Int(truncatingIfNeeded: sequence & mask)
+        guard isOut(sequence, slot) else { return stray() }
+        var old = records[slot].state.load(ordering: .relaxed)
+        while true {
+            let (won, seen) = records[slot].state.compareExchange(
+                expected: old, desired: Self.apply(.dropped(place: place, cause: cause), to: old),
+                ordering: .relaxed)
+            if won { return }
+            old = seen
+        }
+    }
+
+    /// Counts a token that nobody had: a node's mistake, and an error in the report.
+    func stray() {
+        strayTokens.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    @inline(__always)
+    private func isOut(_ sequence: UInt64, _ slot: Int) -> Bool {
+        records[slot].sequence.load(ordering: .relaxed) == sequence
+            && records[slot].state.load(ordering: .relaxed) & Self.open != 0
+    }
+
+    @inline(__always)
+    private static func apply(_ end: End, to state: UInt64) -> UInt64 {
+        switch end {
+        case .merged: return state
+        case .delivered: return state | wasDelivered
+        case .dropped(let place, let cause):
+            if state & wasDropped != 0 { return state }
+            return state | wasDropped | UInt64(truncatingIfNeeded: place & 0xffff) << 32 | UInt64(cause.rawValue) << 48
+        }
+    }
+
+    private func settle(_ sequence: UInt64, _ slot: Int, _ state: UInt64) -> Bool {
+        // The pair settling/settled brackets the bookkeeping, so that `account` knows when it caught a quiet moment.
+        settling.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        if state & Self.wasDelivered != 0 {
+            delivered.wrappingAdd(1, ordering: .relaxed)
+            if state & Self.wasDropped != 0 { deliveredPartly.wrappingAdd(1, ordering: .relaxed) }
+        } else if state & Self.wasDropped != 0 {
+            let place = Int(state >> 32 & 0xffff)
+            let cause = Int(state >> 48 & 0xff)
+            drops[place * Self.causeCount + cause].wrappingAdd(1, ordering: .relaxed)
+        } else {
+            fateless.wrappingAdd(1, ordering: .relaxed)
+        }
+        // History word: 63 valid | cause, place, flags as in the record | 31..18 and 15..0: low 30 bits of the sequence.
+        let low = sequence & 0x3fff_ffff
+        history[Int(truncatingIfNeeded: sequence) & (historyLength - 1)].store(
+            state & ~Self.tokenMask | low & 0xffff | (low >> 16) << 18, ordering: .relaxed)
+        // Release pairs with the acquire in `admit`; sequentially consistent because the flag is looked at next, and
+        // the source, having set it, looks at the record (canAdmit).
+        records[slot].state.store(0, ordering: .sequentiallyConsistent)
+        settled.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        return sourceWaiting.load(ordering: .sequentiallyConsistent)
+            && sourceWaiting.exchange(false, ordering: .sequentiallyConsistent)
+    }
+
+    // MARK: Reading
+
+    /// A frame's fate as numbers; names are put to the places by the graph.
+    enum RecordedFate: Equatable {
+        case inFlight
+        case delivered(missedAt: Int?, cause: DropCause?)
+        case dropped(place: Int, cause: DropCause)
+    }
+
+    /// What became of a frame; nil when it never came or is no longer remembered.
+    func fate(of sequence: UInt64) -> RecordedFate? {
+        guard sequence < admitted.load(ordering: .acquiring) else { return nil }
+        let word = history[Int(truncatingIfNeeded: sequence) & (historyLength - 1)].load(ordering: .relaxed)
+        let low = word & 0xffff | (word >> 18 & 0x3fff) << 16
+        if word & Self.open != 0, low == sequence & 0x3fff_ffff {
+            let cause = DropCause(rawValue: UInt8(truncatingIfNeeded: word >> 48 & 0x7f))
+            let place = Int(word >> 32 & 0xffff)
+            let dropped = word & Self.wasDropped != 0
+            if word & Self.wasDelivered != 0 {
+                return .delivered(missedAt: dropped ? place : nil, cause: dropped ? cause : nil)
+            }
+            if dropped, let cause { return .dropped(place: place, cause: cause) }
+            return nil
+        }
+        return isOut(sequence, Int(truncatingIfNeeded: sequence & mask)) ? .inFlight : nil
+    }
+
+    /// The balance of the book.
+    struct Account {
+        var admitted: UInt64 = 0
+        var delivered: UInt64 = 0
+        var deliveredPartly: UInt64 = 0
+        var dropped: [(place: Int, cause: DropCause, count: UInt64)] = []
+        var inFlight: UInt64 = 0
+        var fateless: UInt64 = 0
+        var strayTokens: UInt64 = 0
+        /// False when frames kept settling while it was drawn up, so that the sums need not agree.
+        var isSteady = true
+
+        var droppedCount: UInt64 { dropped.reduce(0) { $0 + $1.count } }
+        var isBalanced: Bool {
+            fateless == 0 && strayTokens == 0 && admitted == delivered + droppedCount + inFlight
+        }
+    }
+
+    /// Draws up the account, trying a few times to catch a moment when nothing settles.
+    func account() -> Account {
+        var account = Account()
+        for _ in 0..<8 {
+            account = Account()
+            let settledBefore = settled.load(ordering: .sequentiallyConsistent)
+            account.isSteady = settling.load(ordering: .sequentiallyConsistent) == settledBefore
+            account.admitted = admitted.load(ordering: .acquiring)
+            account.delivered = delivered.load(ordering: .relaxed)
+            account.deliveredPartly = deliveredPartly.load(ordering: .relaxed)
+            for place in 0..<placeCount {
+                for cause in DropCause.allCases {
+                    let count = drops[place * Self.causeCount + Int(cause.rawValue)].load(ordering: .relaxed)
+                    if count > 0 { account.dropped.append((place, cause, count)) }
+                }
+            }
+            for i in 0..<window where records[i].state.load(ordering: .acquiring) & Self.open != 0 {
+                account.inFlight += 1
+            }
+            account.fateless = fateless.load(ordering: .relaxed)
+            account.strayTokens = strayTokens.load(ordering: .relaxed)
+            let unchanged =
+                settling.load(ordering: .sequentiallyConsistent) == settledBefore
+                && admitted.load(ordering: .acquiring) == account.admitted
+            account.isSteady = account.isSteady && unchanged
+            if account.isSteady { break }
+        }
+        return account
+    }
+}

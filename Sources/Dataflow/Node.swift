@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a node did with the item it was handed.
+public enum Disposition: Sendable {
+    /// It is through with it. Without an emission this delivers the item (no outputs) or drops it as filtered.
+    case done
+    /// It keeps the item and will emit and `Output.finish(_:)` it later.
+    case held
+    /// It cannot take the item now; it is offered again at the next wake.
+    case busy
+}
+
+/// What a source has to say after being asked to produce.
+public enum Production: Sendable {
+    /// There may be more at once: ask again.
+    case more
+    /// Nothing now; the source calls `StageLink.wake()` when there is. Also what to return when `admit` gave nil.
+    case waiting
+    /// The stream is over.
+    case ended
+}
+
+/// One node's behaviour. Every call happens on the stage's own serial queue, one at a time.
+///
+///     start -> ( advance | process )* -> drain* -> stop          a throw or an abort goes to stop at once
+///
+/// Emissions of one source must leave in the order of their sequence numbers; one that does not fails the node.
+public protocol Node: AnyObject {
+    /// The most items the node keeps at once after answering `.held`. Default 0. Returning `.held` beyond it fails the node.
+    ///
+    /// The builder sizes the edges of diamonds by it, see `GraphBuilder`. It is read once, when the graph is built.
+    var maxHeld: Int { get }
+    /// Whether a held item may have to wait for later items to come, as in a look-ahead. Default false: held items are
+    /// worked on and become free by themselves. Read once, when the graph is built; joins need to know, see `GraphBuilder`.
+    var needsLaterItems: Bool { get }
+    /// Prepares the node. `link.wake()` may be called from any thread from now on.
+    func start(_ link: StageLink) throws
+    /// Takes one item.
+    func process(_ item: Item, to output: Output) throws -> Disposition
+    /// Called at every wake: emits completed asynchronous work, in order.
+    func advance(to output: Output) throws
+    /// Called when all inputs have ended; true once nothing is held any more.
+    ///
+    /// Called again at once when it emitted something, else after the next wake.
+    func drain(to output: Output) throws -> Bool
+    /// Called exactly once after a successful `start`, also after a failure or an abort.
+    ///
+    /// When it returns, asynchronous work must be over or harmless. A late `link.wake()` is ignored.
+    func stop()
+}
+
+extension Node {
+    public var maxHeld: Int { 0 }
+    public var needsLaterItems: Bool { false }
+    public func start(_ link: StageLink) throws {}
+    public func advance(to output: Output) throws {}
+    public func drain(to output: Output) throws -> Bool { true }
+    public func stop() {}
+}
+
+/// A node that starts frames.
+public protocol SourceNode: Node {
+    /// Admits and emits the next frame; may block in I/O on the stage's own queue.
+    ///
+    /// Asked again and again while its edges have room. `StageLink.isStopping` says when to give up waiting.
+    func produce(to output: Output) throws -> Production
+}
+
+extension SourceNode {
+    public func process(_ item: Item, to output: Output) throws -> Disposition {
+        preconditionFailure("a source has no inputs, the builder refuses edges into it")
+    }
+}
+
+/// A node that brings the branches of one source together again, frame by frame.
+public protocol JoinNode: Node {
+    /// Takes one frame: the item of the primary port 0 and what the other ports have for the same frame.
+    func join(_ items: JoinedItems, to output: Output) throws -> Disposition
+}
+
+extension JoinNode {
+    public func process(_ item: Item, to output: Output) throws -> Disposition {
+        preconditionFailure("a join is handed its items by join(_:to:)")
+    }
+}
+
+/// The items of one frame, by port. Valid during the call only.
+public struct JoinedItems {
+    let slots: UnsafePointer<Item?>
+    /// The number of ports.
+    public let count: Int
+
+    /// The item of the primary port, which is always there.
+    public var primary: Item {
+        // The stage calls join only with the primary port's slot filled.
+        slots[0].unsafelyUnwrapped
+    }
+
+    /// The frame.
+    public var ticket: Ticket { primary.ticket }
+
+    /// The item of a port; nil when the frame was skipped or dropped on the way there.
+    public subscript(port: Int) -> Item? {
+        precondition(port >= 0 && port < count, "join has no such port")
+        return slots[port]
+    }
+}
+
+/// A node's line to its stage.
+///
+/// - Note: Thread-safety: thread-safe and realtime-safe; may outlive the graph.
+public struct StageLink: Sendable {
+    let wakeup: Wakeup
+    let graph: GraphControl
+    /// The node's name in its graph.
+    public let name: String
+
+    /// Has the stage call `advance` (or `produce`) soon. Calls before it does are one call.
+    public func wake() { wakeup.poke() }
+
+    /// Whether the graph was asked to stop or abort: a source blocked in I/O should return.
+    public var isStopping: Bool { graph.isStopping }
+
+    /// Whether the graph was aborted: blocking work of any node should end now.
+    public var isAborted: Bool { graph.isAborted }
+
+    /// The graph's clock.
+    public var clock: MonotonicClock { graph.clock }
+}

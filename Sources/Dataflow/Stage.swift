@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+@preconcurrency internal import Dispatch
+internal import Synchronization
+
+/// Runs one node on its own serial queue.
+///
+///     parked --wake()--> signalled --queue--> run: flush, advance, take items ... --nothing to do--> parked
+///                                              \--batch used up: signals itself, gives the queue back
+///
+/// `Wakeup` holds the parking protocol.
+final class Stage: @unchecked Sendable {
+    // Invariant of @unchecked Sendable: all mutable state is touched on `queue` only (or before the graph starts and
+    // after it finished), but for the atomics. The wakeup's release/acquire chain orders one run after the last.
+
+    enum Role {
+        case source(any SourceNode)
+        case node(any Node)
+        case join(any JoinNode)
+    }
+
+    enum Phase: Comparable {
+        case running
+        /// All inputs have ended, or the source has; the node empties itself.
+        case draining
+        /// The node is through; what it emitted still has to leave.
+        case closing
+        /// The node failed or the graph was aborted: what comes is dropped so that nobody upstream waits.
+        case discarding
+        case finished
+    }
+
+    /// The most items taken before the queue is given back.
+    static let batch = 64
+    /// A call shorter than this counts as quick, in nanoseconds.
+    static let quick: UInt64 = 1000
+    /// After so many quick calls in a row, wake-ups are put off to the end of the batch.
+    static let quickCallsBeforeLazy = 32
+
+    let name: String
+    let place: Int
+    let role: Role
+    let node: any Node
+    let onError: ErrorPolicy
+    let maxWait: UInt64?
+    let queue: DispatchQueue
+    let graph: GraphControl
+    let output: Output
+    var inputs = EdgeList([])
+
+    let wakeup = Wakeup()
+    var timer: (any DispatchSourceTimer)?
+
+    var phase = Phase.running
+    var isNodeStarted = false
+    private var isStoppedCounted = false
+    var discardCause = DropCause.nodeFailed
+    /// An item the node answered `.busy` to.
+    var stalled: Unmanaged<Item>?
+    /// A join's items in hand, by port, and when the primary one came.
+    let hands: UnsafeMutablePointer<Item?>
+    /// The part of them that belongs to the frame at work, filled during the call of `join`.
+    let shown: UnsafeMutablePointer<Item?>
+    let handCount: Int
+    var isJoinReady = false
+    var primarySince: UInt64 = 0
+    var joinedBelow: UInt64 = 0
+    var nextInput = 0
+    private var quickCalls = 0
+    /// The stage was woken since the node answered `.busy`.
+    private var retryStalled = false
+
+    /// Written once, before `hasFailed` is set.
+    private(set) var failure: RunReport.Failure?
+    let hasFailed = Atomic<Bool>(false)
+
+    let processTime = LatencyHistogram()
+    let items = Atomic<UInt64>(0)
+    let firstAt = Atomic<UInt64>(0)
+    let lastAt = Atomic<UInt64>(0)
+
+    init(
+        name: String, place: Int, role: Role, onError: ErrorPolicy, maxWait: UInt64?, handCount: Int, graph: GraphControl,
+        output: Output
+    ) {
+        self.name = name
+        self.place = place
+        self.role = role
+        self.onError = onError
+        self.maxWait = maxWait
+        self.graph = graph
+        self.output = output
+        switch role {
+        case .source(let source): node = source
+        case .node(let plain): node = plain
+        case .join(let join): node = join
+        }
+        queue = DispatchQueue(label: "vpipe.\(graph.name).\(name)", qos: .userInitiated)
+        self.handCount = handCount
+        hands = .allocate(capacity: max(1, handCount))
+        hands.initialize(repeating: nil, count: max(1, handCount))
+        shown = .allocate(capacity: max(1, handCount))
+        shown.initialize(repeating: nil, count: max(1, handCount))
+    }
+
+    deinit {
+        stalled?.release()
+        hands.deinitialize(count: max(1, handCount))
+        hands.deallocate()
+        shown.deinitialize(count: max(1, handCount))
+        shown.deallocate()
+    }
+
+    // MARK: Start and end
+
+    /// Starts the node on the stage's queue.
+    func start() throws {
+        let link = StageLink(wakeup: wakeup, graph: graph, name: name)
+        try queue.sync { try node.start(link) }
+        isNodeStarted = true
+        let source = DispatchSource.makeUserDataOrSource(queue: queue)
+        source.setEventHandler { self.run() }  // a cycle, broken in `finish`
+        wakeup.connect(source)
+        source.activate()
+        if maxWait != nil, handCount > 0 {
+            let timer = DispatchSource.makeTimerSource(queue: queue)
+            timer.setEventHandler { [wakeup] in wakeup.poke() }
+            timer.schedule(deadline: .distantFuture)
+            self.timer = timer
+            timer.activate()
+        }
+    }
+
+    /// Lets the stage run for the first time.
+    func launch() {
+        wakeup.runAgain()
+    }
+
+    /// Takes back a start when another node's failed.
+    func unstart() {
+        queue.sync { stopNode() }
+        cancelSources()
+    }
+
+    func stopNode() {
+        guard isNodeStarted else { return }
+        isNodeStarted = false
+        node.stop()
+    }
+
+    private func cancelSources() {
+        wakeup.cancel()
+        timer?.cancel()
+    }
+
+    private func finish() {
+        phase = .finished
+        countAsStopped()
+        cancelSources()
+        graph.stageFinished(self)
+    }
+
+    /// Tells the graph, once, that nothing is delivered here any more.
+    private func countAsStopped() {
+        guard !isStoppedCounted else { return }
+        isStoppedCounted = true
+        if output.isSink { graph.sinkStopped() }
+    }
+
+    // MARK: The run
+
+    func run() {
+        guard wakeup.beginRun(), phase != .finished else { return }
+        var now = graph.clock.now()
+        var budget = Self.batch
+        var mustAdvance = true
+        while true {
+            if wakeup.takePoke() { mustAdvance = true }
+            if graph.isAborted, phase < .discarding { discardFromNow(.aborted) }
+            guard output.flush(now: now, lazily: isLazy) else {
+                if park(blocked: true) { return }
+                now = graph.clock.now()
+                continue
+            }
+            if output.needsBounds, phase <= .draining { output.publishBounds(output.takenBelow) }
+            do {
+                if mustAdvance, phase <= .draining {
+                    mustAdvance = false
+                    try node.advance(to: output)
+                    try checkFault()
+                    retryStalled = true
+                    now = graph.clock.now()
+                    continue
+                }
+                switch phase {
+                case .running:
+                    switch try step(&now) {
+                    case .progress:
+                        budget -= 1
+                        if budget > 0 { continue }
+                        guard output.flush(now: now, lazily: true) else { continue }
+                        output.settleWakes()
+                        wakeup.runAgain()
+                        return
+                    case .idle:
+                        if park(blocked: false) { return }
+                        now = graph.clock.now()
+                    case .ended:
+                        phase = .draining
+                    }
+                case .draining:
+                    let before = output.emissions
+                    let isEmpty = try node.drain(to: output)
+                    try checkFault()
+                    now = graph.clock.now()
+                    if isEmpty { phase = .closing } else if output.emissions == before, park(blocked: false) { return }
+                case .closing:
+                    output.abandonHeld(.abandoned)
+                    stopNode()
+                    output.close()
+                    countAsStopped()
+                    // A join ends with its primary port; what still comes on the others has nowhere to go.
+                    discardCause = .unmatched
+                    phase = .discarding
+                case .discarding:
+                    if discardInputs() {
+                        finish()
+                        return
+                    }
+                    if park(blocked: false) { return }
+                case .finished:
+                    return
+                }
+            } catch {
+                fail(error)
+            }
+        }
+    }
+
+    /// Whether wake-ups may wait for the end of the batch: never in a source, whose next call may block.
+    private var isLazy: Bool { quickCalls >= Self.quickCallsBeforeLazy }
+
+    /// Says what there is to say, then stops unless there is news; true when the run is over.
+    private func park(blocked: Bool) -> Bool {
+        output.settleWakes()
+        inputs.forEach { $0.offerRoom() }
+        if output.needsBounds, phase <= .draining { output.publishBounds(inputBound) }
+        wakeup.park()
+        guard hasNews(blocked: blocked) else { return true }
+        return !wakeup.unpark()
+    }
+
+    private func hasNews(blocked: Bool) -> Bool {
+        if wakeup.isPoked { return true }
+        if blocked { return output.waitForRoom() }
+        switch phase {
+        case .running:
+            if stalled != nil || isJoinReady { return false }
+            if handCount > 0 {
+                var port = 0
+                while port < handCount {
+                    if hands[port] == nil, inputs[port].hasNews { return true }
+                    port += 1
+                }
+                return false
+            }
+            return inputs.contains { $0.hasNews } || output.waitForAdmission()
+        case .discarding:
+            return inputs.contains { $0.hasNews }
+        case .draining, .closing, .finished:
+            return false
+        }
+    }
+
+    /// What this stage's inputs and its own state promise: nothing below will be taken in any more.
+    private var inputBound: UInt64 {
+        if let stalled { return stalled._withUnsafeGuaranteedRef { $0.ticket.sequence } }
+        guard inputs.count > 0 else { return output.takenBelow }
+        let primary = inputs[0]
+        if handCount > 0, let item = hands[0] { return item.ticket.sequence }
+        // Not read anew: `take` and `gather` have not acted on what came since, so it must still count as news.
+        // `ended` is said by close alone, after draining.
+        let bound = primary.seenBound
+        guard primary.ring.isEmpty, bound != Edge.ended else { return output.takenBelow }
+        return max(output.takenBelow, bound)
+    }
+
+    // MARK: Steps
+
+    enum Step { case progress, idle, ended }
+
+    @inline(__always)
+    private func step(_ now: inout UInt64) throws -> Step {
+        switch role {
+        case .node(let node): return try stepNode(node, &now)
+        case .source(let source): return try stepSource(source, &now)
+        case .join(let join): return try stepJoin(join, &now)
+        }
+    }
+
+    private func stepSource(_ source: any SourceNode, _ now: inout UInt64) throws -> Step {
+        if graph.isStopping { return .ended }
+        let before = output.emissions
+        output.admissionRefused = false
+        let production = try source.produce(to: output)
+        try checkFault()
+        let after = graph.clock.now()
+        if output.emissions != before { count(from: now, to: after) }
+        now = after
+        switch production {
+        case .more: return .progress
+        case .waiting: return .idle
+        case .ended: return .ended
+        }
+    }
+
+    @inline(__always)
+    private func stepNode(_ node: any Node, _ now: inout UInt64) throws -> Step {
+        let item: Unmanaged<Item>
+        if let waiting = stalled {
+            guard retryStalled else { return .idle }
+            retryStalled = false
+            item = waiting
+            stalled = nil
+        } else {
+            guard let taken = takeNext(now) else { return inputs.contains { !$0.isExhausted } ? .idle : .ended }
+            item = taken
+        }
+        let reference = item._withUnsafeGuaranteedRef { $0 }
+        output.begin(reference.ticket, item: item)
+        let disposition: Disposition
+        do {
+            disposition = try node.process(reference, to: output)
+        } catch {
+            if !output.currentWasForwarded { item.release() }
+            throw error
+        }
+        let after = graph.clock.now()
+        output.complete(disposition, now: after)
+        if disposition == .busy, output.fault == nil {
+            stalled = item
+            now = after
+            return .idle
+        }
+        if !output.currentWasForwarded { item.release() }
+        try checkFault()
+        let spent = count(from: now, to: after)
+        if spent < Self.quick { quickCalls &+= 1 } else { quickCalls = 0 }
+        now = after
+        return .progress
+    }
+
+    /// The next item of the inputs in turn, its wait recorded.
+    @inline(__always)
+    private func takeNext(_ now: UInt64) -> Unmanaged<Item>? {
+        var left = inputs.count
+        while left > 0 {
+            left -= 1
+            let edge = inputs[nextInput]
+            nextInput = nextInput + 1 == inputs.count ? 0 : nextInput + 1
+            // The bound first, see Edge.readBound: the parking check compares with what is seen here.
+            _ = edge.readBound()
+            if let taken = edge.pop() {
+                edge.wait.record(nanoseconds: now > taken.enqueuedAt ? now &- taken.enqueuedAt : 0)
+                return taken.item
+            }
+        }
+        return nil
+    }
+
+    /// Counts one item's processing; returns its nanoseconds.
+    @inline(__always) @discardableResult
+    func count(from start: UInt64, to end: UInt64) -> UInt64 {
+        let spent = end > start ? end &- start : 0
+        processTime.record(nanoseconds: spent)
+        let number = items.load(ordering: .relaxed)
+        if number == 0 { firstAt.store(end, ordering: .relaxed) }
+        lastAt.store(end, ordering: .relaxed)
+        items.store(number &+ 1, ordering: .relaxed)
+        return spent
+    }
+
+    @inline(__always)
+    func checkFault() throws {
+        if let fault = output.fault { throw fault }
+    }
+
+    // MARK: Failure and abort
+
+    private func fail(_ error: any Error) {
+        if !hasFailed.load(ordering: .relaxed) {
+            failure = RunReport.Failure(node: name, message: String(describing: error), at: graph.clock.now())
+            // Release pairs with the acquire in `Graph.report`: who sees the flag may read the failure.
+            hasFailed.store(true, ordering: .releasing)
+        }
+        discardFromNow(.nodeFailed)
+        if onError == .stop { graph.stop() }
+    }
+
+    private func discardFromNow(_ cause: DropCause) {
+        discardCause = cause
+        output.abandon(cause)
+        if let stalled {
+            // `abandon` has ended its frame, which was still the current one.
+            stalled.release()
+            self.stalled = nil
+        }
+        dropHands(cause)
+        stopNode()
+        output.close()
+        phase = .discarding
+        countAsStopped()
+    }
+
+    /// Drops all that is queued; true when nothing more can come.
+    private func discardInputs() -> Bool {
+        inputs.forEach { edge in
+            _ = edge.readBound()
+            while let taken = edge.pop() {
+                var cause = discardCause
+                if cause == .unmatched { cause = causeOfMiss(taken.item._withUnsafeGuaranteedRef { $0.ticket.sequence }) }
+                output.discard(taken.item, cause: cause)
+            }
+        }
+        return !inputs.contains { !$0.isExhausted }
+    }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Draws the results of the networks on a picture: lines lowest, then boxes and landmarks, labels on top.
+///
+/// - Note: Thread-safety: confined, together with the canvas it draws on.
+public final class OverlayPainter {
+    /// The look; may change between frames.
+    public var style: OverlayStyle
+    private var nodes: [String]
+
+    /// Makes a painter; `nodes` get the palette's colours in this order, others in the order of their appearance.
+    public init(style: OverlayStyle = OverlayStyle(), nodes: [String] = []) {
+        self.style = style
+        self.nodes = nodes
+    }
+
+    /// Draws `results`, whose coordinates are pixels of the picture that `canvas` draws on.
+    public func draw(_ results: Results, on canvas: Canvas) {
+        guard canvas.width > 0, !results.isEmpty else { return }
+        let look = Look(style, height: canvas.height)
+        if style.showsLines {
+            results.forEach { entry in
+                guard case .lines(let lines) = entry.result else { return }
+                var stroke = Stroke(color: style.lineColor ?? color(of: entry.node), width: look.lineWidth, halo: look.halo)
+                stroke.endMarker = style.marksEnds ? look.lineWidth * 2.5 : 0
+                canvas.lines(lines, stroke)
+            }
+        }
+        guard style.showsFaces else { return }
+        results.forEach { entry in
+            guard case .faces(let faces) = entry.result else { return }
+            let color = style.faceColor ?? color(of: entry.node)
+            for face in faces { drawFace(face, color, look, on: canvas) }
+        }
+        guard style.showsLabels else { return }
+        results.forEach { entry in
+            guard case .faces(let faces) = entry.result else { return }
+            let color = style.faceColor ?? color(of: entry.node)
+            // The best come first: drawn backwards, their labels are on top.
+            for face in faces.reversed() { drawLabel(style.faceLabel, face, color, look, on: canvas) }
+        }
+    }
+
+    /// The colour of a node's results; the next free one of the palette at its first appearance.
+    public func color(of node: String) -> Color {
+        let index: Int
+        if let known = nodes.firstIndex(of: node) {
+            index = known
+        } else {
+            index = nodes.count
+            nodes.append(node)
+        }
+        return style.palette.isEmpty ? .white : style.palette[index % style.palette.count]
+    }
+
+    // MARK: Banner
+
+    /// A corner of the picture.
+    public enum Corner: Sendable, CaseIterable { case topLeft, topRight, bottomLeft, bottomRight }
+
+    /// Draws a small status strip, such as "no signal" or a frame rate, in a corner of the picture.
+    public func drawBanner(_ text: String, on canvas: Canvas, corner: Corner = .topLeft, accent: Color? = nil) {
+        let look = Look(style, height: canvas.height)
+        let size = canvas.size(of: text, font: look.font)
+        guard canvas.width > 0, size.width > 0 else { return }
+        let pad = look.padding * 2
+        let bar = accent == nil ? 0 : max(3, (look.lineWidth * 1.5).rounded())
+        let width = Float(size.width) + 2 * pad + bar
+        let height = Float(size.height) + pad
+        let margin = (look.font.size * 0.75).rounded()
+        let isRight = corner == .topRight || corner == .bottomRight
+        let isBottom = corner == .bottomLeft || corner == .bottomRight
+        let x = isRight ? max(0, Float(canvas.width) - margin - width) : margin
+        let y = isBottom ? max(0, Float(canvas.height) - margin - height) : margin
+        canvas.fill(
+            Rect(x: x, y: y, width: width, height: height), color: Color.black.opacity(0.62),
+            cornerRadius: accent == nil ? look.cornerRadius : 0)
+        if let accent { canvas.fill(Rect(x: x, y: y, width: bar, height: height), color: accent) }
+        canvas.text(text, at: Point(x: x + bar + pad, y: y + pad / 2), font: look.font, color: .white)
+    }
+
+    // MARK: Faces
+
+    private func drawFace(_ face: Face, _ color: Color, _ look: Look, on canvas: Canvas) {
+        canvas.outline(
+            face.box, Stroke(color: color, width: look.lineWidth, halo: look.halo), cornerRadius: look.cornerRadius)
+        guard style.showsLandmarks else { return }
+        // On small faces smaller dots, so that the face stays visible.
+        let radius = max(1, min(look.lineWidth * 1.25, face.box.width / 32))
+        for point in face.landmarks {
+            canvas.disc(at: point, radius: radius, color: style.landmarkColor, halo: look.halo)
+        }
+    }
+
+    private func drawLabel(_ text: String, _ face: Face, _ color: Color, _ look: Look, on canvas: Canvas) {
+        let box = face.box
+        let edge = look.lineWidth / 2
+        // Also false for a NaN: a face out of sight has no label.
+        guard box.x < Float(canvas.width), box.y < Float(canvas.height), box.x + box.width > 0,
+            box.y + box.height > 0, box.x.isFinite, box.y.isFinite
+        else { return }
+        let label = text.isEmpty ? (width: 0, height: 0) : canvas.size(of: text, font: look.font)
+        let score = style.showsScores ? canvas.size(ofNumber: face.score, font: look.font) : (width: 0, height: 0)
+        guard label.width + score.width > 0 else { return }
+        let gap = label.width > 0 && score.width > 0 ? (look.font.size * 0.35).rounded() : 0
+        let width = Float(label.width) + gap + Float(score.width) + 2 * look.padding
+        let height = Float(max(label.height, score.height))
+        let limit = max(0, Float(canvas.width) - width)
+        let x = max(0, min(limit, (box.x - edge).rounded()))
+        // Above the box; inside its top edge where there is no room above.
+        let above = (box.y - edge - height).rounded()
+        let y = above >= 0 ? above : max(0, (box.y + edge).rounded())
+        canvas.fill(Rect(x: x, y: y, width: width, height: height), color: color, cornerRadius: look.plateRadius)
+        let ink = color.contrasting
+        if label.width > 0 {
+            let drop = Float(max(label.height, score.height) - label.height) / 2
+            canvas.text(text, at: Point(x: x + look.padding, y: y + drop), font: look.font, color: ink)
+        }
+        if score.width > 0 {
+            let drop = Float(max(label.height, score.height) - score.height) / 2
+            let left = x + look.padding + Float(label.width) + gap
+            canvas.number(face.score, at: Point(x: left, y: y + drop), font: look.font, color: ink)
+        }
+    }
+}
+
+/// The style in pixels of one picture.
+private struct Look {
+    let lineWidth: Float
+    let halo: Halo
+    let font: Font
+    let padding: Float
+    let cornerRadius: Float
+    let plateRadius: Float
+
+    init(_ style: OverlayStyle, height: Int) {
+        let height = Float(height)
+        // Whatever the style says, sizes are numbers in range.
+        lineWidth = min(64, max(1.5, (height * style.lineWidth).isNaN ? 1.5 : height * style.lineWidth))
+        halo = Halo(color: style.haloColor, width: max(0.75, lineWidth * 0.5))
+        let size = (height * style.fontSize).isNaN ? 11 : height * style.fontSize
+        font = Font(family: style.fontFamily, size: max(11, min(200, size.rounded())))
+        padding = (font.size * 0.3).rounded()
+        cornerRadius = lineWidth * 1.5
+        plateRadius = 2
+    }
+}

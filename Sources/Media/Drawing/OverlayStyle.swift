@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What an overlay looks like; sizes are fractions of the picture's height, so that any resolution looks the same.
+public struct OverlayStyle: Sendable, Hashable {
+    /// Colours of the nodes, in order; more nodes than colours start over.
+    public var palette: [Color] = Self.colorBlindSafe
+    /// One colour for all line segments; nil takes the node's.
+    public var lineColor: Color?
+    /// One colour for all face boxes; nil takes the node's.
+    public var faceColor: Color?
+    /// Fill of the landmarks.
+    public var landmarkColor = Color.white
+    /// Rim of lines, boxes and landmarks.
+    public var haloColor = Color(red: 0, green: 0, blue: 0, alpha: 120)
+    /// Width of lines and boxes over the picture's height; never below 1.5 pixels.
+    public var lineWidth: Float = 0.0028
+    /// Height of the labels' font over the picture's height; never below 11 pixels.
+    public var fontSize: Float = 0.022
+    /// Family of the labels' font.
+    public var fontFamily = "sans-serif"
+    /// Whether line segments are drawn.
+    public var showsLines = true
+    /// Whether faces are drawn.
+    public var showsFaces = true
+    /// Whether a face's landmarks are drawn.
+    public var showsLandmarks = true
+    /// Whether boxes have a label.
+    public var showsLabels = true
+    /// Whether labels end in the score.
+    public var showsScores = true
+    /// Whether line segments end in a small disc.
+    public var marksEnds = false
+    /// What the label of a face says, in any script.
+    public var faceLabel = "face"
+
+    /// The default look.
+    public init() {}
+
+    /// Seven hues that people with any common colour vision deficiency tell apart, light enough for a dark rim.
+    ///
+    /// - Note: Source: M. Okabe and K. Ito, Color Universal Design (2008); the blue and the green are lightened.
+    public static let colorBlindSafe: [Color] = [
+        Color(hex: 0x56B4E9), Color(hex: 0xF0A020), Color(hex: 0x1FC795), Color(hex: 0xF0E442), Color(hex: 0xE07BB5),
+        Color(hex: 0xEB6A1C), Color(hex: 0x5C8DFF),
+    ]
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CFFmpeg
+internal import Glibc
+
+/// Stores pictures as PNG or JPEG files. A file appears under its name only when it is complete. Confined.
+public final class ImageWriter {
+    private var scaler: SwsHandle?
+    private let grayPool = PicturePool()
+
+    /// Makes a writer.
+    public init() {}
+
+    /// Stores `picture` at `path`, whose ending says how: `.png`, `.jpg` or `.jpeg`.
+    ///
+    /// `quality` of a JPEG is 1...100, larger is better; a PNG is RGB and lossless but for the conversion.
+    /// - Throws: `alreadyExists`, `unsupportedFormat`, `diskFull` and other failures of writing.
+    public func write(
+        _ picture: Picture, to path: String, quality: Int = 90, overwrites: Bool = false
+    ) throws(MediaError) {
+        do throws(MediaError) {
+            let bytes = try encode(picture, ending: path.split(separator: ".").last.map { $0.lowercased() } ?? "", quality)
+            try Self.store(bytes, at: path, overwrites: overwrites)
+        } catch {
+            throw error.of(path)
+        }
+    }
+
+    /// The bytes of a PNG or JPEG file. `ending` is `png`, `jpg` or `jpeg`.
+    public func encode(_ picture: Picture, ending: String, _ quality: Int = 90) throws(MediaError) -> [UInt8] {
+        FFmpegLog.install()
+        switch ending {
+        case "png": return try png(picture)
+        case "jpg", "jpeg": return try jpeg(picture, quality)
+        default:
+            throw MediaError(
+                .unsupportedFormat, operation: "image", detail: "images are stored as .png, .jpg or .jpeg")
+        }
+    }
+
+    private func jpeg(_ picture: Picture, _ quality: Int) throws(MediaError) -> [UInt8] {
+        guard (1...100).contains(quality) else {
+            throw MediaError(.invalidSetting, operation: "image", detail: "quality must be 1...100 (got \(quality))")
+        }
+        var settings = WriterSettings()
+        // 100 is the encoder's finest scale, 2; 1 its coarsest, 31.
+        settings.quality = 2 + (100 - quality) * 29 / 99
+        settings.threads = 1
+        let shaper = try PictureShaper(picture, codec: .mjpeg, encoder: "mjpeg", format: nil)
+        let encoder = try VideoEncoder(
+            .mjpeg, name: "mjpeg", shape: shaper.shape, settings: settings, timeBase: Rational(1, 25),
+            needsGlobalHeader: false)
+        try encoder.send(try shaper.shaped(picture), pts: 0)
+        try encoder.send(nil, pts: 0)
+        guard let packet = av_packet_alloc() else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "image") }
+        defer { AudioTap.free(packet) }
+        return try encoder.receive(into: packet) ? Self.bytes(of: packet) : []
+    }
+
+    private func png(_ original: Picture) throws(MediaError) -> [UInt8] {
+        let picture = original.format == .gray8 ? original.withNeutralChroma(from: grayPool) : original
+        guard let codec = avcodec_find_encoder(AV_CODEC_ID_PNG), let context = avcodec_alloc_context3(codec) else {
+            throw MediaError(.unsupportedCodec, operation: "image", detail: "no PNG encoder is built into FFmpeg")
+        }
+        defer {
+            var handle: UnsafeMutablePointer<AVCodecContext>? = context
+            avcodec_free_context(&handle)
+        }
+        context.pointee.width = Int32(picture.width)
+        context.pointee.height = Int32(picture.height)
+        context.pointee.pix_fmt = AV_PIX_FMT_RGB24
+        context.pointee.time_base = AVRational(num: 1, den: 25)
+        context.pointee.thread_count = 1
+        try check(avcodec_open2(context, codec, nil), operation: "avcodec_open2")
+        let image = FrameShells.take()
+        defer { FrameShells.give(image) }
+        image.pointee.width = Int32(picture.width)
+        image.pointee.height = Int32(picture.height)
+        image.pointee.format = AV_PIX_FMT_RGB24.rawValue
+        try check(av_frame_get_buffer(image, 0), operation: "av_frame_get_buffer")
+        let from = SwsHandle.Side(
+            width: Int32(picture.width), height: Int32(picture.height), format: picture.format.av.rawValue,
+            matrix: picture.color.matrix, isFull: picture.color.range == .full)
+        var to = from
+        to.format = AV_PIX_FMT_RGB24.rawValue
+        to.isFull = true
+        if scaler?.from != from || scaler?.to != to {
+            scaler = nil
+            scaler = try SwsHandle(
+                from: from, to: to, flags: SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT)
+        }
+        try scaler?.run(from: picture.avFrame, to: image)
+        try check(avcodec_send_frame(context, image), operation: "avcodec_send_frame")
+        try check(avcodec_send_frame(context, nil), operation: "avcodec_send_frame")
+        guard let packet = av_packet_alloc() else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "image") }
+        defer { AudioTap.free(packet) }
+        try check(avcodec_receive_packet(context, packet), operation: "avcodec_receive_packet")
+        return Self.bytes(of: packet)
+    }
+
+    private static func bytes(of packet: UnsafePointer<AVPacket>) -> [UInt8] {
+        Array(UnsafeBufferPointer(start: packet.pointee.data, count: Int(packet.pointee.size)))
+    }
+
+    private static func store(_ bytes: [UInt8], at path: String, overwrites: Bool) throws(MediaError) {
+        var status = stat()
+        if !overwrites && lstat(path, &status) == 0 {
+            throw MediaError(
+                .alreadyExists, operation: "image", detail: "exists already, and overwriting was not asked for")
+        }
+        let temporary = try TemporaryName.beside(path)
+        do throws(MediaError) {
+            let file = try OutputFile(temporary, overwrites: false)
+            bytes.withUnsafeBufferPointer { avio_write(file.io, $0.baseAddress, Int32($0.count)) }
+            try file.markWhole()
+            // A link is only made where nothing is, a rename replaces: so nothing is overwritten unasked.
+            guard overwrites ? rename(temporary, path) == 0 : link(temporary, path) == 0 || renameWhereLinksFail(temporary, path)
+            else { throw MediaError(errno: errno, operation: "rename") }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        unlink(temporary)
+    }
+
+    /// File systems without hard links (FAT) leave only the check made before.
+    private static func renameWhereLinksFail(_ temporary: String, _ path: String) -> Bool {
+        errno != EEXIST && errno != ENOSPC && rename(temporary, path) == 0
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Foundation
+public import Networks
+
+/// The weights files on this machine, and which of them a node uses by default.
+///
+/// Looked for in this order: `$VPIPE_MODELS`, the user's own folder, the folder beside the program, the source tree.
+public struct ModelStore: Sendable {
+    /// One weights file, known by its metadata.
+    public struct Entry: Sendable {
+        /// Where it is.
+        public let path: String
+        /// Architecture and variant it is for.
+        public let network: String
+        /// Variant of the architecture.
+        public let variant: String
+        /// All its metadata.
+        public let metadata: [String: String]
+        /// Input size it was trained or released for.
+        public var inputSize: InputSize? { metadata[Weights.MetadataKey.inputSize].flatMap { InputSize($0) } }
+        /// Whether it is one of our first weights, weaker than the official ones.
+        public var isPreview: Bool { metadata["state"] == "preview" }
+    }
+
+    /// The folders searched, those that exist, best first.
+    public let folders: [String]
+    /// The weights found, best first.
+    public let entries: [Entry]
+
+    /// Where `vpipe models import` puts weights: `$XDG_DATA_HOME/vpipe/models` or `~/.local/share/vpipe/models`.
+    public static var userFolder: String {
+        let environment = ProcessInfo.processInfo.environment
+        let data = environment["XDG_DATA_HOME"].flatMap { $0.isEmpty ? nil : $0 }
+            ?? (environment["HOME"] ?? "") + "/.local/share"
+        return data + "/vpipe/models"
+    }
+
+    /// Looks through the standard folders.
+    public init() { self.init(folders: Self.standardFolders) }
+
+    /// Looks through `folders`; files that are no weights are passed over.
+    public init(folders: [String]) {
+        var entries: [Entry] = []
+        var existing: [String] = []
+        for folder in folders {
+            guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else { continue }
+            existing.append(folder)
+            for name in names.sorted() where name.hasSuffix(".safetensors") {
+                let path = folder + "/" + name
+                guard let weights = try? SafeTensors.read(path: path) else { continue }
+                let metadata = weights.metadata
+                guard let network = metadata[Weights.MetadataKey.network],
+                    let variant = metadata[Weights.MetadataKey.variant]
+                else { continue }
+                entries.append(Entry(path: path, network: network, variant: variant, metadata: metadata))
+            }
+        }
+        self.folders = existing
+        self.entries = entries
+    }
+
+    /// The weights that a node of `network` in `variant` uses by default: the first found, the size asked for preferred.
+    ///
+    /// A release family (`mobilenet0.25-first`) serves its variant.
+    public func best(network: String, variant: String, size: InputSize? = nil) -> Entry? {
+        let fitting = entries.filter {
+            $0.network == network && ($0.variant == variant || $0.variant.hasPrefix(variant + "-"))
+        }
+        if let size, let exact = fitting.first(where: { $0.inputSize == size && !$0.isPreview }) { return exact }
+        return fitting.first { !$0.isPreview } ?? fitting.first
+    }
+
+    private static var standardFolders: [String] {
+        let environment = ProcessInfo.processInfo.environment
+        var folders: [String] = []
+        if let own = environment["VPIPE_MODELS"], !own.isEmpty { folders.append(own) }
+        folders.append(userFolder)
+        // The program's real place: links into a bin folder are followed.
+        if let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
+            var folder = URL(fileURLWithPath: program).deletingLastPathComponent()
+            folders.append(folder.deletingLastPathComponent().path + "/share/vpipe/models")
+            // In a source tree the program is some levels below the folder that holds `Package.swift`.
+            for _ in 0..<5 {
+                if FileManager.default.fileExists(atPath: folder.path + "/Package.swift") {
+                    folders.append(folder.path + "/models")
+                    break
+                }
+                folder.deleteLastPathComponent()
+            }
+        }
+        return folders
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Networks
+
+/// The architecture, weights and input size that an inference node ends up with.
+public struct NodeModel: Sendable {
+    /// The network.
+    public let architecture: Architecture
+    /// Its weights.
+    public let weights: Weights
+    /// Where they come from, for messages.
+    public let path: String
+    /// Size of the network's input.
+    public let size: InputSize
+
+    /// Chooses by a node's settings.
+    ///
+    /// - Parameters:
+    ///   - weights: a file (`.safetensors`, or an official release), or nil for the best that is installed.
+    ///   - size: nil takes what the weights were made for.
+    /// - Throws: a sentence that names the file, or the commands that would provide weights.
+    public init(
+        network: String, variant: String, weights path: String?, size: InputSize?, store: ModelStore = ModelStore()
+    ) throws {
+        let found: Weights
+        if let path {
+            found = path.hasSuffix(".safetensors")
+                ? try SafeTensors.read(path: path)
+                : try ModelImporter.read(path: path, network: network, variant: nil).weights
+            self.path = path
+        } else if let entry = store.best(network: network, variant: variant, size: size) {
+            found = try SafeTensors.read(path: entry.path)
+            self.path = entry.path
+        } else {
+            throw MissingWeights(network: network, variant: variant)
+        }
+        if let other = found.metadata[Weights.MetadataKey.network], other != network {
+            throw OutputError("\(self.path): weights of \(other), not of \(network)")
+        }
+        // The file knows its release family better than the user does.
+        let actual = found.metadata[Weights.MetadataKey.variant] ?? variant
+        guard actual == variant || actual.hasPrefix(variant + "-") else {
+            throw OutputError("\(self.path): weights of \(network) \(actual), but \"variant\" is \"\(variant)\"")
+        }
+        architecture = try Architecture.find(network, actual)
+        weights = found
+        self.size = size ?? found.metadata[Weights.MetadataKey.inputSize].flatMap { InputSize($0) }
+            ?? architecture.defaultSize
+    }
+}
+
+/// There are no weights for a node; says what would provide some.
+struct MissingWeights: Error, CustomStringConvertible {
+    let network: String
+    let variant: String
+
+    var description: String {
+        "no weights for \(network) \(variant) are installed; run \"vpipe models import FILE\" on an official release, "
+            + "or set \"weights\" to a file; \"vpipe models list\" shows what is there"
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dataflow
+internal import Media
+
+/// `file`: encodes frames into a video file that plays whatever happens to the process.
+final class FileNode: Node, NodeType, ReportingNode {
+    /// Which of the source's audio goes into the file.
+    enum Audio: String, CaseIterable, Sendable { case copy, none }
+
+    /// Fast enough to leave the cores to the networks.
+    static let presetDefault = "veryfast"
+
+    static let path = Param.path("path", writes: true, doc: "File to write; the ending names the container")
+    static let codec = Param.choice(
+        "codec", of: VideoCodec.allCases.map { .init($0.rawValue, "") },
+        doc: "Video codec; the container's usual one when absent"
+    ).optional
+    static let quality = Param.integer(
+        "quality", range: 0...63, synonyms: ["crf"],
+        doc: "Constant quality on the codec's own scale, lower is better (H.264: 23 by default)"
+    ).optional
+    static let bitRate = Param.bitrate("bitRate", doc: "Mean bits per second, instead of a quality").optional
+    static let preset = Param.choice(
+        "preset", of: VideoCodec.presets.map { .init($0, "") }, default: presetDefault,
+        doc: "Encoder speed: slower makes smaller files")
+    static let keyframes = Param.integer(
+        "keyframeInterval", range: 1...100_000, unit: "frames", doc: "Frames between keyframes at most"
+    ).optional
+    static let threads = Param.integer(
+        "threads", default: 0, range: 0...64, doc: "Encoder threads; 0 lets the encoder choose")
+    static let audio = Param.choice(
+        "audio", default: Audio.copy, docs: ["copy": "carry the source's audio over, in sync", "none": "video only"],
+        doc: "What happens to the source's audio")
+    static let overwrite = Param.boolean("overwrite", default: false, doc: "Replace the file if it exists")
+
+    static let contract = Contract(
+        "file", .sink, summary: "Encodes into a video file that always plays",
+        details: "Written in fragments under its own name, so that what is on disk plays after a crash or a power cut; "
+            + "an mp4 or mov is finished as an ordinary fast-start file. A full disk ends this node, not the file.",
+        parameters: [path, codec, quality, bitRate, preset, keyframes, threads, audio, overwrite],
+        examples: [.init("H.264 in mp4", #"{ "type": "file", "input": "overlay", "path": "out.mp4", "overwrite": true }"#)])
+
+    private let writer: VideoWriter
+    private var written: WriterStatistics?
+
+    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+        let given = node.settings
+        var settings = WriterSettings()
+        settings.codec = given[codec].flatMap { VideoCodec(rawValue: $0) }
+        settings.quality = given[quality]
+        settings.bitRate = given[bitRate]
+        settings.preset = given[preset]
+        settings.keyframeInterval = given[keyframes]
+        settings.threads = given[threads]
+        settings.overwrites = given[overwrite] || context.options.overwrites
+        settings.hasLowLatency = node.isLive
+        let source = context.source(of: node)
+        if let rate = (source as? any MeasuredSource)?.frameRate { settings.frameRate = rate }
+        let tap = given[audio] == .copy ? try (source as? any AudioSource)?.makeAudioTap() : nil
+        return .node(FileNode(try VideoWriter(given[path], settings: settings, audio: tap)))
+    }
+
+    init(_ writer: VideoWriter) { self.writer = writer }
+
+    func process(_ item: Item, to output: Output) throws -> Disposition {
+        let frame = item.frame
+        try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
+        return .done
+    }
+
+    func drain(to output: Output) throws -> Bool {
+        written = try writer.finish()
+        return true
+    }
+
+    var notes: [String] {
+        let seen = written ?? writer.statistics
+        let size = seen.videoBytes < 1_000_000
+            ? "\(seen.videoBytes / 1000) kB" : "\(seen.videoBytes / 100_000 / 10).\(seen.videoBytes / 100_000 % 10) MB"
+        var notes = ["\(writer.path): \(seen.packets) frames of \(seen.encoder) in \(writer.container.rawValue), \(size)"]
+        if seen.rescaled > 0 { notes.append("\(seen.rescaled) pictures scaled to the size of the first") }
+        return notes + seen.warnings
+    }
+}

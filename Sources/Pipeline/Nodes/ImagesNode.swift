@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dataflow
+internal import Media
+
+/// `images`: still images one after the other.
+final class ImagesNode: SourceNode, NodeType, ReportingNode, MeasuredSource {
+    static let path = Param.path("path", synonyms: ["url", "folder"], doc: "A file, a folder, a glob or a sequence (%04d.png)")
+    static let fps = Param.rate("fps", default: FrameRate(frames: 25), doc: "Frame rate the images are shown at")
+
+    static let contract = Contract(
+        "images", .source, summary: "Reads still images: a file, a folder, a glob or a numbered sequence",
+        details: "In natural order (2 before 10). An image that cannot be read is skipped and counted.",
+        parameters: [path, fps],
+        examples: [.init("A folder", #"{ "type": "images", "path": "photos/*.jpg", "fps": 2 }"#)])
+
+    private let reader: ImageReader
+    private let rate: FrameRate
+    private let stream: StreamInfo
+    private var pending: Picture?
+    private var count: Int64 = 0
+    private var unreadable: [String] = []
+
+    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+        .source(ImagesNode(try ImageReader(node.settings[path]), rate: node.settings[fps], source: node.id))
+    }
+
+    init(_ reader: ImageReader, rate: FrameRate, source: String) {
+        self.reader = reader
+        self.rate = rate
+        stream = StreamInfo(source: source, frameRate: Rational(rate.frames, rate.seconds))
+    }
+
+    func produce(to output: Output) throws -> Production {
+        while pending == nil {
+            do {
+                guard let image = try reader.read() else {
+                    if count == 0, let first = unreadable.first { throw OutputError(first) }
+                    return .ended
+                }
+                pending = image.picture
+            } catch let error as MediaError {
+                unreadable.append(error.description)
+            }
+        }
+        guard let picture = pending, let ticket = output.admit() else { return .waiting }
+        pending = nil
+        let base = Rational(rate.seconds, rate.frames)
+        output.emit(Frame(
+            ticket: ticket, picture: picture, pts: MediaTime(ticks: count, base: base),
+            duration: MediaTime(ticks: 1, base: base), stream: stream))
+        count += 1
+        return .more
+    }
+
+    var expectedFrames: Int? { reader.paths.count }
+    var frameRate: Rational? { stream.frameRate }
+    var notes: [String] {
+        guard let first = unreadable.first else { return [] }
+        return ["\(unreadable.count) images could not be read, the first: \(first)"]
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dataflow
+internal import Media
+internal import Networks
+internal import Vision
+
+/// `mlsd`: line segments.
+enum MLSDNode: NodeType {
+    static let variant = Param.choice("variant", default: MLSD.Variant.tiny, doc: "tiny for speed, large for exactness")
+    static let threshold = Param.number(
+        "threshold", default: 0.1, range: 0...1, synonyms: ["confidence", "score"], doc: "Lowest score kept")
+    static let minimumLength = Param.number(
+        "minimumLength", default: 20, range: 0...4096, unit: "half network pixels",
+        doc: "Shortest line kept, in pixels of the network's output map, which is half its input")
+
+    static let contract = Contract(
+        "mlsd", aliases: ["lines"], .inference, summary: "Finds line segments (M-LSD)",
+        outputs: [OutputPort(adds: [.lines])],
+        parameters: [
+            variant, NetworkParams.weights, NetworkParams.size, NetworkParams.precision, threshold, minimumLength,
+            NetworkParams.every,
+        ],
+        examples: [.init("Lines", #"{ "type": "mlsd", "input": "video", "variant": "tiny", "threshold": 0.1 }"#)])
+
+    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+        let settings = node.settings
+        let model = try NetworkParams.model("mlsd", variant: settings[variant].rawValue, settings)
+        let options = LineDecoder.Options(
+            scoreThreshold: Float(settings[threshold]), minimumLength: Float(settings[minimumLength]))
+        let detector = try EngineDetector(
+            model, precision: NetworkParams.precision(settings), context: context, filter: .area,
+            decoder: { try LineDecoder(outputs: $0.outputs, size: model.size, options: options) },
+            wrap: { .lines($0) })
+        return .node(DetectNode(node.id, detector, every: settings[NetworkParams.every]))
+    }
+}

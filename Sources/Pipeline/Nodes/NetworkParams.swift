@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Inference
+internal import Networks
+
+/// The parameters that all inference nodes share.
+enum NetworkParams {
+    /// The arithmetic a user can ask for.
+    enum PrecisionChoice: String, CaseIterable, Sendable { case auto, f32, bf16 }
+
+    static let weights = Param.path(
+        "weights", doc: "Weights file (.safetensors, or an official release); the best installed ones when absent"
+    ).optional
+    static let size = Param.size(
+        "size", range: 32...4096, doc: "Size of the network's input; what the weights were made for when absent"
+    ).optional
+    static let precision = Param.choice(
+        "precision", default: PrecisionChoice.auto,
+        docs: [
+            "auto": "f32: the only one whose results were measured to be the network's own", "f32": "32-bit floats",
+            "bf16": "faster where the processor has it, less exact",
+        ], doc: "Arithmetic of the network")
+    static let every = Param.integer(
+        "every", default: 1, range: 1...1000, unit: "frames",
+        doc: "Run the network on every Nth frame; the frames between carry its last result, marked as carried")
+
+    /// The model that `settings` ask for.
+    static func model(_ network: String, variant: String, _ settings: Settings) throws -> NodeModel {
+        try NodeModel(
+            network: network, variant: variant, weights: settings[weights],
+            size: settings[size].map { InputSize(width: $0.width, height: $0.height) })
+    }
+
+    /// The engine's precision. `auto` never trades exactness for speed.
+    static func precision(_ settings: Settings) -> Precision { settings[precision] == .bf16 ? .bf16 : .f32 }
+}

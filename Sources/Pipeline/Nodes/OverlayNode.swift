@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dataflow
+internal import Media
+
+/// `overlay`: draws what was found onto the frame.
+final class OverlayNode: JoinNode, NodeType {
+    static let scores = Param.boolean("scores", default: true, changeable: true, doc: "Write scores beside boxes")
+    static let labels = Param.boolean("labels", default: true, changeable: true, doc: "Write labels beside boxes")
+    static let lineWidth = Param.number(
+        "lineWidth", default: 0.0028, range: 0.0005...0.05, changeable: true,
+        doc: "Width of lines and boxes as a share of the picture height")
+
+    static let contract = Contract(
+        "overlay", .processing, summary: "Draws lines, boxes, landmarks and labels onto the frame",
+        details: "The first input gives the picture, all of them give results. Drawing happens on the YUV planes; the "
+            + "frame is copied once, because others may be looking at it.",
+        inputs: [InputPort(count: 1...16, needs: .any, doc: "branches of one source; the first gives the picture")],
+        parameters: [scores, labels, lineWidth],
+        examples: [
+            .init("Two networks", #"{ "type": "overlay", "inputs": ["video", "faces", "lines"] }"#)
+        ])
+
+    private let pool = PicturePool()
+    private let canvas = Canvas()
+    private let painter: OverlayPainter
+
+    static func make(_ node: ValidatedNode, in context: BuildContext) -> BuiltNode {
+        var style = OverlayStyle()
+        style.showsScores = node.settings[scores]
+        style.showsLabels = node.settings[labels]
+        style.lineWidth = Float(node.settings[lineWidth])
+        return .join(OverlayNode(style))
+    }
+
+    init(_ style: OverlayStyle) { painter = OverlayPainter(style: style) }
+
+    func join(_ items: JoinedItems, to output: Output) -> Disposition {
+        let frame = MergeNode.merged(items)
+        guard !frame.results.isEmpty else {
+            output.emit(frame)
+            return .done
+        }
+        let picture = pool.writableCopy(of: frame.picture)
+        let results = frame.map.isIdentity ? frame.results : frame.results.mapped(by: frame.map.inverse)
+        canvas.draw(on: picture) { painter.draw(results, on: $0) }
+        output.emit(frame.replacing(picture: picture))
+        return .done
+    }
+}

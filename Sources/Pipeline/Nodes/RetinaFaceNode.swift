@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dataflow
+internal import Media
+internal import Networks
+internal import Vision
+
+/// `retinaface`: faces with five landmarks.
+enum RetinaFaceNode: NodeType {
+    /// Backbones there are.
+    enum Variant: String, CaseIterable, Sendable { case mobileNet = "mobilenet0.25" }
+
+    static let variant = Param.choice("variant", default: Variant.mobileNet, doc: "Backbone of the network")
+    static let threshold = Param.number(
+        "threshold", default: 0.5, range: 0...1, synonyms: ["confidence", "score"], doc: "Lowest score kept")
+    static let overlap = Param.number(
+        "overlap", default: 0.4, range: 0...1, synonyms: ["nms", "iou"],
+        doc: "Of faces that overlap by more than this (IoU), the best one is kept")
+
+    static let contract = Contract(
+        "retinaface", aliases: ["faces"], .inference, summary: "Finds faces with five landmarks (RetinaFace)",
+        outputs: [OutputPort(adds: [.faces])],
+        parameters: [
+            variant, NetworkParams.weights, NetworkParams.size, NetworkParams.precision, threshold, overlap,
+            NetworkParams.every,
+        ],
+        examples: [.init("Faces", #"{ "type": "retinaface", "input": "video", "size": "640x480" }"#)])
+
+    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+        let settings = node.settings
+        let model = try NetworkParams.model("retinaface", variant: settings[variant].rawValue, settings)
+        guard let family = RetinaFace.family(variant: model.architecture.variant) else {
+            preconditionFailure("a variant of RetinaFace has a family")
+        }
+        let options = FaceDecoder.Options(
+            scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]))
+        let detector = try EngineDetector(
+            model, precision: NetworkParams.precision(settings), context: context, filter: .bilinear,
+            decoder: { try FaceDecoder(outputs: $0.outputs, size: model.size, family: family, options: options) },
+            wrap: { .faces($0) })
+        return .node(DetectNode(node.id, detector, every: settings[NetworkParams.every]))
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Inference
+internal import Foundation
+
+/// What node factories share while one pipeline is built. Confined to the thread that builds.
+public final class BuildContext {
+    /// How a run may use the machine and the disk.
+    public struct Options: Sendable {
+        /// Processor cores the pipeline may count on.
+        public var cores: Int
+        /// Whether sinks may replace files that exist, whatever their own setting says.
+        public var overwrites: Bool
+        /// Where compiled models are kept.
+        public var cache: CompileOptions.Cache
+
+        /// All cores, nothing overwritten, the standard cache.
+        public init(
+            cores: Int? = nil, overwrites: Bool = false, cache: CompileOptions.Cache = .standard
+        ) {
+            self.cores = max(1, cores ?? ProcessInfo.processInfo.activeProcessorCount)
+            self.overwrites = overwrites
+            self.cache = cache
+        }
+    }
+
+    /// How the run may use the machine.
+    public let options: Options
+    /// The pipeline being built.
+    public let pipeline: ValidatedPipeline
+    /// The nodes made so far, by id.
+    public internal(set) var made: [String: BuiltNode] = [:]
+
+    init(pipeline: ValidatedPipeline, options: Options) {
+        self.pipeline = pipeline
+        self.options = options
+    }
+
+    /// Networks that run at the same time in this pipeline, at least 1.
+    var networkCount: Int { max(1, pipeline.nodes.count { $0.contract.category == .inference }) }
+
+    /// The source that feeds `node`, where it has exactly one.
+    func source(of node: ValidatedNode) -> AnyObject? {
+        guard node.sources.count == 1, case .source(let source)? = made[node.sources[0]] else { return nil }
+        return source
+    }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The node types vpipe comes with. A new one is added to this list and nowhere else.
+public enum BuiltInNodes {
+    private static let types: [any NodeType.Type] = [
+        VideoNode.self, ImagesNode.self, TestPatternNode.self,
+        MLSDNode.self, RetinaFaceNode.self,
+        ScaleNode.self, RateNode.self, OverlayNode.self, MergeNode.self,
+        FileNode.self, SnapshotsNode.self, JSONLNode.self, NullNode.self,
+    ]
+
+    /// All types with their contracts and factories.
+    public static let registry: NodeRegistry<NodeFactory> = {
+        var registry = NodeRegistry<NodeFactory>()
+        for type in types {
+            registry.register(type.contract) { node, context in try type.make(node, in: context) }
+        }
+        return registry
+    }()
+}

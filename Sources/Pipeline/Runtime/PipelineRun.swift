@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Dataflow
+
+/// A pipeline in operation: its nodes, opened, and the graph that runs them, once.
+///
+///     init (opens sources, sinks, models) --start()--> running --end of input, stop()--> drained --> report
+///
+/// `@unchecked Sendable`: everything is set in `init`; the graph guards its own state, and what is asked of nodes while
+/// they run is only `interrupt`, which is thread-safe.
+public final class PipelineRun: @unchecked Sendable {
+    /// What one node has to say about the run.
+    public struct Notes: Sendable {
+        /// The node's id.
+        public let node: String
+        /// One sentence each.
+        public let lines: [String]
+    }
+
+    /// The pipeline as it was validated.
+    public let pipeline: ValidatedPipeline
+    private let graph: Graph
+    private let nodes: [(id: String, node: AnyObject)]
+
+    /// Opens everything the pipeline names and joins it up.
+    ///
+    /// - Throws: `PipelineRunError` naming the node that cannot work and why.
+    public init(_ pipeline: ValidatedPipeline, options: BuildContext.Options = .init()) throws {
+        self.pipeline = pipeline
+        let context = BuildContext(pipeline: pipeline, options: options)
+        var builder = GraphBuilder(name: pipeline.name ?? "pipeline")
+        var ids: [String: NodeID] = [:]
+        var nodes: [(id: String, node: AnyObject)] = []
+        for node in pipeline.nodes where node.reachesSink {
+            guard let factory = BuiltInNodes.registry.factory(for: node.type) else {
+                preconditionFailure("a validated node has a registered type")
+            }
+            let built: BuiltNode
+            do {
+                built = try factory(node, context)
+            } catch {
+                throw PipelineRunError(node: node.id, cause: error)
+            }
+            context.made[node.id] = built
+            let policy: ErrorPolicy = node.onError == .stop ? .stop : .isolate
+            switch built {
+            case .source(let source):
+                nodes.append((node.id, source))
+                ids[node.id] = builder.addSource(node.id, source, onError: policy)
+            case .node(let plain):
+                nodes.append((node.id, plain))
+                ids[node.id] = builder.addNode(node.id, plain, onError: policy)
+            case .join(let join):
+                nodes.append((node.id, join))
+                ids[node.id] = builder.addJoin(node.id, join, onError: policy)
+            }
+            for link in node.inputs {
+                guard let from = ids[link.from], let to = ids[node.id] else {
+                    preconditionFailure("nodes come in topological order")
+                }
+                builder.connect(
+                    from, port: link.fromPortIndex, to: to, port: link.toPortIndex, policy: EdgePolicy(link.rule.policy),
+                    capacity: link.rule.capacity)
+            }
+        }
+        self.nodes = nodes
+        graph = try builder.build()
+    }
+
+    /// Starts all nodes, sinks first.
+    public func start() throws { try graph.start() }
+
+    /// Ends the sources; what is under way is delivered and every file finalised.
+    public func stop() {
+        for (_, node) in nodes { (node as? any InterruptibleSource)?.interrupt() }
+        graph.stop()
+    }
+
+    /// Drops what is under way. Files keep what was written.
+    public func abort() {
+        for (_, node) in nodes { (node as? any InterruptibleSource)?.interrupt() }
+        graph.abort()
+    }
+
+    /// The figures so far; cheap enough for a status line.
+    public func snapshot() -> RunReport { graph.snapshot() }
+
+    /// Waits for the end, `seconds` at most; nil when it is still running then.
+    public func waitUntilFinished(seconds: Double) -> RunReport? {
+        graph.waitUntilFinished(nanoseconds: UInt64(max(0, seconds) * 1e9))
+    }
+
+    /// Waits for the end.
+    public func waitUntilFinished() -> RunReport { graph.waitUntilFinished() }
+
+    /// Frames to come in all, where every source knows; nil otherwise.
+    public var expectedFrames: Int? {
+        var sum = 0
+        for (id, node) in nodes where pipeline[id]?.contract.category == .source {
+            guard let frames = (node as? any MeasuredSource)?.expectedFrames else { return nil }
+            sum += frames
+        }
+        return sum
+    }
+
+    /// What the nodes have to say, in the order of the graph. Call it after the end.
+    public func notes() -> [Notes] {
+        nodes.compactMap { id, node in
+            guard let lines = (node as? any ReportingNode)?.notes, !lines.isEmpty else { return nil }
+            return Notes(node: id, lines: lines)
+        } + (graph.adjustments.isEmpty ? [] : [Notes(node: "graph", lines: graph.adjustments)])
+    }
+}
+
+/// Why a valid pipeline cannot be set up.
+public struct PipelineRunError: Error, CustomStringConvertible {
+    /// Id of the node that cannot work.
+    public let node: String
+    /// What its factory threw.
+    public let cause: any Error
+
+    /// One line for the user.
+    public var description: String { "nodes.\(node): \(cause)" }
+}
+
+extension EdgePolicy {
+    init(_ policy: LinkPolicy) {
+        self =
+            switch policy {
+            case .block: .block
+            case .latest: .latest
+            case .dropOldest: .dropOldest
+            case .dropNewest: .dropNewest
+            }
+    }
+}

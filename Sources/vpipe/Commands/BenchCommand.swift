@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Pipeline
+
+/// `vpipe bench`.
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure file -> network -> overlay -> H.264 against what its parts alone would allow.")
+
+    @Argument(help: "The video to read.", completion: .file()) var input: String
+    @Option(help: "The networks to measure, mlsd or retinaface; both by default.") var network: [String] = []
+    @Option(help: ArgumentHelp("Input size of the network.", valueName: "WxH")) var size: String?
+    @Option(help: "Weights file; the default ones otherwise.") var weights: String?
+    @Flag(help: "Figures as JSON, one object per network.") var json = false
+
+    func run() throws {
+        for name in network.isEmpty ? ["mlsd", "retinaface"] : network {
+            var options = PipelineBench.Options(input: input, network: name)
+            options.size = size
+            options.weights = weights
+            let bench: PipelineBench
+            do {
+                bench = try PipelineBench(options)
+            } catch let error as PipelineFileError {
+                throw Failure(error)
+            } catch {
+                throw Failure(.failed, "vpipe: \(error)")
+            }
+            if json { Console.line(Self.json(bench, network: name)) } else { Self.print(bench, network: name) }
+        }
+    }
+
+    private static func print(_ bench: PipelineBench, network: String) {
+        func ms(_ value: Double) -> String { Figures.fixed(value, 2) }
+        Console.line("\(network): \(bench.frames) frames, \(bench.cores) cores")
+        var table = TextTable(["  part", "CPU ms/frame"], rightAligned: [1])
+        table.add(["  decode alone", ms(bench.decodeCPU)])
+        table.add(["  inference alone", ms(bench.inferenceCPU)])
+        table.add(["  encode alone", ms(bench.encodeCPU)])
+        table.add(["  whole pipeline", ms(bench.pipelineCPU)])
+        for line in table.lines { Console.line(line) }
+        Console.line("  pipeline \(Figures.fixed(bench.fps, 1)) fps, limit \(Figures.fixed(bench.limit, 1)) fps, ratio \(Figures.fixed(bench.share, 2))")
+        Console.line("  first frame after \(Figures.fixed(bench.startSeconds, 2)) s, peak memory \(bench.peakBytes / 1_000_000) MB")
+    }
+
+    private static func json(_ bench: PipelineBench, network: String) -> String {
+        let fields: [(String, Double)] = [
+            ("frames", Double(bench.frames)), ("fps", bench.fps), ("limit", bench.limit), ("ratio", bench.share),
+            ("pipelineCPUms", bench.pipelineCPU), ("decodeCPUms", bench.decodeCPU),
+            ("inferenceCPUms", bench.inferenceCPU), ("encodeCPUms", bench.encodeCPU),
+            ("startSeconds", bench.startSeconds), ("peakMB", Double(bench.peakBytes) / 1e6), ("cores", Double(bench.cores)),
+        ]
+        return #"{"network":"\#(network)","# + fields.map { #""\#($0.0)":\#(Figures.fixed($0.1, 3))"# }.joined(separator: ",") + "}"
+    }
+}

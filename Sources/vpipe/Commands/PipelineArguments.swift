@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Pipeline
+
+/// What all commands that read a pipeline file take.
+struct PipelineArguments: ParsableArguments {
+    @Argument(help: "The pipeline file; - is standard input.", completion: .file(extensions: ["json"]))
+    var pipeline: String
+
+    @Option(name: .customLong("set"), help: ArgumentHelp("Override a parameter.", valueName: "node.param=value"))
+    var overrides: [String] = []
+
+    /// Reads and checks the file; warnings are printed.
+    func validated() throws -> ValidatedPipeline {
+        do {
+            let file = try PipelineFile(path: pipeline)
+            let valid = try file.validated(against: BuiltInNodes.registry.contracts, overrides: overrides)
+            for warning in valid.warnings { Console.line(warning.description, to: .errors) }
+            return valid
+        } catch let error as PipelineFileError {
+            throw Failure(error)
+        }
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+import Pipeline
+
+/// What the process says at its end.
+enum ExitStatus: Int32 {
+    /// All went well.
+    case success = 0
+    /// Something in the world failed: a device, a file, a library.
+    case failed = 1
+    /// The command line or the pipeline file is wrong.
+    case usage = 2
+    /// Everything worked, but not as fast as the target asks.
+    case targetMissed = 3
+}
+
+/// An error with its exit status, printed once, by `main`.
+struct Failure: Error {
+    let status: ExitStatus
+    let lines: [String]
+
+    init(_ status: ExitStatus, _ lines: String...) {
+        self.status = status
+        self.lines = lines
+    }
+
+    init(_ error: PipelineFileError) {
+        status = .usage
+        lines = error.diagnostics.map(\.description)
+    }
+
+    func report() {
+        for line in lines { Console.print(line + "\n", to: .errors) }
+    }
+}

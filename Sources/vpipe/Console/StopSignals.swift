@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+@preconcurrency internal import Dispatch
+internal import Foundation
+internal import Pipeline
+internal import Synchronization
+
+/// Turns SIGINT and SIGTERM into a stop, and a second one into an abort.
+///
+/// - Note: Thread-safety: thread-safe; the handlers run on a queue, not in signal context.
+final class StopSignals: Sendable {
+    private let sources: [any DispatchSourceSignal]
+    private let count = Atomic<Int>(0)
+
+    /// Listens as long as it lives.
+    init(_ run: PipelineRun) {
+        sources = [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            return DispatchSource.makeSignalSource(signal: number, queue: .global(qos: .userInitiated))
+        }
+        for source in sources {
+            source.setEventHandler { [weak self] in
+                switch self?.count.wrappingAdd(1, ordering: .relaxed).newValue {
+                case 1:
+                    Console.line("\nstopping: delivering what is under way; press again to abort", to: .errors)
+                    run.stop()
+                case 2: run.abort()
+                // Whoever presses a third time wants out whatever happens.
+                case let times? where times > 2: _exit(ExitStatus.failed.rawValue)
+                default: break
+                }
+            }
+            source.resume()
+        }
+    }
+
+    deinit { for source in sources { source.cancel() } }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+import Synchronization
+import Testing
+
+@testable import Dataflow
+
+@Suite struct JoinTests {
+    /// What the two branches of a diamond let through, and what the join must see.
+    struct Case: CustomTestStringConvertible, Sendable {
+        var testDescription: String
+        var primary: @Sendable (UInt64) -> Bool
+        var other: @Sendable (UInt64) -> Bool
+    }
+
+    static let cases: [Case] = [
+        Case(testDescription: "both pass all", primary: { _ in true }, other: { _ in true }),
+        Case(testDescription: "other passes none", primary: { _ in true }, other: { _ in false }),
+        Case(testDescription: "primary passes none", primary: { _ in false }, other: { _ in true }),
+        Case(testDescription: "other skips odd", primary: { _ in true }, other: { $0 % 2 == 0 }),
+        Case(testDescription: "primary skips odd", primary: { $0 % 2 == 0 }, other: { _ in true }),
+        Case(testDescription: "they never meet", primary: { $0 % 2 == 0 }, other: { $0 % 2 == 1 }),
+        Case(testDescription: "other ends early", primary: { _ in true }, other: { $0 < 20 }),
+        Case(testDescription: "other starts late", primary: { _ in true }, other: { $0 > 150 }),
+        Case(testDescription: "primary ends early", primary: { $0 < 20 }, other: { _ in true }),
+        Case(testDescription: "primary starts late", primary: { $0 > 150 }, other: { _ in true }),
+        Case(testDescription: "only the last", primary: { _ in true }, other: { $0 == 199 }),
+    ]
+
+    @Test(.timeLimit(.minutes(5)), arguments: cases) func `a join sees what is there and does not wait for what is not`(
+        _ c: Case
+    ) throws {
+        let total: UInt64 = 200
+        let tally = Tally()
+        let left = PassNode()
+        left.keeps = c.primary
+        let right = PassNode()
+        right.keeps = c.other
+        let join = CollectingJoin()
+        let sink = CollectingSink()
+        var builder = GraphBuilder(name: "join")
+        let source = builder.addSource("source", CountingSource(Int(total), tally: tally))
+        let a = builder.addNode("left", left)
+        let b = builder.addNode("right", right)
+        let relay = builder.addNode("relay", PassNode())
+        let j = builder.addJoin("join", join)
+        let s = builder.addNode("sink", sink)
+        builder.connect(source, to: a, capacity: 1)
+        builder.connect(source, to: b, capacity: 1)
+        builder.connect(a, to: j, capacity: 1)
+        builder.connect(b, to: relay, capacity: 1)
+        builder.connect(relay, port: 0, to: j, port: 1, capacity: 1)
+        builder.connect(j, to: s)
+        let graph = try builder.build()
+        try graph.start()
+        let report = graph.waitUntilFinished()
+
+        let expected = (0..<total).filter(c.primary)
+        #expect(join.seen.map(\.sequence) == expected)
+        #expect(join.seen.map { $0.present[1] } == expected.map(c.other))
+        #expect(!join.isWrong)
+        #expect(sink.seen.map(\.sequence) == expected)
+        #expect(report.ledgerErrors == [])
+        #expect(report.source("source")?.delivered == UInt64(expected.count))
+        let book = try #require(report.source("source"))
+        #expect(book.admitted == total && book.dropped == total - book.delivered && book.inFlight == 0)
+        // A frame the primary filtered and the other branch brought has one fate: the first drop, which may be either.
+        for n in 0..<total where !c.primary(n) {
+            let fate = graph.fate(ofFrame: n, source: "source")
+            let possible: [FrameFate] = [
+                .dropped(at: "left", cause: .filtered), .dropped(at: "right", cause: .filtered),
+                .dropped(at: "join", cause: .unmatched),
+            ]
+            #expect(fate.map(possible.contains) == true, "frame \(n): \(String(describing: fate))")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(5)), arguments: [0, 1, 5, 30]) func `a look-ahead in one branch does not starve the join`(
+        depth: Int
+    ) throws {
+        for primaryIsDirect in [true, false] {
+            let join = CollectingJoin()
+            var builder = GraphBuilder(name: "lookahead")
+            let source = builder.addSource("source", CountingSource(300), inFlightLimit: 1)
+            let ahead = builder.addNode("ahead", LookaheadNode(depth))
+            let j = builder.addJoin("join", join)
+            builder.connect(source, to: ahead, capacity: 1)
+            builder.connect(ahead, port: 0, to: j, port: primaryIsDirect ? 1 : 0, capacity: 1)
+            builder.connect(source, port: 0, to: j, port: primaryIsDirect ? 0 : 1, capacity: 1)
+            let sink = builder.addNode("sink", CollectingSink())
+            builder.connect(j, to: sink)
+            let graph = try builder.build()
+            #expect(graph.adjustments.count == 1)
+            try graph.start()
+            let report = graph.waitUntilFinished()
+            #expect(join.seen.map(\.sequence) == Array(0..<300))
+            #expect(join.seen.allSatisfy { $0.present == [true, true] })
+            #expect(report.ledgerErrors == [])
+            #expect(report.source("source")?.deliveredPartly == 0)
+        }
+    }
+
+    /// Holds everything until it is told to let go.
+    final class Gate: BaseNode, Node {
+        let isOpen = Atomic<Bool>(false)
+        var items: [Item] = []
+        var maxHeld: Int { 1000 }
+        func process(_ item: Item, to output: Output) throws -> Disposition {
+            items.append(item)
+            return .held
+        }
+        func advance(to output: Output) throws {
+            guard isOpen.load(ordering: .acquiring) else { return }
+            for item in items {
+                output.emit(item)
+                output.finish(item.ticket)
+            }
+            items = []
+        }
+        func drain(to output: Output) throws -> Bool {
+            try advance(to: output)
+            return items.isEmpty
+        }
+    }
+
+    /// Opens a gate once it has seen so many items.
+    final class Opener: BaseNode, Node {
+        let gate: Gate
+        let after: Int
+        init(_ gate: Gate, after: Int) {
+            self.gate = gate
+            self.after = after
+        }
+        func process(_ item: Item, to output: Output) throws -> Disposition {
+            calls += 1
+            if calls == after {
+                gate.isOpen.store(true, ordering: .releasing)
+                gate.link?.wake()
+            }
+            return .done
+        }
+    }
+
+    @Test(.timeLimit(.minutes(5))) func `a bounded wait goes on without the other port, whose items end as late`() throws {
+        let gate = Gate()
+        let join = CollectingJoin()
+        var builder = GraphBuilder(name: "late")
+        let source = builder.addSource("source", CountingSource(5))
+        let g = builder.addNode("gate", gate)
+        let j = builder.addJoin("join", join, maxWait: .milliseconds(1))
+        let opener = builder.addNode("opener", Opener(gate, after: 5))
+        builder.connect(source, to: j)
+        builder.connect(source, to: g)
+        builder.connect(g, port: 0, to: j, port: 1)
+        builder.connect(j, to: opener)
+        let graph = try builder.build()
+        try graph.start()
+        let report = graph.waitUntilFinished()
+        #expect(join.seen.map(\.sequence) == Array(0..<5))
+        #expect(join.seen.allSatisfy { $0.present == [true, false] })
+        #expect(report.ledgerErrors == [])
+        #expect(report.source("source")?.deliveredPartly == 5)
+        #expect(graph.fate(ofFrame: 0, source: "source") == .deliveredPartly(missedAt: "join", cause: .late))
+    }
+}

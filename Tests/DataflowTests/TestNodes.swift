@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+import Dataflow
+import Dispatch
+import Foundation
+import Synchronization
+
+/// SplitMix64: the same numbers from the same seed everywhere.
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+    init(_ seed: UInt64) { state = seed }
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z >> 31)
+    }
+    mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
+}
+
+/// A counter that lives in a class, to be shared by what a test makes.
+final class Tally: Sendable {
+    private let value = Atomic<Int>(0)
+    func add(_ n: Int) { value.wrappingAdd(n, ordering: .relaxed) }
+    var count: Int { value.load(ordering: .sequentiallyConsistent) }
+}
+
+/// An item that counts how many of its kind are alive.
+final class CountedItem: Item, @unchecked Sendable {
+    let tally: Tally
+    init(ticket: Ticket, tally: Tally) {
+        self.tally = tally
+        super.init(ticket: ticket)
+        tally.add(1)
+    }
+    deinit { tally.add(-1) }
+}
+
+struct TestFailure: Error, CustomStringConvertible {
+    var description: String { "failed on purpose" }
+}
+
+/// Keeps the processor busy for about so many steps.
+@inline(never)
+func spin(_ steps: Int) {
+    var x: UInt64 = 1
+    for i in 0..<steps { x = x &* 6_364_136_223_846_793_005 &+ UInt64(i) }
+    if x == 42 { print(x) }
+}
+
+/// What every test node does: counts its starts and stops, takes its time, and fails when told to.
+class BaseNode {
+    let starts = Tally()
+    let stops = Tally()
+    var work = 0
+    var failsAt: Int?
+    var failsToStart = false
+    var calls = 0
+    var link: StageLink?
+
+    func start(_ link: StageLink) throws {
+        if failsToStart { throw TestFailure() }
+        self.link = link
+        starts.add(1)
+    }
+    func stop() { stops.add(1) }
+
+    func attend() throws {
+        calls += 1
+        if work > 0 { spin(work) }
+        if let failsAt, calls > failsAt { throw TestFailure() }
+    }
+}
+
+/// Emits `total` frames as fast as it may, or until stopped when `total` is nil.
+final class CountingSource: BaseNode, SourceNode {
+    let total: Int?
+    let tally: Tally
+    var made = 0
+    /// Drops every so many-th frame itself.
+    var dropsEvery: Int?
+    init(_ total: Int?, tally: Tally = Tally()) {
+        self.total = total
+        self.tally = tally
+    }
+    func produce(to output: Output) throws -> Production {
+        if let total, made >= total { return .ended }
+        guard let ticket = output.admit() else { return .waiting }
+        try attend()
+        made += 1
+        if let dropsEvery, made % dropsEvery == 0 {
+            output.drop(ticket, cause: .corrupt)
+        } else {
+            output.emit(CountedItem(ticket: ticket, tally: tally))
+        }
+        return .more
+    }
+}
+
+/// Passes items on, all or those that `keeps` likes, either unchanged or as new ones.
+final class PassNode: BaseNode, Node {
+    var keeps: (UInt64) -> Bool = { _ in true }
+    var renews = false
+    func process(_ item: Item, to output: Output) throws -> Disposition {
+        try attend()
+        guard keeps(item.ticket.sequence) else { return .done }
+        if renews, let item = item as? CountedItem {
+            output.emit(CountedItem(ticket: item.ticket, tally: item.tally))
+        } else if calls % 2 == 0 {
+            output.emit(item)
+        } else {
+            output.forward()
+        }
+        return .done
+    }
+}
+
+/// Holds `depth` items before it lets the oldest go: a look-ahead.
+final class LookaheadNode: BaseNode, Node {
+    let depth: Int
+    var items: [Item] = []
+    init(_ depth: Int) { self.depth = depth }
+    var maxHeld: Int { depth + 1 }
+    var needsLaterItems: Bool { true }
+    func process(_ item: Item, to output: Output) throws -> Disposition {
+        try attend()
+        items.append(item)
+        if items.count > depth { release(to: output) }
+        return .held
+    }
+    func drain(to output: Output) throws -> Bool {
+        if !items.isEmpty { release(to: output) }
+        return items.isEmpty
+    }
+    private func release(to output: Output) {
+        let item = items.removeFirst()
+        output.emit(item)
+        output.finish(item.ticket)
+    }
+}
+
+/// Works on several items at once on other threads, which complete in any order; emits them in theirs.
+final class AsyncNode: BaseNode, Node {
+    struct Job {
+        var item: Item
+        var isDone = false
+    }
+    /// The jobs under way, in the order they came.
+    ///
+    /// Behind a lock that ThreadSanitizer knows; `Mutex` is not one of those on Linux.
+    final class Board: @unchecked Sendable {
+        private let lock = NSLock()
+        private var jobs: [Job] = []
+        func withLock<R>(_ body: (inout [Job]) -> R) -> R { lock.withLock { body(&jobs) } }
+    }
+    let depth: Int
+    var delays: SeededGenerator
+    let board = Board()
+    init(_ depth: Int, seed: UInt64) {
+        self.depth = depth
+        delays = SeededGenerator(seed)
+    }
+    var maxHeld: Int { depth }
+    func process(_ item: Item, to output: Output) throws -> Disposition {
+        let isFull = board.withLock { $0.count >= depth }
+        if isFull { return .busy }
+        try attend()
+        board.withLock { $0.append(Job(item: item)) }
+        let steps = Int.random(in: 0..<3000, using: &delays)
+        DispatchQueue.global().async { [board, link] in
+            spin(steps)
+            board.withLock { jobs in
+                for i in jobs.indices where jobs[i].item === item { jobs[i].isDone = true }
+            }
+            link?.wake()
+        }
+        return .held
+    }
+    func advance(to output: Output) throws {
+        while let item = next() {
+            output.emit(item)
+            output.finish(item.ticket)
+        }
+    }
+    func drain(to output: Output) throws -> Bool {
+        try advance(to: output)
+        return board.withLock { $0.isEmpty }
+    }
+    override func stop() {
+        super.stop()
+        board.withLock { $0 = [] }
+    }
+    private func next() -> Item? {
+        board.withLock { jobs in
+            guard let first = jobs.first, first.isDone else { return nil }
+            return jobs.removeFirst().item
+        }
+    }
+}
+
+/// Remembers what came, in which order.
+final class CollectingSink: BaseNode, Node {
+    var seen: [Ticket] = []
+    func process(_ item: Item, to output: Output) throws -> Disposition {
+        try attend()
+        seen.append(item.ticket)
+        return .done
+    }
+    /// Whether every source's frames came in rising order.
+    var isOrdered: Bool {
+        var last: [UInt16: UInt64] = [:]
+        for ticket in seen {
+            if let before = last[ticket.source], before >= ticket.sequence { return false }
+            last[ticket.source] = ticket.sequence
+        }
+        return true
+    }
+}
+
+/// Joins its ports and remembers which had something.
+final class CollectingJoin: BaseNode, JoinNode {
+    var seen: [(sequence: UInt64, present: [Bool])] = []
+    var isWrong = false
+    func join(_ items: JoinedItems, to output: Output) throws -> Disposition {
+        try attend()
+        var present: [Bool] = []
+        for port in 0..<items.count {
+            present.append(items[port] != nil)
+            if let item = items[port], item.ticket != items.ticket { isWrong = true }
+        }
+        seen.append((items.ticket.sequence, present))
+        output.emit(items.primary)
+        return .done
+    }
+}

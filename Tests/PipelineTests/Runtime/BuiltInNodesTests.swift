@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+import Dataflow
+import Foundation
+import Testing
+
+@testable import Pipeline
+
+@Suite struct BuiltInNodesTests {
+    @Test func `every contract is sound and every example valid`() {
+        for contract in BuiltInNodes.registry.contracts.contracts {
+            #expect(contract.mistakes.isEmpty, "\(contract.type)")
+            #expect(contract.exampleProblems.isEmpty, "\(contract.type)")
+            #expect(BuiltInNodes.registry.factory(for: contract.type) != nil, "\(contract.type)")
+        }
+    }
+
+    @Test func `the reference page is the one generated`() throws {
+        let page = try String(contentsOfFile: packageRoot + "/docs/nodes.md", encoding: .utf8)
+        #expect(page == NodeReference(BuiltInNodes.registry.contracts).markdown, "run `make docs`")
+        let schema = try String(contentsOfFile: packageRoot + "/docs/pipeline.schema.json", encoding: .utf8)
+        #expect(schema == PipelineSchema(BuiltInNodes.registry.contracts).text, "run `make docs`")
+    }
+
+    @Test func `all shipped pipelines are valid`() throws {
+        let folder = packageRoot + "/pipelines"
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".json") }
+        #expect(names.count >= 3)
+        for name in names {
+            let check = try PipelineFile(path: folder + "/" + name).check(
+                against: BuiltInNodes.registry.contracts, overrides: [])
+            #expect(check.diagnostics.isEmpty, "\(name): \(check.diagnostics)")
+        }
+    }
+}
+
+@Suite struct PipelineRunTests {
+    @Test(.timeLimit(.minutes(1))) func `frames in are frames out on every branch`() throws {
+        let scratch = try Scratch()
+        let run = try PipelineRun(pipeline("""
+            "bars": {"type": "testpattern", "size": "160x120", "frames": 60},
+            "small": {"type": "scale", "input": "bars", "size": "80x80", "fit": "letterbox"},
+            "video": {"type": "file", "input": "small", "path": "\(scratch.file("a.mp4"))", "preset": "ultrafast"},
+            "both": {"type": "merge", "inputs": ["bars", "small"]},
+            "text": {"type": "jsonl", "input": "both", "path": "\(scratch.file("a.jsonl"))"},
+            "end": {"type": "null", "input": "bars"}
+            """))
+        #expect(run.expectedFrames == 60)
+        try run.start()
+        let report = run.waitUntilFinished()
+        #expect(report.failures.isEmpty)
+        #expect(report.isBalanced)
+        #expect(report.source("bars")?.delivered == 60)
+        for sink in ["video", "text", "end"] { #expect(report.node(sink)?.items == 60, "\(sink)") }
+        let lines = try scratch.lines("a.jsonl")
+        #expect(lines.count == 60)
+        #expect(lines[17] == #"{"source":"bars","frame":17,"pts":0.68}"#)
+        #expect(run.notes().contains { $0.node == "video" && $0.lines[0].contains("60 frames") })
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a stop ends an endless source and finalises the file`() throws {
+        let scratch = try Scratch()
+        let run = try PipelineRun(pipeline("""
+            "bars": {"type": "testpattern", "size": "64x64", "frames": 0},
+            "video": {"type": "file", "input": "bars", "path": "\(scratch.file("a.mkv"))", "preset": "ultrafast"}
+            """))
+        try run.start()
+        while (run.snapshot().node("video")?.items ?? 0) < 5 { _ = run.waitUntilFinished(seconds: 0.01) }
+        run.stop()
+        let report = run.waitUntilFinished()
+        #expect(report.state == .finished && report.failures.isEmpty && report.isBalanced)
+        #expect(report.source("bars")?.dropped == 0)
+        #expect(FileManager.default.fileExists(atPath: scratch.file("a.mkv")))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `rate drops evenly and counts what it drops`() throws {
+        let scratch = try Scratch()
+        let run = try PipelineRun(pipeline("""
+            "bars": {"type": "testpattern", "size": "32x32", "fps": 30, "frames": 90},
+            "slow": {"type": "rate", "input": "bars", "fps": 10},
+            "text": {"type": "jsonl", "input": "slow", "path": "\(scratch.file("a.jsonl"))"}
+            """))
+        try run.start()
+        let report = run.waitUntilFinished()
+        #expect(report.source("bars")?.delivered == 30)
+        #expect(report.source("bars")?.drops == [.init(place: "slow", cause: .rateLimited, count: 60)])
+        let frames = try scratch.lines("a.jsonl").map { line in
+            line.split(separator: ":")[2].prefix { $0 != "," }
+        }
+        #expect(frames == (0..<30).map { Substring(String($0 * 3)) })
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `snapshots and images go round`() throws {
+        let scratch = try Scratch()
+        try PipelineRun(pipeline("""
+            "bars": {"type": "testpattern", "size": "48x32", "frames": 51},
+            "shots": {"type": "snapshots", "input": "bars", "path": "\(scratch.file("shots"))", "format": "png"}
+            """)).finish()
+        let names = try FileManager.default.contentsOfDirectory(atPath: scratch.file("shots")).sorted()
+        #expect(names == ["bars-000000.png", "bars-000025.png", "bars-000050.png"])
+        let again = try PipelineRun(pipeline("""
+            "stills": {"type": "images", "path": "\(scratch.file("shots"))"},
+            "end": {"type": "null", "input": "stills"}
+            """))
+        #expect(try again.finish().source("stills")?.delivered == 3)
+    }
+
+    @Test(arguments: [
+        (#""v": {"type": "video", "url": "/nowhere/a.mp4"}, "end": {"type": "null", "input": "v"}"#, "nodes.v: /nowhere/a.mp4: "),
+        (
+            #""b": {"type": "testpattern", "frames": 1}, "f": {"type": "file", "input": "b", "path": "/dev/null/a.mp4"}"#,
+            "nodes.f: /dev/null/a.mp4"
+        ),
+        (
+            #""b": {"type": "testpattern", "frames": 1}, "n": {"type": "mlsd", "input": "b", "weights": "/nowhere.safetensors"}, "#
+                + #""e": {"type": "null", "input": "n"}"#, "nodes.n: /nowhere.safetensors"
+        ),
+    ])
+    func `what cannot be opened is one line that names the node and the file`(_ nodes: String, _ start: String) throws {
+        let error = #expect(throws: PipelineRunError.self) { try PipelineRun(pipeline(nodes)) }
+        let text = error.map { "\($0)" } ?? ""
+        #expect(text.hasPrefix(start), "\(text)")
+        #expect(!text.contains("\n"))
+    }
+
+    @Test func `a file that exists is not replaced silently`() throws {
+        let scratch = try Scratch()
+        for name in ["a.mp4", "a.jsonl"] { try Data([1]).write(to: URL(fileURLWithPath: scratch.file(name))) }
+        let text = """
+            "bars": {"type": "testpattern", "size": "32x32", "frames": 3},
+            "video": {"type": "file", "input": "bars", "path": "\(scratch.file("a.mp4"))"},
+            "text": {"type": "jsonl", "input": "bars", "path": "\(scratch.file("a.jsonl"))"}
+            """
+        #expect(throws: PipelineRunError.self) { try PipelineRun(pipeline(text)) }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: scratch.file("a.mp4"))).count == 1)
+        #expect(try PipelineRun(pipeline(text), options: .init(overwrites: true)).finish().failures.isEmpty)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a branch that fails does not take the others down`() throws {
+        let scratch = try Scratch()
+        let report = try PipelineRun(pipeline("""
+            "bars": {"type": "testpattern", "size": "32x32", "frames": 40},
+            "bad": {"type": "jsonl", "input": "bars", "path": "/dev/full", "overwrite": true},
+            "text": {"type": "jsonl", "input": "bars", "path": "\(scratch.file("a.jsonl"))"}
+            """)).finish()
+        #expect(report.failures.map(\.node) == ["bad"])
+        #expect(report.failures.first?.message.contains("/dev/full: No space left on device") == true)
+        #expect(try scratch.lines("a.jsonl").count == 40)
+        #expect(report.isBalanced)
+    }
+}
+
+extension PipelineRun {
+    /// Runs to the end.
+    @discardableResult func finish() throws -> RunReport {
+        try start()
+        return waitUntilFinished()
+    }
+}

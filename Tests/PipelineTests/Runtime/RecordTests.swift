@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+import Dataflow
+import Foundation
+import Media
+import Testing
+
+@testable import Pipeline
+
+@Suite struct RecordTests {
+    private func frame(_ results: Results) -> Frame {
+        let picture = PicturePool().make(width: 4, height: 4, format: .gray8, color: .assumed(height: 4))
+        let base = Rational(1, 30)
+        return Frame(
+            ticket: Ticket(source: 0, sequence: 17, capturedAt: 0), picture: picture,
+            pts: MediaTime(ticks: 17, base: base), duration: MediaTime(ticks: 1, base: base),
+            stream: StreamInfo(source: "cam\"1", frameRate: Rational(30, 1)), results: results)
+    }
+
+    private func record(_ results: Results) -> String {
+        var text = JSONText()
+        _ = FrameRecord.write(frame(results), to: &text)
+        return text.withBytes { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private let face = Face(
+        box: Rect(x: 1.005, y: -2.5, width: 30, height: 40), score: 0.98765,
+        landmarks: [Point(x: 1, y: 2), Point(x: 3, y: 4)])
+    private let line = LineSegment(from: Point(x: 0, y: 1), to: Point(x: 2.125, y: .infinity), score: 0.7)
+
+    @Test func `a record is the documented object`() {
+        let start = #"{"source":"cam\"1","frame":17,"pts":0.566667"#
+        #expect(record(Results()) == start + "}")
+        #expect(record(Results().adding(.faces([]), by: "f")) == start + #","faces":[],"carried":false}"#)
+        let faces = #"{"box":[1,-2.5,30,40],"score":0.9877,"landmarks":[[1,2],[3,4]]}"#
+        let both = Results().adding(.lines([line]), by: "l").adding(.faces([face]), by: "f", isCarried: true)
+        #expect(
+            record(both) == start + #","faces":["# + faces + #"],"lines":[{"from":[0,1],"to":[2.13,null],"score":0.7}],"carried":true}"#)
+        let two = Results().adding(.faces([face]), by: "f").adding(.faces([]), by: "g").adding(.faces([face]), by: "h")
+        #expect(record(two) == start + #","faces":["# + faces + "," + faces + #"],"carried":false}"#)
+    }
+
+    @Test func `every record is JSON`() throws {
+        let results = Results().adding(.faces([face, face]), by: "f").adding(.lines([line, line]), by: "l")
+        let object = try JSONSerialization.jsonObject(with: Data(record(results).utf8)) as? [String: Any]
+        #expect((object?["faces"] as? [Any])?.count == 2)
+        #expect(object?["source"] as? String == "cam\"1")
+    }
+
+    @Test(arguments: [
+        (0.0, 2, "0"), (1, 2, "1"), (-0.001, 2, "0"), (-1.5, 2, "-1.5"), (0.05, 2, "0.05"), (0.666_666_7, 6, "0.666667"),
+        (123_456.789, 2, "123456.79"), (.nan, 2, "null"), (-.infinity, 2, "null"), (1e300, 2, "null"), (99.999, 2, "100"),
+    ])
+    func `numbers are short and valid`(_ value: Double, _ decimals: Int, _ text: String) {
+        var json = JSONText()
+        json.number(value, decimals: decimals)
+        #expect(json.withBytes { String(decoding: $0, as: UTF8.self) } == text)
+    }
+
+    @Test func `a map leads back and forth`() {
+        let newer = PictureMap(scaleX: 2, scaleY: 3, offsetX: 5, offsetY: -7)
+        let older = PictureMap(scaleX: 0.5, scaleY: 4, offsetX: 1, offsetY: 2)
+        let point = Point(x: 11, y: 13)
+        #expect(older.composed(with: newer)(point) == older(newer(point)))
+        let back = newer.inverse(newer(point))
+        #expect(abs(back.x - point.x) < 1e-4 && abs(back.y - point.y) < 1e-4)
+    }
+
+    @Test func `a playback pace follows timestamps`() {
+        let pace = PlaybackPace(now: 1_000_000_000, first: 5)
+        #expect(pace.wait(now: 1_000_000_000, for: 5) == nil)
+        #expect(abs((pace.wait(now: 1_000_000_000, for: 5.5) ?? 0) - 0.5) < 1e-9)
+        #expect(pace.wait(now: 1_600_000_000, for: 5.5) == nil)
+    }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+@testable import Pipeline
+
+/// A folder that goes with its owner.
+final class Scratch {
+    let path: String
+
+    init() throws {
+        path = NSTemporaryDirectory() + "/vpipe-test-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func file(_ name: String) -> String { path + "/" + name }
+
+    func lines(_ name: String) throws -> [String] {
+        try String(contentsOfFile: file(name), encoding: .utf8).split(separator: "\n").map(String.init)
+    }
+}
+
+/// The project's root folder.
+let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().path
+
+/// Validates a pipeline given as the text of its `nodes`.
+func pipeline(_ nodes: String, overrides: [String] = []) throws -> ValidatedPipeline {
+    try PipelineFile(name: "test.json", text: #"{"nodes":{\#(nodes)}}"#)
+        .validated(against: BuiltInNodes.registry.contracts, overrides: overrides)
+}

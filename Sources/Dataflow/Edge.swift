@@ -126,11 +126,12 @@ final class Edge: @unchecked Sendable {
     // MARK: Consumer's side
 
     @inline(__always)
-    func pop() -> (item: Unmanaged<Item>, enqueuedAt: UInt64)? {
+    func pop(lazily: Bool = false) -> (item: Unmanaged<Item>, enqueuedAt: UInt64)? {
         let popped = ring.popRaw()
         // A waiting producer is woken when half the ring is free, not for each place: fewer, longer batches. The rest
         // is made up for when the consumer parks, so no join can wait for an item whose producer waits for it.
-        if policy == .block, popped != nil, ring.isHalfDrained { offerRoom() }
+        // A consumer of quick calls leaves even that to the end of its batch.
+        if policy == .block, !lazily, popped != nil, ring.isHalfDrained { offerRoom() }
         return popped
     }
 
@@ -161,38 +162,4 @@ final class Edge: @unchecked Sendable {
 
     /// Whether the producer has ended and the ring is empty.
     var isExhausted: Bool { readBound() == Self.ended && ring.isEmpty }
-}
-
-/// The edges of one stage, walked without iterators: those allocate in unoptimised builds.
-struct EdgeList {
-    private let edges: [Edge]
-    let count: Int
-
-    init(_ edges: [Edge]) {
-        self.edges = edges
-        count = edges.count
-    }
-
-    subscript(index: Int) -> Edge {
-        @inline(__always) get { edges[index] }
-    }
-
-    @inline(__always)
-    func forEach(_ body: (Edge) -> Void) {
-        var i = 0
-        while i < count {
-            body(edges[i])
-            i += 1
-        }
-    }
-
-    @inline(__always)
-    func contains(where condition: (Edge) -> Bool) -> Bool {
-        var i = 0
-        while i < count {
-            if condition(edges[i]) { return true }
-            i += 1
-        }
-        return false
-    }
 }

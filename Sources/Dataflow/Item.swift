@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// Sequence numbers of one source are consecutive from 0 in the order of admission.
 /// - Note: Thread-safety: a trivial value.
-public struct Ticket: Sendable, Hashable {
+public struct Ticket: Sendable, Hashable, BitwiseCopyable {
     /// The source's index in its graph.
     public let source: UInt16
     /// The number of the frame within its source, from 0.

@@ -53,15 +53,14 @@ extension Stage {
         // A queue found full before nothing was found elsewhere: in the other order the missing item could have
         // come, and the queue have filled, in between.
         var pressed: UInt64 = 0
-        forEachPort { if inputs[$0].holdsUpProducer { pressed |= 1 << UInt64($0) } }
+        forEachPort { if inputs.with($0, { $0.holdsUpProducer }) { pressed |= 1 << UInt64($0) } }
         return pressed == 0 ? .idle : look(pressed: pressed, now)
     }
 
     /// Takes what has come. The ports in `pressed` must not be kept waiting.
     private func look(pressed: UInt64, _ now: UInt64) -> Step {
-        let primary = inputs[0]
         if hands[0] == nil {
-            let bound = primary.readBound()
+            let bound = inputs.with(0) { $0.readBound() }
             guard let taken = take(0, now) else {
                 // What the primary will never deliver must not fill the other ports meanwhile.
                 forEachPort(from: 1) { port in
@@ -77,7 +76,7 @@ extension Stage {
         let sequence = hands[0].unsafelyUnwrapped.ticket.sequence
         var isComplete = true
         forEachPort(from: 1) { port in
-            let bound = inputs[port].readBound()
+            let bound = inputs.with(port) { $0.readBound() }
             dropUnmatched(port, below: sequence, now)
             if hands[port] == nil, bound <= sequence { isComplete = false }
         }
@@ -112,9 +111,11 @@ extension Stage {
     }
 
     private func take(_ port: Int, _ now: UInt64) -> Item? {
-        guard let taken = inputs[port].pop() else { return nil }
-        inputs[port].wait.record(nanoseconds: now > taken.enqueuedAt ? now &- taken.enqueuedAt : 0)
-        return taken.item.takeRetainedValue()
+        inputs.with(port) { edge in
+            guard let taken = edge.pop() else { return nil }
+            edge.wait.record(nanoseconds: now > taken.enqueuedAt ? now &- taken.enqueuedAt : 0)
+            return taken.item.takeRetainedValue()
+        }
     }
 
     /// Ends the items in hand; those of the frame at work are one frame whose token `Output.abandon` has seen to.

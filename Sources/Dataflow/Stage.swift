@@ -30,7 +30,7 @@ final class Stage: @unchecked Sendable {
     }
 
     /// The most items taken before the queue is given back.
-    static let batch = 64
+    static let batch = 128
     /// A call shorter than this counts as quick, in nanoseconds.
     static let quick: UInt64 = 1000
     /// After so many quick calls in a row, wake-ups are put off to the end of the batch.
@@ -40,6 +40,8 @@ final class Stage: @unchecked Sendable {
     let place: Int
     let role: Role
     let node: any Node
+    /// Neither a source nor a join; asked first, for looking into `role` retains the node.
+    private let isPlain: Bool
     let onError: ErrorPolicy
     let maxWait: UInt64?
     let queue: DispatchQueue
@@ -90,9 +92,9 @@ final class Stage: @unchecked Sendable {
         self.graph = graph
         self.output = output
         switch role {
-        case .source(let source): node = source
-        case .node(let plain): node = plain
-        case .join(let join): node = join
+        case .source(let source): (node, isPlain) = (source, false)
+        case .node(let plain): (node, isPlain) = (plain, true)
+        case .join(let join): (node, isPlain) = (join, false)
         }
         queue = DispatchQueue(label: "vpipe.\(graph.name).\(name)", qos: .userInitiated)
         self.handCount = handCount
@@ -122,7 +124,7 @@ final class Stage: @unchecked Sendable {
         wakeup.connect(source)
         source.activate()
         if maxWait != nil, handCount > 0 {
-            let timer = DispatchSource.makeTimerSource(queue: queue)
+            let timer = DispatchSource.makeTimerSource(queue: .global(qos: .userInitiated))
             timer.setEventHandler { [wakeup] in wakeup.poke() }
             timer.schedule(deadline: .distantFuture)
             self.timer = timer
@@ -199,6 +201,7 @@ final class Stage: @unchecked Sendable {
                         if budget > 0 { continue }
                         guard output.flush(now: now, lazily: true) else { continue }
                         output.settleWakes()
+                        inputs.forEach { $0.offerRoom() }
                         wakeup.runAgain()
                         return
                     case .idle:
@@ -258,7 +261,7 @@ final class Stage: @unchecked Sendable {
             if handCount > 0 {
                 var port = 0
                 while port < handCount {
-                    if hands[port] == nil, inputs[port].hasNews { return true }
+                    if hands[port] == nil, inputs.with(port, { $0.hasNews }) { return true }
                     port += 1
                 }
                 return false
@@ -275,12 +278,11 @@ final class Stage: @unchecked Sendable {
     private var inputBound: UInt64 {
         if let stalled { return stalled._withUnsafeGuaranteedRef { $0.ticket.sequence } }
         guard inputs.count > 0 else { return output.takenBelow }
-        let primary = inputs[0]
         if handCount > 0, let item = hands[0] { return item.ticket.sequence }
         // Not read anew: `take` and `gather` have not acted on what came since, so it must still count as news.
         // `ended` is said by close alone, after draining.
-        let bound = primary.seenBound
-        guard primary.ring.isEmpty, bound != Edge.ended else { return output.takenBelow }
+        let (bound, isEmpty) = inputs.with(0) { ($0.seenBound, $0.ring.isEmpty) }
+        guard isEmpty, bound != Edge.ended else { return output.takenBelow }
         return max(output.takenBelow, bound)
     }
 
@@ -290,8 +292,9 @@ final class Stage: @unchecked Sendable {
 
     @inline(__always)
     private func step(_ now: inout UInt64) throws -> Step {
+        if isPlain { return try stepNode(&now) }
         switch role {
-        case .node(let node): return try stepNode(node, &now)
+        case .node: return try stepNode(&now)
         case .source(let source): return try stepSource(source, &now)
         case .join(let join): return try stepJoin(join, &now)
         }
@@ -314,7 +317,7 @@ final class Stage: @unchecked Sendable {
     }
 
     @inline(__always)
-    private func stepNode(_ node: any Node, _ now: inout UInt64) throws -> Step {
+    private func stepNode(_ now: inout UInt64) throws -> Step {
         let item: Unmanaged<Item>
         if let waiting = stalled {
             guard retryStalled else { return .idle }
@@ -325,11 +328,10 @@ final class Stage: @unchecked Sendable {
             guard let taken = takeNext(now) else { return inputs.contains { !$0.isExhausted } ? .idle : .ended }
             item = taken
         }
-        let reference = item._withUnsafeGuaranteedRef { $0 }
-        output.begin(reference.ticket, item: item)
+        output.begin(item._withUnsafeGuaranteedRef { $0.ticket }, item: item)
         let disposition: Disposition
         do {
-            disposition = try node.process(reference, to: output)
+            disposition = try item._withUnsafeGuaranteedRef { try node.process($0, to: output) }
         } catch {
             if !output.currentWasForwarded { item.release() }
             throw error
@@ -355,14 +357,16 @@ final class Stage: @unchecked Sendable {
         var left = inputs.count
         while left > 0 {
             left -= 1
-            let edge = inputs[nextInput]
-            nextInput = nextInput + 1 == inputs.count ? 0 : nextInput + 1
-            // The bound first, see Edge.readBound: the parking check compares with what is seen here.
-            _ = edge.readBound()
-            if let taken = edge.pop() {
+            let index = nextInput
+            nextInput = index + 1 == inputs.count ? 0 : index + 1
+            let taken = inputs.with(index) { edge -> Unmanaged<Item>? in
+                // The bound first, see Edge.readBound: the parking check compares with what is seen here.
+                _ = edge.readBound()
+                guard let taken = edge.pop(lazily: isLazy) else { return nil }
                 edge.wait.record(nanoseconds: now > taken.enqueuedAt ? now &- taken.enqueuedAt : 0)
                 return taken.item
             }
+            if let taken { return taken }
         }
         return nil
     }

@@ -42,7 +42,7 @@ import Testing
         try writePattern(scratch.path(name), width: 48, height: 32, frames: 12, settings: settings)
         let original = [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.path(name))))
         var random = SplitMix(seed: UInt64(index) + 1)
-        let rounds = Int(ProcessInfo.processInfo.environment["VPIPE_MUTATIONS"] ?? "") ?? 200
+        let rounds = Int(ProcessInfo.processInfo.environment["VPIPE_MUTATIONS"] ?? "") ?? 600
         var played = 0
         var refused = 0
         for _ in 0..<rounds {

@@ -129,7 +129,7 @@ func microseconds(_ nanoseconds: Double) -> String {
         let items = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 200_000
         let hops = 8
         _ = try chain(hops: hops, items: 5000, capacity: 64)
-        for capacity in [4, 64] {
+        for capacity in [4, 64, 200] {
             var cpu: [Double] = []
             var wall: [Double] = []
             var allocations: [Double] = []

@@ -29,12 +29,12 @@ final class PictureShaper {
         resizer = try PictureScaler(resized, fit: .letterbox, filter: .bicubic)
         var color = first.color
         color.range = range
-        // libx265 refuses pictures smaller than its smallest coding unit pair.
-        let least = codec == .hevc ? 16 : 1
+        // libx265 (seen in 3.5) refuses less than 16 rows, and writes outside of its memory below 64 columns.
+        let (leastWidth, leastHeight) = codec == .hevc ? (64, 16) : (1, 1)
         let stepX = codec == .h264 || codec == .hevc ? 1 << format.chromaShiftX : 1
         let stepY = codec == .h264 || codec == .hevc ? 1 << format.chromaShiftY : 1
-        let paddedWidth = max(least, (width + stepX - 1) / stepX * stepX)
-        let paddedHeight = max(least, (height + stepY - 1) / stepY * stepY)
+        let paddedWidth = max(leastWidth, (width + stepX - 1) / stepX * stepX)
+        let paddedHeight = max(leastHeight, (height + stepY - 1) / stepY * stepY)
         shape = VideoEncoder.Shape(
             width: paddedWidth, height: paddedHeight, format: format, color: color, pixelAspect: first.pixelAspect)
         warning = paddedWidth == width && paddedHeight == height ? nil

@@ -42,6 +42,7 @@ final class FileNode: Node, NodeType, ReportingNode {
 
     private let writer: VideoWriter
     private var written: WriterStatistics?
+    private var isEmpty = false
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let given = node.settings
@@ -69,11 +70,17 @@ final class FileNode: Node, NodeType, ReportingNode {
     }
 
     func drain(to output: Output) throws -> Bool {
-        written = try writer.finish()
+        do {
+            written = try writer.finish()
+        } catch let error as MediaError where error.code == .noPicture {
+            // Whoever is to blame, a source that failed or a filter that let nothing through, reports it.
+            isEmpty = true
+        }
         return true
     }
 
     var notes: [String] {
+        if isEmpty { return ["\(writer.path): no picture came, so no file was made"] }
         let seen = written ?? writer.statistics
         let size = seen.videoBytes < 1_000_000
             ? "\(seen.videoBytes / 1000) kB" : "\(seen.videoBytes / 100_000 / 10).\(seen.videoBytes / 100_000 % 10) MB"

@@ -45,7 +45,9 @@ private func filled(_ preprocessor: Preprocessor, _ picture: Picture) -> (tensor
     fileprivate func `equals the plain reference for every layout and shape`(format: PixelFormat, shape: Shape) {
         let picture = randomPicture(format, width: shape.width, height: shape.height)
         for filter in [Preprocessor.Filter.area, .bilinear] {
-            for (normalisation, alignment) in [(lines, Placement.Alignment.topLeft), (faces, .topLeft), (faces, .centre)] {
+            for (normalisation, alignment) in [
+                (lines, Placement.Alignment.topLeft), (faces, .topLeft), (faces, .centre),
+            ] {
                 let fast = Preprocessor(
                     size: shape.target, normalisation: normalisation, filter: filter, alignment: alignment)
                 let plain = ReferencePreprocessor(
@@ -78,7 +80,7 @@ private func filled(_ preprocessor: Preprocessor, _ picture: Picture) -> (tensor
     }
 
     @Test(arguments: [
-        // Y, U, V of the colour bars in limited range, BT.601, and their red, green, blue (from the standard's formulas).
+        // Y, U, V of colour bars in limited range, BT.601, and their red, green, blue by the standard's formulas.
         ([235, 128, 128], [255, 255, 255]), ([16, 128, 128], [0, 0, 0]), ([81, 90, 240], [254, 0, 0]),
         ([145, 54, 34], [0, 255, 1]), ([41, 240, 110], [0, 0, 255]),
     ])

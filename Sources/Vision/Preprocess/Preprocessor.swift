@@ -21,8 +21,11 @@ public final class Preprocessor {
 
     /// The tensor's size.
     public let size: InputSize
+    /// What the tensor's numbers mean.
     public let normalisation: InputNormalisation
+    /// How pictures are resampled.
     public let filter: Filter
+    /// Where letterboxed pictures go.
     public let alignment: Placement.Alignment
     private var plan: Plan?
 

@@ -48,7 +48,9 @@ struct Axis {
     }
 }
 
-/// Taps down an axis, flat: what the vertical pass reads. Owns its memory.
+/// Taps down an axis, flat: what the vertical pass reads.
+///
+/// Owns its memory.
 final class VerticalTable {
     let starts: UnsafeMutablePointer<Int>
     let counts: UnsafeMutablePointer<Int>
@@ -76,7 +78,9 @@ final class VerticalTable {
     }
 }
 
-/// Taps across an axis, grouped for four target samples at a time. Owns its memory.
+/// Taps across an axis, grouped for four target samples at a time.
+///
+/// Owns its memory.
 ///
 /// ```
 ///  group g, block b, tap t of 2:  weights[(g * blocks + b) * 2 + t]   one SIMD4, lane = target sample within the group

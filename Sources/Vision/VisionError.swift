@@ -4,6 +4,7 @@
 public struct VisionError: Error, Sendable, CustomStringConvertible {
     /// The kind of failure, for programs to tell apart.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// The code's own name.
         public let description: String
 
         /// The model's inputs are not what pre-processing makes.
@@ -14,14 +15,17 @@ public struct VisionError: Error, Sendable, CustomStringConvertible {
         public static let architecture = Code(description: "architecture")
     }
 
+    /// What kind of failure it is.
     public let code: Code
     /// One sentence for people.
     public let detail: String
 
+    /// Makes an error.
     public init(_ code: Code, _ detail: String) {
         self.code = code
         self.detail = detail
     }
 
+    /// The detail alone: it is a whole sentence.
     public var description: String { detail }
 }

@@ -35,7 +35,8 @@ enum LineMaps: String, CaseIterable, Sendable {
     func displacement(_ count: Int, _ generator: inout SeededGenerator) -> [Float] {
         (0..<count).map { _ in
             self == .notANumber && Int.random(in: 0..<9, using: &generator) == 0
-                ? [.nan, .infinity, 3e38].randomElement(using: &generator) ?? 0 : .random(in: -40...40, using: &generator)
+                ? [.nan, .infinity, 3e38].randomElement(using: &generator) ?? 0
+                : .random(in: -40...40, using: &generator)
         }
     }
 }
@@ -55,7 +56,8 @@ enum LineMaps: String, CaseIterable, Sendable {
             for _ in 0..<2 {
                 let centre = maps.centre(width * height, &generator)
                 let displacement = maps.displacement(4 * width * height, &generator)
-                let placement = Placement(sourceWidth: 2 * size.width, sourceHeight: 3 * size.height, in: size, fit: .stretch)
+                let placement = Placement(
+                    sourceWidth: 2 * size.width, sourceHeight: 3 * size.height, in: size, fit: .stretch)
                 let lines = decoder.decode(centre: centre, displacement: displacement, placement: placement)
                 let plain = referenceLines(
                     centre: centre, displacement: displacement, width: width, height: height, options: options,
@@ -78,7 +80,8 @@ enum LineMaps: String, CaseIterable, Sendable {
         let lines = decoder.decode(centre: centre, displacement: displacement, placement: same)
         let line = try #require(lines.first)
         #expect(lines.count == 1 && line.score == 0.64192)
-        for (value, expected) in zip([line.from.x, line.from.y, line.to.x, line.to.y], [103.13, 390.15, 417.33, 392.02] as [Float]) {
+        let expectations: [Float] = [103.13, 390.15, 417.33, 392.02]
+        for (value, expected) in zip([line.from.x, line.from.y, line.to.x, line.to.y], expectations) {
             #expect(abs(value - expected) < 0.01)
         }
     }

@@ -16,7 +16,9 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
-/// A picture of random bytes. The padding of its rows is random too: whoever reads it gets something else than zero.
+/// A picture of random bytes.
+///
+/// The padding of its rows is random too: whoever reads it gets something else than zero.
 func randomPicture(
     _ format: PixelFormat, width: Int, height: Int, color: ColorSpec = ColorSpec(matrix: .bt709), seed: UInt64 = 1
 ) -> Picture {

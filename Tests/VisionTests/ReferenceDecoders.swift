@@ -28,7 +28,8 @@ func referenceLines(
     return maxima.prefix(options.limit).filter { $0.score > options.scoreThreshold }.compactMap { index, score in
         let ends = (0..<4).map { displacement[$0 * width * height + index] }
         guard ends.allSatisfy(\.isFinite) else { return nil }
-        let length = ((ends[2] - ends[0]) * (ends[2] - ends[0]) + (ends[3] - ends[1]) * (ends[3] - ends[1])).squareRoot()
+        let (dx, dy) = (ends[2] - ends[0], ends[3] - ends[1])
+        let length = (dx * dx + dy * dy).squareRoot()
         guard length > options.minimumLength, length.isFinite else { return nil }
         let (x, y) = (Float(index % width), Float(index / width))
         return LineSegment(

@@ -85,11 +85,10 @@ struct ReferencePreprocessor {
         let stepY = component == 0 ? 1 : Double(1 << format.chromaShiftY)
         let px = (Double(x) + 0.5) * Double(picture.width) / Double(width) / stepX - 0.5
         let py = (Double(y) + 0.5) * Double(picture.height) / Double(height) / stepY - 0.5
+        let (left, top) = (px.rounded(.down), py.rounded(.down))
         var sum = 0.0
-        for (row, wy) in [(py.rounded(.down), 1 - py + py.rounded(.down)), (py.rounded(.down) + 1, py - py.rounded(.down))] {
-            for (column, wx) in [
-                (px.rounded(.down), 1 - px + px.rounded(.down)), (px.rounded(.down) + 1, px - px.rounded(.down)),
-            ] {
+        for (row, wy) in [(top, 1 - (py - top)), (top + 1, py - top)] {
+            for (column, wx) in [(left, 1 - (px - left)), (left + 1, px - left)] {
                 let (c, r) = (min(max(Int(column), 0), columns - 1), min(max(Int(row), 0), rows - 1))
                 sum += wx * wy * plane(picture, component, c, r)
             }

@@ -25,6 +25,7 @@ public final class FaceDecoder: OutputDecoder {
         /// At most this many faces are reported.
         public var limit: Int
 
+        /// The reference's numbers; the score is that of the cards in `models/`.
         public init(
             scoreThreshold: Float = 0.5, overlapThreshold: Float = 0.4, candidates: Int = 5000, limit: Int = 750
         ) {
@@ -51,6 +52,7 @@ public final class FaceDecoder: OutputDecoder {
         var entry: TopK.Entry
     }
 
+    /// What counts as a face.
     public let options: Options
     private let indices: (location: Int, confidence: Int, landmarks: Int)
     private let anchors: UnsafeMutableBufferPointer<Anchor>
@@ -99,7 +101,9 @@ public final class FaceDecoder: OutputDecoder {
         return anchors
     }
 
-    /// The faces, best first; boxes may reach outside the picture. Boxes that are not finite are no faces.
+    /// The faces, best first; boxes may reach outside the picture.
+    ///
+    /// Boxes that are not finite are no faces.
     public func decode(_ outputs: [TensorBuffer], placement: Placement) -> [Face] {
         guard let location = outputs[indices.location].floats.baseAddress,
             let confidence = outputs[indices.confidence].floats.baseAddress,

@@ -17,6 +17,7 @@ public final class LineDecoder: OutputDecoder {
         /// At most this many centres are looked at, best first; the length test may leave fewer lines.
         public var limit: Int
 
+        /// The reference's own defaults.
         public init(scoreThreshold: Float = 0.1, minimumLength: Float = 20, limit: Int = 200) {
             self.scoreThreshold = scoreThreshold
             self.minimumLength = minimumLength
@@ -24,6 +25,7 @@ public final class LineDecoder: OutputDecoder {
         }
     }
 
+    /// What counts as a line.
     public let options: Options
     /// Columns of the output maps.
     let width: Int
@@ -45,7 +47,9 @@ public final class LineDecoder: OutputDecoder {
         best = TopK(capacity: min(max(0, options.limit), width * height))
     }
 
-    /// The lines, best first; ends may lie outside the picture. Numbers that are not finite make no line.
+    /// The lines, best first; ends may lie outside the picture.
+    ///
+    /// Numbers that are not finite make no line.
     public func decode(_ outputs: [TensorBuffer], placement: Placement) -> [LineSegment] {
         guard let centre = outputs[centreIndex].floats.baseAddress,
             let displacement = outputs[displacementIndex].floats.baseAddress
@@ -80,7 +84,9 @@ public final class LineDecoder: OutputDecoder {
         return lines
     }
 
-    /// Leaves the best local maxima in `best`, sorted. A cell is one unless a neighbour is greater: plateaus stay whole.
+    /// Leaves the best local maxima in `best`, sorted.
+    ///
+    /// A cell is one unless a neighbour is greater: plateaus stay whole.
     private func findCentres(_ scores: UnsafePointer<Float>) {
         best.removeAll()
         let threshold = options.scoreThreshold

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Inference
 
-/// What turns one network's output tensors into results in source pixels. One type per kind of network.
+/// What turns one network's output tensors into results in source pixels.
+///
+/// One type per kind of network.
 ///
 /// A decoder checks the model's outputs when it is made, keeps what scratch memory it needs, and reads the tensors in
 /// place: a call allocates only what it returns.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Keeps the best few of many scored indices; of equal scores the lower index is better. Owns its memory.
+/// Keeps the best few of many scored indices; of equal scores the lower index is better.
+///
+/// Owns its memory.
 ///
 /// A heap whose root is the worst entry kept. Allocates when made and never again.
 ///
@@ -28,7 +30,9 @@ final class TopK {
 
     func removeAll() { count = 0 }
 
-    /// Takes an entry in when it is among the best so far. `score` must not be NaN.
+    /// Takes an entry in when it is among the best so far.
+    ///
+    /// `score` must not be NaN.
     @inline(__always)
     func offer(_ score: Float, _ index: Int) {
         let entry = Entry(score: score, index: Int32(truncatingIfNeeded: index))
@@ -42,7 +46,9 @@ final class TopK {
         }
     }
 
-    /// Puts the best first. Offer nothing afterwards before `removeAll`.
+    /// Puts the best first.
+    ///
+    /// Offer nothing afterwards before `removeAll`.
     func sort() {
         var end = count
         while end > 1 {

@@ -10,7 +10,7 @@ public import Networks
 ///                                    at most `capacity` at a time, handed back in the order of submission
 /// ```
 /// The picture is not kept: once `submit` returns, everything the network needs is in the request.
-/// A new network brings an `OutputDecoder` and an initialiser (see ``LineDetector``, ``FaceDetector``); the rest is here.
+/// A new network brings an `OutputDecoder` and an initialiser (see ``LineDetector``, ``FaceDetector``).
 /// - Note: Thread-safety: queue-bound (one caller at a time); only the completion is called on a thread of the engine.
 public final class Detector<Decoder: OutputDecoder> {
     /// The compiled network; its settings and preparation belong in reports.
@@ -56,7 +56,9 @@ public final class Detector<Decoder: OutputDecoder> {
     /// Pictures submitted whose results were not taken yet.
     public var inFlight: Int { pool.inFlight }
 
-    /// Names who is woken, on a thread of the engine, after each inference. Call while nothing is in flight.
+    /// Names who is woken, on a thread of the engine, after each inference.
+    ///
+    /// Call while nothing is in flight.
     ///
     /// The body must be quick and must not call the detector.
     public func onCompletion(_ wake: @escaping @Sendable () -> Void) throws(InferenceError) {
@@ -96,7 +98,9 @@ public final class Detector<Decoder: OutputDecoder> {
 
     // MARK: - Any way of filling the tensor
 
-    func detect(filling body: (UnsafeMutableBufferPointer<Float>) -> Placement) throws(InferenceError) -> Decoder.Output {
+    func detect(
+        filling body: (UnsafeMutableBufferPointer<Float>) -> Placement
+    ) throws(InferenceError) -> Decoder.Output {
         precondition(inFlight == 0, "detect while pictures are in flight")
         guard try submit(filling: body), let output = try waitForNext() else {
             preconditionFailure("a request is free when nothing is in flight")

@@ -2,10 +2,10 @@
 internal import Media
 internal import Networks
 
-/// From Y'CbCr byte values to the three normalised channels, in one affine step per channel and a clamp.
+/// From Y'CbCr byte values to normalised colours, in one affine step per colour and a clamp.
 ///
-/// `tensor = clamp(y * Y + u * U + v * V + offset, low, high)`: the network's mean and scale are folded in, and the clamp
-/// is that of the colour to 0...255, seen after them.
+/// `value = clamp(y * Y + u * U + v * V + offset, low, high)`: the network's mean and scale are folded in, and the
+/// clamp is that of the colour to 0...255, seen after them.
 struct ColorTransform {
     struct Channel {
         var y: Float
@@ -14,35 +14,43 @@ struct ColorTransform {
         var offset: Float
         var low: Float
         var high: Float
+
+        @inline(__always)
+        fileprivate func clamp(_ value: Float) -> Float {
+            // In this order of operands each line is one instruction, vector or not.
+            let raised = low > value ? low : value
+            return high < raised ? high : raised
+        }
+
+        @inline(__always)
+        fileprivate func clamp(_ value: SIMD4<Float>) -> SIMD4<Float> {
+            SIMD4(clamp(value.x), clamp(value.y), clamp(value.z), clamp(value.w))
+        }
     }
 
-    var first: Channel
-    var second: Channel
-    var third: Channel
+    private let red: Channel
+    private let green: Channel
+    private let blue: Channel
 
     init(_ color: ColorSpec, isGray: Bool, normalisation: InputNormalisation) {
-        let (red, blue) =
+        let (kr, kb) =
             switch color.matrix {
             case .bt601: (0.299, 0.114)
             case .bt709: (0.2126, 0.0722)
             case .bt2020: (0.2627, 0.0593)
             }
-        let green = 1 - red - blue
-        let (lumaGain, lumaZero, chromaGain) =
+        let kg = 1 - kr - kb
+        let (lumaGain, lumaZero, range) =
             switch color.range {
             case .limited: (255.0 / 219, 16.0, 255.0 / 224)
             case .full: (1.0, 0.0, 1.0)
             }
-        let redFromV = 2 * (1 - red) * chromaGain
-        let blueFromU = 2 * (1 - blue) * chromaGain
-        let greenFromU = -blue / green * blueFromU
-        let greenFromV = -red / green * redFromV
-        var rows = [(0, redFromV), (greenFromU, greenFromV), (blueFromU, 0)]
-        if isGray { rows = [(0, 0), (0, 0), (0, 0)] }
-        if normalisation.channelOrder == .bgr { rows.reverse() }
+        let chromaGain = isGray ? 0 : range
+        let redFromV = 2 * (1 - kr) * chromaGain
+        let blueFromU = 2 * (1 - kb) * chromaGain
 
-        func channel(_ index: Int) -> Channel {
-            let (u, v) = rows[index]
+        func channel(_ position: Int, u: Double, v: Double) -> Channel {
+            let index = normalisation.channelOrder == .rgb ? position : 2 - position
             let mean = Double(normalisation.mean[index])
             let scale = Double(normalisation.scale[index])
             let ends = (-mean * scale, (255 - mean) * scale)
@@ -51,8 +59,23 @@ struct ColorTransform {
                 offset: Float((-lumaGain * lumaZero - (u + v) * 128 - mean) * scale),
                 low: Float(min(ends.0, ends.1)), high: Float(max(ends.0, ends.1)))
         }
-        first = channel(0)
-        second = channel(1)
-        third = channel(2)
+        red = channel(0, u: 0, v: redFromV)
+        green = channel(1, u: -kb / kg * blueFromU, v: -kr / kg * redFromV)
+        blue = channel(2, u: blueFromU, v: 0)
+    }
+
+    @inline(__always)
+    func red(_ y: SIMD4<Float>, _ v: SIMD4<Float>) -> SIMD4<Float> {
+        red.clamp((y * red.y + red.offset) + v * red.v)
+    }
+
+    @inline(__always)
+    func green(_ y: SIMD4<Float>, _ u: SIMD4<Float>, _ v: SIMD4<Float>) -> SIMD4<Float> {
+        green.clamp((y * green.y + green.offset) + (u * green.u + v * green.v))
+    }
+
+    @inline(__always)
+    func blue(_ y: SIMD4<Float>, _ u: SIMD4<Float>) -> SIMD4<Float> {
+        blue.clamp((y * blue.y + blue.offset) + u * blue.u)
     }
 }

@@ -21,8 +21,11 @@ public final class Preprocessor {
 
     /// The tensor's size.
     public let size: InputSize
+    /// What the tensor's numbers mean.
     public let normalisation: InputNormalisation
+    /// How pictures are resampled.
     public let filter: Filter
+    /// Where letterboxed pictures go.
     public let alignment: Placement.Alignment
     private var plan: Plan?
 
@@ -70,6 +73,7 @@ private final class Plan {
     private let format: PixelFormat
     private let spec: ColorSpec
     private let color: ColorTransform
+    private let order: InputNormalisation.ChannelOrder
     private let luma: (down: VerticalTable, across: HorizontalTable)
     private let chroma: (down: VerticalTable, across: HorizontalTable)
     /// Three rows as blended, then three as resampled; zero where the kernels read past a row's end.
@@ -95,6 +99,7 @@ private final class Plan {
         height = picture.height
         spec = picture.color
         color = ColorTransform(spec, isGray: format == .gray8, normalisation: owner.normalisation)
+        order = owner.normalisation.channelOrder
         luma = tables(0, 0)
         chroma = tables(format.chromaShiftX, format.chromaShiftY)
         let overrun = max(luma.across.overrun, chroma.across.overrun)
@@ -113,6 +118,7 @@ private final class Plan {
 
     func run(_ picture: Picture, into tensor: UnsafeMutablePointer<Float>, size: InputSize) {
         let area = size.width * size.height
+        let redOffset = order == .rgb ? 0 : 2 * area
         clearMargins(tensor, size)
         let resampled = scratch + 3 * blendedStride
         let (y, u, v) = (resampled, resampled + resampledStride, resampled + 2 * resampledStride)
@@ -141,7 +147,8 @@ private final class Plan {
             }
             let out = tensor + (placement.y + row) * size.width + placement.x
             RowKernels.convert(
-                y: y, u: u, v: v, color, into: out, out + area, out + 2 * area, count: placement.width)
+                y: y, u: u, v: v, color, red: out + redOffset, green: out + area, blue: out + (2 * area - redOffset),
+                count: placement.width)
         }
     }
 

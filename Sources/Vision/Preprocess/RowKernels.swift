@@ -3,8 +3,8 @@
 /// The inner loops of pre-processing, each over one row; all arithmetic is float32.
 ///
 /// Written so that the compiler needs nothing beyond the base instruction set (SSE2, NEON). Two habits have reasons:
-/// bytes become floats lane by lane, because the standard library's vector conversions are calls, and minimum and
-/// maximum are selections, for the same reason.
+/// bytes become floats lane by lane, because the standard library's vector conversions are calls, and reductions are
+/// written as moves of 64-bit units, which the optimiser leaves as they are.
 enum RowKernels {
     // MARK: - Down: bytes to floats
 
@@ -99,56 +99,51 @@ enum RowKernels {
     static func resample(
         _ row: UnsafePointer<Float>, _ table: HorizontalTable, into out: UnsafeMutablePointer<Float>
     ) {
-        let starts = table.starts
-        let weights = table.weights
-        let groups = table.groups
-        if table.width == 2 {
-            resamplePairs(row, starts, weights, groups, into: out)
-        } else {
-            resampleBlocks(row, starts, weights, groups, blocks: table.blocks, into: out)
+        switch table.blocks {
+        case 1: resample(row, table.starts, table.weights, table.groups, blocks: 1, into: out)
+        case 2: resample(row, table.starts, table.weights, table.groups, blocks: 2, into: out)
+        case let blocks: resample(row, table.starts, table.weights, table.groups, blocks: blocks, into: out)
         }
     }
 
-    private static func resamplePairs(
-        _ row: UnsafePointer<Float>, _ starts: UnsafePointer<Int32>, _ weights: UnsafePointer<SIMD4<Float>>,
-        _ groups: Int, into out: UnsafeMutablePointer<Float>
-    ) {
-        var group = 0
-        while group < groups {
-            let start = starts + 4 &* group
-            let low = SIMD4(lowHalf: load2(row + Int(start[0])), highHalf: load2(row + Int(start[1])))
-            let high = SIMD4(lowHalf: load2(row + Int(start[2])), highHalf: load2(row + Int(start[3])))
-            let all = SIMD8(lowHalf: low, highHalf: high)
-            let weight = weights + 2 &* group
-            store(all.evenHalf * weight[0] + all.oddHalf * weight[1], out + 4 &* group)
-            group &+= 1
-        }
-    }
-
-    private static func resampleBlocks(
+    @inline(__always)
+    private static func resample(
         _ row: UnsafePointer<Float>, _ starts: UnsafePointer<Int32>, _ weights: UnsafePointer<SIMD4<Float>>,
         _ groups: Int, blocks: Int, into out: UnsafeMutablePointer<Float>
     ) {
-        var group = 0
+        var start = starts
         var weight = weights
-        while group < groups {
-            let start = starts + 4 &* group
+        var target = out
+        let end = out + 4 &* groups
+        while target < end {
+            var a = row + Int(start[0])
+            var b = row + Int(start[1])
+            var c = row + Int(start[2])
+            var d = row + Int(start[3])
             var sum = SIMD4<Float>()
-            var offset = 0
+            var block = 0
             repeat {
-                // Four taps of four target samples, turned so that a lane is a target sample.
-                let ab = SIMD8(lowHalf: load4(row + (Int(start[0]) &+ offset)), highHalf: load4(row + (Int(start[1]) &+ offset)))
-                let cd = SIMD8(lowHalf: load4(row + (Int(start[2]) &+ offset)), highHalf: load4(row + (Int(start[3]) &+ offset)))
-                let even = SIMD8(lowHalf: ab.evenHalf, highHalf: cd.evenHalf)
-                let odd = SIMD8(lowHalf: ab.oddHalf, highHalf: cd.oddHalf)
-                sum += even.evenHalf * weight[0] + odd.evenHalf * weight[1]
-                sum += even.oddHalf * weight[2] + odd.oddHalf * weight[3]
-                weight += 4
-                offset &+= 4
-            } while offset < 4 &* blocks
-            store(sum, out + 4 &* group)
-            group &+= 1
+                let all = SIMD8(lowHalf: pairs(a, b), highHalf: pairs(c, d))
+                sum += all.evenHalf * weight[0] + all.oddHalf * weight[1]
+                a += 2
+                b += 2
+                c += 2
+                d += 2
+                weight += 2
+                block &+= 1
+            } while block < blocks
+            store(sum, target)
+            start += 4
+            target += 4
         }
+    }
+
+    /// Two samples from each of two places, moved as 64-bit units: one load each.
+    @inline(__always)
+    private static func pairs(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>) -> SIMD4<Float> {
+        let units = SIMD2<Double>(
+            UnsafeRawPointer(a).loadUnaligned(as: Double.self), UnsafeRawPointer(b).loadUnaligned(as: Double.self))
+        return unsafeBitCast(units, to: SIMD4<Float>.self)
     }
 
     // MARK: - Colour
@@ -156,15 +151,15 @@ enum RowKernels {
     /// Turns a resampled row into one row of each of the tensor's three planes.
     static func convert(
         y: UnsafePointer<Float>, u: UnsafePointer<Float>, v: UnsafePointer<Float>, _ color: ColorTransform,
-        into first: UnsafeMutablePointer<Float>, _ second: UnsafeMutablePointer<Float>,
-        _ third: UnsafeMutablePointer<Float>, count: Int
+        red: UnsafeMutablePointer<Float>, green: UnsafeMutablePointer<Float>, blue: UnsafeMutablePointer<Float>,
+        count: Int
     ) {
         guard count >= 4 else {
             for index in 0..<count {
                 let (l, p, q) = (SIMD4(repeating: y[index]), SIMD4(repeating: u[index]), SIMD4(repeating: v[index]))
-                first[index] = channel(color.first, l, p, q).x
-                second[index] = channel(color.second, l, p, q).x
-                third[index] = channel(color.third, l, p, q).x
+                red[index] = color.red(l, q).x
+                green[index] = color.green(l, p, q).x
+                blue[index] = color.blue(l, p).x
             }
             return
         }
@@ -172,22 +167,11 @@ enum RowKernels {
         while index < count {
             let at = min(index, count &- 4)
             let (l, p, q) = (load4(y + at), load4(u + at), load4(v + at))
-            store(channel(color.first, l, p, q), first + at)
-            store(channel(color.second, l, p, q), second + at)
-            store(channel(color.third, l, p, q), third + at)
+            store(color.red(l, q), red + at)
+            store(color.green(l, p, q), green + at)
+            store(color.blue(l, p), blue + at)
             index &+= 4
         }
-    }
-
-    @inline(__always)
-    private static func channel(
-        _ channel: ColorTransform.Channel, _ y: SIMD4<Float>, _ u: SIMD4<Float>, _ v: SIMD4<Float>
-    ) -> SIMD4<Float> {
-        let low = SIMD4(repeating: channel.low)
-        let high = SIMD4(repeating: channel.high)
-        var value = (y * channel.y + channel.offset) + (u * channel.u + v * channel.v)
-        value = value.replacing(with: low, where: value .< low)
-        return value.replacing(with: high, where: value .> high)
     }
 
     // MARK: - Vectors and memory

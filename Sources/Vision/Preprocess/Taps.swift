@@ -48,7 +48,9 @@ struct Axis {
     }
 }
 
-/// Taps down an axis, flat: what the vertical pass reads. Owns its memory.
+/// Taps down an axis, flat: what the vertical pass reads.
+///
+/// Owns its memory.
 final class VerticalTable {
     let starts: UnsafeMutablePointer<Int>
     let counts: UnsafeMutablePointer<Int>
@@ -76,37 +78,35 @@ final class VerticalTable {
     }
 }
 
-/// Taps across an axis, grouped for four target samples at a time. Owns its memory.
+/// Taps across an axis, grouped for four target samples at a time.
+///
+/// Owns its memory.
 ///
 /// ```
-///  group g, block b, tap t:  weights[(g * blocks + b) * width + t]   one SIMD4, lane = target sample within the group
+///  group g, block b, tap t of 2:  weights[(g * blocks + b) * 2 + t]   one SIMD4, lane = target sample within the group
 /// ```
-/// A block is two taps wide when no target sample has more than two, else four. The last group repeats the last sample.
+/// The last group repeats the last sample.
 final class HorizontalTable {
     let groups: Int
-    /// Taps per block, 2 or 4.
-    let width: Int
-    /// Blocks per target sample.
+    /// Pairs of taps per target sample.
     let blocks: Int
     let starts: UnsafeMutablePointer<Int32>
     let weights: UnsafeMutablePointer<SIMD4<Float>>
 
-    /// Samples past a row's end that the kernels may read (and multiply by zero).
-    var overrun: Int { width * blocks }
+    /// Samples past a row's end that the kernel may read (and multiply by zero).
+    var overrun: Int { 2 * blocks }
 
     init(_ taps: [Taps]) {
-        let widest = taps.map(\.weights.count).max() ?? 1
         groups = (taps.count + 3) / 4
-        width = widest <= 2 ? 2 : 4
-        blocks = (widest + width - 1) / width
+        blocks = ((taps.map(\.weights.count).max() ?? 1) + 1) / 2
         starts = .allocate(capacity: groups * 4)
-        weights = .allocate(capacity: groups * blocks * width)
-        weights.initialize(repeating: SIMD4(repeating: 0), count: groups * blocks * width)
+        weights = .allocate(capacity: groups * blocks * 2)
+        weights.initialize(repeating: SIMD4(repeating: 0), count: groups * blocks * 2)
         for position in 0..<groups * 4 {
             let tap = taps[min(position, taps.count - 1)]
             (starts + position).initialize(to: Int32(tap.start))
             for (index, weight) in tap.weights.enumerated() {
-                weights[position / 4 * blocks * width + index][position % 4] = weight
+                weights[position / 4 * blocks * 2 + index][position % 4] = weight
             }
         }
     }

@@ -82,7 +82,8 @@ import Testing
         try run.start()
         let report = run.waitUntilFinished()
         #expect(report.source("bars")?.delivered == 30)
-        #expect(report.source("bars")?.drops == [.init(place: "slow", cause: .rateLimited, count: 60)])
+        let drops = report.source("bars")?.drops.filter { $0.count > 0 } ?? []
+        #expect(drops.map { "\($0.count) at \($0.place): \($0.cause.name)" } == ["60 at slow: rateLimited"])
         let frames = try scratch.lines("a.jsonl").map { line in
             line.split(separator: ":")[2].prefix { $0 != "," }
         }

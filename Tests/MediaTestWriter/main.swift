@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: MediaTestWriter <output> <frames> [<source of audio> [<preset> [fragments]]]
 //        MediaTestWriter --decode <input> | --transcode <input> <output> <preset>
-// The first writes test pictures as fast as it can; the tests kill it somewhere on the way. The others are for measuring
+// The first writes test pictures as fast as it can; the tests kill it somewhere on the way. The others are for
+// measuring
 // decoding and encoding against the ffmpeg command.
 internal import Media
 

@@ -11,8 +11,10 @@ struct `Sound is copied in sync` {
         let path = scratch.path(name)
         let result = try Tool.run(
             Tool.ffmpeg,
-            ["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=s=128x96:r=25:d=\(seconds)", "-f", "lavfi", "-i",
-                "sine=f=440:d=\(seconds)", "-pix_fmt", "yuv420p"] + arguments + [path])
+            [
+                "-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=s=128x96:r=25:d=\(seconds)", "-f", "lavfi", "-i",
+                "sine=f=440:d=\(seconds)", "-pix_fmt", "yuv420p",
+            ] + arguments + [path])
         #expect(result.status == 0)
         return path
     }
@@ -41,9 +43,14 @@ struct `Sound is copied in sync` {
     }
 
     static let cases: [(String, [String], String)] = [
-        ("aac.mp4", ["-c:a", "aac"], "out.mp4"), ("aac.mp4", ["-c:a", "aac"], "out.mkv"), ("aac.mp4", ["-c:a", "aac"], "out.mov"),
-        ("aac.ts", ["-c:a", "aac"], "out.mp4"), ("ac3.mkv", ["-c:a", "ac3"], "out.mp4"), ("opus.mkv", ["-c:a", "libopus"], "out.mp4"),
-        ("opus.webm", ["-c:v", "libvpx-vp9", "-cpu-used", "8", "-deadline", "realtime", "-c:a", "libopus"], "out.webm"),
+        ("aac.mp4", ["-c:a", "aac"], "out.mp4"), ("aac.mp4", ["-c:a", "aac"], "out.mkv"),
+        ("aac.mp4", ["-c:a", "aac"], "out.mov"),
+        ("aac.ts", ["-c:a", "aac"], "out.mp4"), ("ac3.mkv", ["-c:a", "ac3"], "out.mp4"),
+        ("opus.mkv", ["-c:a", "libopus"], "out.mp4"),
+        (
+            "opus.webm", ["-c:v", "libvpx-vp9", "-cpu-used", "8", "-deadline", "realtime", "-c:a", "libopus"],
+            "out.webm"
+        ),
         ("mp3.mkv", ["-c:a", "libmp3lame"], "out.mp4"), ("pcm.mov", ["-c:a", "pcm_s16le"], "out.mov"),
         ("two.mkv", ["-map", "0", "-map", "1", "-map", "1", "-c:a", "aac"], "out.mp4"),
     ]
@@ -59,15 +66,20 @@ struct `Sound is copied in sync` {
         for stream in name.hasPrefix("two") ? ["v:0", "a:0", "a:1"] : ["v:0", "a:0"] {
             let wanted = try Self.times(source, stream)
             let got = try Self.times(output, stream)
-            #expect(got.count == wanted.count && !got.isEmpty, "\(stream): \(got.count) of \(wanted.count), \(got.prefix(3)), \(wanted.prefix(3)), \(got.suffix(2)), \(wanted.suffix(2))")
+            #expect(
+                got.count == wanted.count && !got.isEmpty,
+                "\(stream): \(got.count) of \(wanted.count), \(got.prefix(3)), \(wanted.prefix(3)), \(got.suffix(2)), \(wanted.suffix(2))"
+            )
             // Both start relative to the source's origin; a tick of Matroska is a millisecond.
             // FFmpeg's own Matroska muxer puts Opus its codec delay (6.5 ms) early when it copies.
             let tolerance = name == "opus.webm" && stream == "a:0" ? 0.0085 : 0.0015
             for (a, b) in zip(wanted, got) { #expect(abs(a - origin - b) < tolerance, "\(stream)") }
         }
         // Interleaved: no stretch of the file holds more than about a second of one stream alone.
-        let order = try Tool.run(Tool.ffprobe, ["-v", "quiet", "-show_entries", "packet=codec_type,dts_time", "-of", "csv=p=0", output])
-            .output.split(separator: "\n").map { $0.split(separator: ",") }
+        let order = try Tool.run(
+            Tool.ffprobe, ["-v", "quiet", "-show_entries", "packet=codec_type,dts_time", "-of", "csv=p=0", output]
+        )
+        .output.split(separator: "\n").map { $0.split(separator: ",") }
         var latest: [Substring: Double] = [:]
         for row in order where row.count >= 2 {
             latest[row[0]] = Double(row[1]) ?? latest[row[0]]

@@ -7,15 +7,25 @@ import Testing
 @Suite struct `Images` {
     @Test func `come in the order people expect`() throws {
         let names = ["a10.png", "a2.png", "a1.png", "a02b.png", "b.png", "a.png", "a010.png"]
-        #expect(names.sorted(by: NaturalOrder.precedes) == ["a.png", "a1.png", "a2.png", "a02b.png", "a010.png", "a10.png", "b.png"])
+        #expect(
+            names.sorted(by: NaturalOrder.precedes) == [
+                "a.png", "a1.png", "a2.png", "a02b.png", "a010.png", "a10.png", "b.png",
+            ])
         let scratch = try Scratch()
         let writer = ImageWriter()
         let pattern = try TestPattern(width: 32, height: 16)
-        for number in [1, 2, 10, 100] { try writer.write(pattern.frame(number).picture, to: scratch.path("shot\(number).png")) }
+        for number in [1, 2, 10, 100] {
+            try writer.write(pattern.frame(number).picture, to: scratch.path("shot\(number).png"))
+        }
         try Data().write(to: URL(fileURLWithPath: scratch.path("notes.txt")))
-        for location in [scratch.folder, scratch.path("*.png"), scratch.path("shot%d.png"), scratch.path("shot%03d.png")] {
+        for location in [
+            scratch.folder, scratch.path("*.png"), scratch.path("shot%d.png"), scratch.path("shot%03d.png"),
+        ] {
             let reader = try ImageReader(location)
-            #expect(reader.paths.map { $0.split(separator: "/").last } == ["shot1.png", "shot2.png", "shot10.png", "shot100.png"])
+            #expect(
+                reader.paths.map { $0.split(separator: "/").last } == [
+                    "shot1.png", "shot2.png", "shot10.png", "shot100.png",
+                ])
             var count = 0
             while let image = try reader.read() {
                 count += 1
@@ -26,7 +36,9 @@ import Testing
         #expect(throws: MediaError.self) { _ = try ImageReader(scratch.path("none*.png")) }
     }
 
-    @Test(arguments: PixelFormat.allCases, ["png", "jpg"]) func `come back as they were stored`(format: PixelFormat, ending: String) throws {
+    @Test(arguments: PixelFormat.allCases, ["png", "jpg"]) func `come back as they were stored`(
+        format: PixelFormat, ending: String
+    ) throws {
         let scratch = try Scratch()
         for (width, height) in [(96, 64), (1, 1), (33, 17)] {
             let source = try TestPattern(width: width, height: height, format: format).frame(7).picture

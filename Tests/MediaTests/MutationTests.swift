@@ -18,16 +18,20 @@ import Testing
             case 3:
                 for index in place..<min(bytes.count, place + 4) { bytes[index] = [0, 0xff][Int(random.next() % 2)] }
             case 4: bytes.removeSubrange(place..<min(bytes.count, place + Int(random.next() % 64)))
-            case 5: bytes.insert(contentsOf: bytes[place..<min(bytes.count, place + Int(random.next() % 64))], at: place)
+            case 5:
+                bytes.insert(contentsOf: bytes[place..<min(bytes.count, place + Int(random.next() % 64))], at: place)
             case 6: if random.next() % 8 == 0 { bytes.removeSubrange(place...) }
             default:
-                for index in place..<min(bytes.count, place + 16) { bytes[index] = UInt8(truncatingIfNeeded: random.next()) }
+                for index in place..<min(bytes.count, place + 16) {
+                    bytes[index] = UInt8(truncatingIfNeeded: random.next())
+                }
             }
         }
         return bytes
     }
 
-    static let sources: [(String, WriterSettings)] = ["a.mp4", "f.mp4", "b.mkv", "c.webm", "d.mov", "e.mkv"].map { name in
+    static let sources: [(String, WriterSettings)] = ["a.mp4", "f.mp4", "b.mkv", "c.webm", "d.mov", "e.mkv"].map {
+        name in
         var settings = WriterSettings()
         if name == "d.mov" { settings.codec = .mjpeg }
         if name == "e.mkv" { settings.codec = .hevc }

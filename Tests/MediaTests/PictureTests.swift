@@ -20,7 +20,8 @@ import Testing
                     guard let from = source.baseAddress, let to = target.baseAddress else { return }
                     turn.apply(
                         from: Plane(base: from, stride: (width + 3) * bytes, width: width, height: height),
-                        to: MutablePlane(base: to, stride: (newWidth + 5) * bytes, width: newWidth, height: newHeight), bytes: bytes)
+                        to: MutablePlane(base: to, stride: (newWidth + 5) * bytes, width: newWidth, height: newHeight),
+                        bytes: bytes)
                 }
             }
             for y in 0..<newHeight {
@@ -29,7 +30,8 @@ import Testing
                     let (sx, sy) = turn.swapsAxes ? (v, u) : (u, v)
                     for byte in 0..<bytes {
                         #expect(
-                            target[(y * (newWidth + 5) + x) * bytes + byte] == source[(sy * (width + 3) + sx) * bytes + byte])
+                            target[(y * (newWidth + 5) + x) * bytes + byte]
+                                == source[(sy * (width + 3) + sx) * bytes + byte])
                     }
                 }
             }
@@ -44,7 +46,9 @@ import Testing
         try Tool.run(
             Tool.ffmpeg,
             ["-v", "error", "-i", scratch.path("plain.mp4"), "-c", "copy", "-metadata:s:v", "rotate=\(degrees)", path])
-        try Tool.run(Tool.ffmpeg, ["-v", "error", "-i", path, "-c:v", "ffv1", "-pix_fmt", "yuv420p", scratch.path("upright.mkv")])
+        try Tool.run(
+            Tool.ffmpeg,
+            ["-v", "error", "-i", path, "-c:v", "ffv1", "-pix_fmt", "yuv420p", scratch.path("upright.mkv")])
         let ours = try Reading(path, keep: true)
         let theirs = try Reading(scratch.path("upright.mkv"), keep: true)
         #expect(ours.count == 4 && theirs.count == 4 && ours.info.orientation != .upright)
@@ -59,9 +63,11 @@ import Testing
     }
 
     static let stored: [(String, PixelFormat)] = [
-        ("yuv420p", .i420), ("yuv422p", .i422), ("yuv444p", .i444), ("yuvj420p", .i420), ("gray", .gray8), ("yuv420p10le", .i420),
+        ("yuv420p", .i420), ("yuv422p", .i422), ("yuv444p", .i444), ("yuvj420p", .i420), ("gray", .gray8),
+        ("yuv420p10le", .i420),
         ("yuv422p10le", .i422), ("yuv444p12le", .i444), ("yuv440p", .i444), ("yuv411p", .i422), ("yuv410p", .i420),
-        ("rgb24", .i444), ("bgra", .i444), ("gray16le", .gray8), ("yuva420p", .i420), ("gbrp", .i444), ("rgb48le", .i444), ("nv12", .nv12),
+        ("rgb24", .i444), ("bgra", .i444), ("gray16le", .gray8), ("yuva420p", .i420), ("gbrp", .i444),
+        ("rgb48le", .i444), ("nv12", .nv12),
         ("yuyv422", .i422),
     ]
 
@@ -70,12 +76,15 @@ import Testing
         let (name, format) = Self.stored[index]
         let scratch = try Scratch()
         let path = scratch.path("raw.nut")
-        let raw = ["nv12", "yuyv422"].contains(name) ? "rawvideo" : name.hasPrefix("yuvj") ? "mjpeg" : ["rgb24", "rgb48le"].contains(name) ? "png" : "ffv1"
+        let raw =
+            ["nv12", "yuyv422"].contains(name)
+            ? "rawvideo" : name.hasPrefix("yuvj") ? "mjpeg" : ["rgb24", "rgb48le"].contains(name) ? "png" : "ffv1"
         // Bars whose colours are known: red, green and blue at full level.
         let made = try Tool.run(
             Tool.ffmpeg,
             [
-                "-v", "error", "-f", "lavfi", "-i", "color=red:s=96x96:d=0.2:r=10,format=rgb24,drawbox=32:0:32:96:0x00FF00:fill,drawbox=64:0:32:96:blue:fill",
+                "-v", "error", "-f", "lavfi", "-i",
+                "color=red:s=96x96:d=0.2:r=10,format=rgb24,drawbox=32:0:32:96:0x00FF00:fill,drawbox=64:0:32:96:blue:fill",
                 "-vf", "scale=out_color_matrix=bt601,format=\(name)", "-c:v", raw, "-strict", "-2", "-q:v", "1", path,
             ])
         guard made.status == 0 else { return #expect(Bool(false), "ffmpeg cannot make \(name)") }
@@ -97,7 +106,9 @@ import Testing
         }
     }
 
-    @Test(arguments: PixelFormat.allCases, PictureScaler.Fit.allCases) func `scale`(format: PixelFormat, fit: PictureScaler.Fit) throws {
+    @Test(arguments: PixelFormat.allCases, PictureScaler.Fit.allCases) func `scale`(
+        format: PixelFormat, fit: PictureScaler.Fit
+    ) throws {
         let pattern = try TestPattern(width: 320, height: 180, format: format)
         let source = pattern.frame(0).picture
         for (width, height) in [(640, 640), (160, 90), (31, 77), (1, 1), (320, 180)] {
@@ -142,10 +153,14 @@ import Testing
                 let other = try TestPattern(width: width, height: height, format: format)
                 for number in [0, 1, 99, 12_345] {
                     for plane in 0..<format.planeCount {
-                        #expect(one.frame(number).picture.meanSquaredError(to: other.frame(number).picture, plane: plane) == 0)
+                        #expect(
+                            one.frame(number).picture.meanSquaredError(to: other.frame(number).picture, plane: plane)
+                                == 0)
                     }
                 }
-                if width == 320 { #expect(one.frame(1).picture.meanSquaredError(to: one.frame(2).picture, plane: 0) > 0) }
+                if width == 320 {
+                    #expect(one.frame(1).picture.meanSquaredError(to: one.frame(2).picture, plane: 0) > 0)
+                }
             }
         }
     }

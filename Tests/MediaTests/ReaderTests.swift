@@ -5,7 +5,8 @@ import Testing
 @testable import Media
 
 @Suite struct `A reader` {
-    @Test(arguments: ["clip.mp4", "clip.mkv", "clip.mov"]) func `loops with timestamps that go on`(name: String) throws {
+    @Test(arguments: ["clip.mp4", "clip.mkv", "clip.mov"]) func `loops with timestamps that go on`(name: String) throws
+    {
         let scratch = try Scratch()
         let path = scratch.path(name)
         try writePattern(path, frames: 20)
@@ -13,7 +14,33 @@ import Testing
         options.isLooping = true
         let reading = try Reading(path, options: options, limit: 65)
         #expect(reading.count == 65 && reading.statistics.loops == 3)
-        for (left, right) in zip(reading.seconds, reading.seconds.dropFirst()) { #expect(abs(right - left - 1 / 30) < 0.002) }
+        for (left, right) in zip(reading.seconds, reading.seconds.dropFirst()) {
+            #expect(abs(right - left - 1 / 30) < 0.002)
+        }
+    }
+
+    @Test(
+        .enabled(if: Tool.hasFFmpeg, "ffmpeg is not installed: it makes the files"),
+        arguments: ["clip.ts", "clip.264", "clip.avi", "clip.webm", "clip.mpg", "clip.gif", "clip.y4m"])
+    func `loops whatever the container`(name: String) throws {
+        let scratch = try Scratch()
+        let path = scratch.path(name)
+        let made = try Tool.run(
+            Tool.ffmpeg,
+            [
+                "-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=0.8", "-pix_fmt",
+                name == "clip.gif" ? "rgb8" : "yuv420p", path,
+            ])
+        #expect(made.status == 0)
+        let once = try Reading(path).count
+        #expect(once == 20)
+        var options = VideoReader.Options()
+        options.isLooping = true
+        let reading = try Reading(path, options: options, limit: 70)
+        #expect(reading.count == 70 && reading.statistics.loops == 3)
+        for (left, right) in zip(reading.seconds, reading.seconds.dropFirst()) {
+            #expect(abs(right - left - 0.04) < 0.021)
+        }
     }
 
     @Test func `describes its input`() throws {
@@ -22,7 +49,8 @@ import Testing
         var settings = WriterSettings()
         settings.frameRate = Rational(30000, 1001)
         try writePattern(
-            path, width: 64, height: 48, frames: 60, settings: settings, times: { Int64($0) }, timeBase: Rational(1001, 30000))
+            path, width: 64, height: 48, frames: 60, settings: settings, times: { Int64($0) },
+            timeBase: Rational(1001, 30000))
         let info = try VideoReader(path).info
         #expect((info.width, info.height, info.codec, info.container) == (64, 48, "h264", "mov"))
         #expect(info.frameRate == Rational(30000, 1001) && info.frameCount == 60)
@@ -89,7 +117,8 @@ import Testing
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isListening = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(server, address, length) == 0 && listen(server, 4) == 0 && getsockname(server, address, &length) == 0
+                bind(server, address, length) == 0 && listen(server, 4) == 0
+                    && getsockname(server, address, &length) == 0
             }
         }
         #expect(isListening)

@@ -9,7 +9,9 @@ import Testing
         Container.allCases.filter { $0.holds(codec) }.map { (codec, $0) }
     }
 
-    @Test(arguments: pairs) func `every codec in every container that holds it`(codec: VideoCodec, container: Container) throws {
+    @Test(arguments: pairs) func `every codec in every container that holds it`(codec: VideoCodec, container: Container)
+        throws
+    {
         let scratch = try Scratch()
         let path = scratch.path("clip." + container.rawValue)
         var settings = WriterSettings()
@@ -27,12 +29,16 @@ import Testing
             // Matroska counts in milliseconds.
             #expect(abs(frame.pts.seconds - Double(number) / 30) < (container.isFragmented ? 1e-9 : 6e-4))
             #expect(frame.picture.width == 160 && frame.picture.height == 96)
-            #expect(frame.picture.meanSquaredError(to: pattern.frame(number).picture, plane: 0) < (codec == .mjpeg ? 400 : 60))
+            #expect(
+                frame.picture.meanSquaredError(to: pattern.frame(number).picture, plane: 0)
+                    < (codec == .mjpeg ? 400 : 60))
         }
         #expect(back.info.codec == codec.rawValue)
     }
 
-    @Test(arguments: [(1, 1), (3, 5), (2, 2), (641, 361), (17, 16), (64, 1)], [VideoCodec.h264, .hevc, .vp9, .mjpeg, .ffv1])
+    @Test(
+        arguments: [(1, 1), (3, 5), (2, 2), (641, 361), (17, 16), (64, 1)],
+        [VideoCodec.h264, .hevc, .vp9, .mjpeg, .ffv1])
     func `odd sizes`(size: (Int, Int), codec: VideoCodec) throws {
         let scratch = try Scratch()
         let path = scratch.path("odd.mkv")
@@ -46,12 +52,15 @@ import Testing
             #expect((picture.width, picture.height) == size)
             #expect(statistics.warnings.isEmpty)
         } else {
-            #expect(picture.width >= size.0 && picture.width % 2 == 0 && picture.height >= size.1 && picture.height % 2 == 0)
+            #expect(
+                picture.width >= size.0 && picture.width % 2 == 0 && picture.height >= size.1 && picture.height % 2 == 0
+            )
             #expect(statistics.warnings.isEmpty == (picture.width == size.0 && picture.height == size.1))
         }
     }
 
-    @Test(arguments: PixelFormat.allCases, ColorSpec.Matrix.all.flatMap { [($0, ColorSpec.Range.limited), ($0, .full)] })
+    @Test(
+        arguments: PixelFormat.allCases, ColorSpec.Matrix.all.flatMap { [($0, ColorSpec.Range.limited), ($0, .full)] })
     func `colours and their tags`(format: PixelFormat, tags: (ColorSpec.Matrix, ColorSpec.Range)) throws {
         let scratch = try Scratch()
         let path = scratch.path("colour.mp4")
@@ -73,7 +82,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [ColorSpec.Range.limited, .full]) func `mjpeg is full range whatever comes in`(range: ColorSpec.Range) throws {
+    @Test(arguments: [ColorSpec.Range.limited, .full]) func `mjpeg is full range whatever comes in`(
+        range: ColorSpec.Range
+    ) throws {
         let scratch = try Scratch()
         let path = scratch.path("clip.mkv")
         var settings = WriterSettings()
@@ -93,7 +104,9 @@ import Testing
         Rational(1, 90_000), Rational(1001, 30_000), Rational(1, 1000), Rational(1, 30), Rational(1, 16_000),
     ]
 
-    @Test(arguments: bases, [Container.mp4, .mov]) func `timestamps of any base stay exact`(base: Rational, container: Container) throws {
+    @Test(arguments: bases, [Container.mp4, .mov]) func `timestamps of any base stay exact`(
+        base: Rational, container: Container
+    ) throws {
         let scratch = try Scratch()
         let path = scratch.path("vfr." + container.rawValue)
         // Steps of 1...5 ticks that begin late: a variable frame rate.
@@ -131,7 +144,9 @@ import Testing
         let scratch = try Scratch()
         let path = scratch.path("mixed.mp4")
         let writer = try VideoWriter(path, settings: WriterSettings())
-        for (number, shape) in [(64, 48, PixelFormat.i420), (64, 48, .nv12), (80, 48, .i444), (31, 47, .gray8)].enumerated() {
+        for (number, shape) in [(64, 48, PixelFormat.i420), (64, 48, .nv12), (80, 48, .i444), (31, 47, .gray8)]
+            .enumerated()
+        {
             let pattern = try TestPattern(width: shape.0, height: shape.1, format: shape.2)
             let frame = pattern.frame(number)
             try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)

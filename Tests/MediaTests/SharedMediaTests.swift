@@ -4,7 +4,9 @@ import Testing
 
 @testable import Media
 
-@Suite(.enabled(if: Place.data != nil, "../shared/data is not there"), .enabled(if: Tool.hasFFmpeg, "ffmpeg is not installed"))
+@Suite(
+    .enabled(if: Place.data != nil, "../shared/data is not there"),
+    .enabled(if: Tool.hasFFmpeg, "ffmpeg is not installed"))
 struct `Real and odd files` {
     @Test(arguments: Place.files("videos") + Place.files("odd-media"))
     func `as many frames as ffprobe counts, or one line that says why not`(name: String) throws {

@@ -31,7 +31,9 @@ import Testing
         let reading = try Reading(path)
         #expect(reading.count > 0)
         // Every fragment that is there plays: the frames are one sequence without a hole.
-        for (left, right) in zip(reading.seconds, reading.seconds.dropFirst()) { #expect(abs(right - left - 1 / 30) < 0.002) }
+        for (left, right) in zip(reading.seconds, reading.seconds.dropFirst()) {
+            #expect(abs(right - left - 1 / 30) < 0.002)
+        }
     }
 
     /// Fails every write from a certain byte of the file on.
@@ -66,7 +68,9 @@ import Testing
     }
 
     @Test(arguments: containers, [6_000, 20_000, 33_333, 50_001] as [Int64])
-    func `a full disk is one clear error and the file plays to its last fragment`(container: Container, limit: Int64) throws {
+    func `a full disk is one clear error and the file plays to its last fragment`(container: Container, limit: Int64)
+        throws
+    {
         let scratch = try Scratch()
         let path = scratch.path("full." + container.rawValue)
         let pattern = try TestPattern(width: 320, height: 180, frameRate: Rational(30, 1))
@@ -92,7 +96,9 @@ import Testing
         let reading = try Reading(path)
         #expect(reading.count > 0)
         #expect(reading.statistics.corrupt == 0 && reading.statistics.endedEarly == nil)
-        for (left, right) in zip(reading.seconds, reading.seconds.dropFirst()) { #expect(abs(right - left - 1 / 30) < 0.002) }
+        for (left, right) in zip(reading.seconds, reading.seconds.dropFirst()) {
+            #expect(abs(right - left - 1 / 30) < 0.002)
+        }
     }
 
     @Test func `interrupted and partial writes change nothing`() throws {
@@ -111,7 +117,8 @@ import Testing
         }
         try write(scratch.path("plain.mp4"), OutputCalls())
         try write(scratch.path("bumpy.mp4"), FullDisk(limit: .max).calls)
-        #expect(FileManager.default.contentsEqual(atPath: scratch.path("plain.mp4"), andPath: scratch.path("bumpy.mp4")))
+        #expect(
+            FileManager.default.contentsEqual(atPath: scratch.path("plain.mp4"), andPath: scratch.path("bumpy.mp4")))
     }
 
     @Test(arguments: ["rename", "fsync"]) func `a file that cannot be finalised stays as it is`(what: String) throws {
@@ -194,8 +201,14 @@ import Testing
     nonisolated(unsafe) static let refused: [(String, (inout WriterSettings) -> Void, MediaError.Code, String)] = [
         ("a.webm", { $0.codec = .h264 }, .unsupportedFormat, "webm cannot hold h264; use vp9"),
         ("a.mov", { $0.codec = .vp9 }, .unsupportedFormat, "mov cannot hold vp9; use h264, hevc, mjpeg"),
-        ("a.avi", { _ in }, .unsupportedFormat, "the ending of \"a.avi\" names no container; use .mp4, .mov, .mkv or .webm"),
-        ("mp4", { _ in }, .unsupportedFormat, "the ending of \"mp4\" names no container; use .mp4, .mov, .mkv or .webm"),
+        (
+            "a.avi", { _ in }, .unsupportedFormat,
+            "the ending of \"a.avi\" names no container; use .mp4, .mov, .mkv or .webm"
+        ),
+        (
+            "mp4", { _ in }, .unsupportedFormat,
+            "the ending of \"mp4\" names no container; use .mp4, .mov, .mkv or .webm"
+        ),
         ("a.mp4", { $0.quality = 52 }, .invalidSetting, "quality of h264 must be 0...51 (got 52)"),
         ("a.mp4", { $0.bitRate = 1 }, .invalidSetting, "bit rate must be 1000...2000000000 bits per second (got 1)"),
         ("a.mp4", { $0.keyframeInterval = 0 }, .invalidSetting, "keyframe interval must be 1...100000 frames (got 0)"),

@@ -134,7 +134,9 @@ public final class AudioTap: @unchecked Sendable {
             var times = [Int64?](repeating: nil, count: streams.count)
             for case let entry? in state.entries[state.head...] where times[entry.stream] == nil {
                 let packet = entry.packet.pointee
-                if packet.dts.isTime { times[entry.stream] = packet.dts } else if packet.pts.isTime {
+                if packet.dts.isTime {
+                    times[entry.stream] = packet.dts
+                } else if packet.pts.isTime {
                     times[entry.stream] = packet.pts
                 }
             }
@@ -153,6 +155,7 @@ extension AudioStreamInfo {
         let parameters = stream.pointee.codecpar.pointee
         codec = String(cString: avcodec_get_name(parameters.codec_id))
         sampleRate = Int(parameters.sample_rate)
-        language = av_dict_get(stream.pointee.metadata, "language", nil, 0).map { String(cString: $0.pointee.value) } ?? ""
+        language =
+            av_dict_get(stream.pointee.metadata, "language", nil, 0).map { String(cString: $0.pointee.value) } ?? ""
     }
 }

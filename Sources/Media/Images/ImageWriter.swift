@@ -18,7 +18,8 @@ public final class ImageWriter {
         _ picture: Picture, to path: String, quality: Int = 90, overwrites: Bool = false
     ) throws(MediaError) {
         do throws(MediaError) {
-            let bytes = try encode(picture, ending: path.split(separator: ".").last.map { $0.lowercased() } ?? "", quality)
+            let bytes = try encode(
+                picture, ending: path.split(separator: ".").last.map { $0.lowercased() } ?? "", quality)
             try Self.store(bytes, at: path, overwrites: overwrites)
         } catch {
             throw error.of(path)
@@ -51,7 +52,9 @@ public final class ImageWriter {
             needsGlobalHeader: false)
         try encoder.send(try shaper.shaped(picture), pts: 0)
         try encoder.send(nil, pts: 0)
-        guard let packet = av_packet_alloc() else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "image") }
+        guard let packet = av_packet_alloc() else {
+            throw MediaError(status: vpipe_averror(ENOMEM), operation: "image")
+        }
         defer { AudioTap.free(packet) }
         return try encoder.receive(into: packet) ? Self.bytes(of: packet) : []
     }
@@ -91,7 +94,9 @@ public final class ImageWriter {
         try scaler?.run(from: picture.avFrame, to: image)
         try check(avcodec_send_frame(context, image), operation: "avcodec_send_frame")
         try check(avcodec_send_frame(context, nil), operation: "avcodec_send_frame")
-        guard let packet = av_packet_alloc() else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "image") }
+        guard let packet = av_packet_alloc() else {
+            throw MediaError(status: vpipe_averror(ENOMEM), operation: "image")
+        }
         defer { AudioTap.free(packet) }
         try check(avcodec_receive_packet(context, packet), operation: "avcodec_receive_packet")
         return Self.bytes(of: packet)
@@ -113,7 +118,9 @@ public final class ImageWriter {
             bytes.withUnsafeBufferPointer { avio_write(file.io, $0.baseAddress, Int32($0.count)) }
             try file.markWhole()
             // A link is only made where nothing is, a rename replaces: so nothing is overwritten unasked.
-            guard overwrites ? rename(temporary, path) == 0 : link(temporary, path) == 0 || renameWhereLinksFail(temporary, path)
+            guard
+                overwrites
+                    ? rename(temporary, path) == 0 : link(temporary, path) == 0 || renameWhereLinksFail(temporary, path)
             else { throw MediaError(errno: errno, operation: "rename") }
         } catch {
             unlink(temporary)

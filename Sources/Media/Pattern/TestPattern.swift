@@ -28,7 +28,8 @@ public final class TestPattern {
     ) throws(MediaError) {
         guard (1...(1 << 15)).contains(width), (1...(1 << 15)).contains(height) else {
             throw MediaError(
-                .invalidSetting, operation: "testpattern", detail: "a size must be 1...32768 pixels (got \(width)x\(height))")
+                .invalidSetting, operation: "testpattern",
+                detail: "a size must be 1...32768 pixels (got \(width)x\(height))")
         }
         guard frameRate.value != nil else {
             throw MediaError(.invalidSetting, operation: "testpattern", detail: "the frame rate must be positive")
@@ -52,16 +53,18 @@ public final class TestPattern {
         drawNumber(number, on: picture)
         let base = Rational(frameRate.den, frameRate.num)
         return DecodedPicture(
-            picture: picture, pts: MediaTime(ticks: Int64(number), base: base), duration: MediaTime(ticks: 1, base: base))
+            picture: picture, pts: MediaTime(ticks: Int64(number), base: base),
+            duration: MediaTime(ticks: 1, base: base))
     }
 
     /// The Y'CbCr values of a colour given as 8-bit R'G'B', rounded.
     public static func values(of rgb: (Int, Int, Int), in color: ColorSpec) -> (y: UInt8, u: UInt8, v: UInt8) {
-        let (kr, kb): (Double, Double) = switch color.matrix {
-        case .bt601: (0.299, 0.114)
-        case .bt709: (0.2126, 0.0722)
-        case .bt2020: (0.2627, 0.0593)
-        }
+        let (kr, kb): (Double, Double) =
+            switch color.matrix {
+            case .bt601: (0.299, 0.114)
+            case .bt709: (0.2126, 0.0722)
+            case .bt2020: (0.2627, 0.0593)
+            }
         let (r, g, b) = (Double(rgb.0) / 255, Double(rgb.1) / 255, Double(rgb.2) / 255)
         let luma = kr * r + (1 - kr - kb) * g + kb * b
         let (u, v) = ((b - luma) / (2 * (1 - kb)), (r - luma) / (2 * (1 - kr)))

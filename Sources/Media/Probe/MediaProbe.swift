@@ -28,7 +28,9 @@ public struct MediaProbe: Sendable {
             AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_VP8, AV_CODEC_ID_VP9, AV_CODEC_ID_AV1, AV_CODEC_ID_MPEG4,
             AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_MJPEG, AV_CODEC_ID_PNG,
         ]
-        missingDecoders = common.filter { avcodec_find_decoder($0) == nil }.map { String(cString: avcodec_get_name($0)) }
+        missingDecoders = common.filter { avcodec_find_decoder($0) == nil }.map {
+            String(cString: avcodec_get_name($0))
+        }
     }
 
     /// The containers that hold `codec`.

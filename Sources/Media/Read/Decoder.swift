@@ -13,7 +13,8 @@ final class Decoder {
         }
         let id = parameters.pointee.codec_id
         guard let codec = avcodec_find_decoder(id) else {
-            let detail = id == AV_CODEC_ID_NONE
+            let detail =
+                id == AV_CODEC_ID_NONE
                 ? "the codec of the video stream is not known to FFmpeg"
                 : "no decoder for \(String(cString: avcodec_get_name(id))) is built into FFmpeg"
             throw MediaError(.unsupportedCodec, operation: "avcodec_find_decoder", detail: detail)

@@ -16,7 +16,9 @@ final class Demuxer {
         FFmpegLog.install()
         avformat_network_init()
         self.interrupt = interrupt
-        guard let fresh = avformat_alloc_context() else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "open") }
+        guard let fresh = avformat_alloc_context() else {
+            throw MediaError(status: vpipe_averror(ENOMEM), operation: "open")
+        }
         fresh.pointee.interrupt_callback = interrupt.callback
         var input: UnsafePointer<AVInputFormat>?
         if let name {
@@ -78,14 +80,17 @@ final class Demuxer {
     /// The stream with the best moving picture; cover art does not count.
     func bestVideo() throws(MediaError) -> UnsafeMutablePointer<AVStream> {
         let index = av_find_best_stream(context, AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0)
-        if index >= 0, Int(index) < streams.count, let stream = streams[Int(index)], !stream.isCoverArt { return stream }
+        if index >= 0, Int(index) < streams.count, let stream = streams[Int(index)], !stream.isCoverArt {
+            return stream
+        }
         for case let stream? in streams where stream.isVideo && !stream.isCoverArt { return stream }
         throw MediaError(.noVideo, operation: "av_find_best_stream", detail: "holds no video stream")
     }
 
     /// Back to the first packet. False where the input cannot go back.
     func rewind() -> Bool {
-        guard let format = context.pointee.iformat, context.pointee.pb == nil || context.pointee.pb.pointee.seekable != 0
+        guard let format = context.pointee.iformat,
+            context.pointee.pb == nil || context.pointee.pb.pointee.seekable != 0
         else { return false }
         // Elementary and transport streams have no index by time, so they go back by bytes.
         let flags = format.pointee.flags

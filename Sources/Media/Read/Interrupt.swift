@@ -45,7 +45,9 @@ public final class Interrupt: Sendable {
     /// What a failure means, given the state of the switch.
     func explain(_ error: MediaError) -> MediaError {
         if isCancelled { return MediaError(.interrupted, operation: error.operation, detail: "interrupted") }
-        if isExpired { return MediaError(.timedOut, operation: error.operation, detail: "no data within the time allowed") }
+        if isExpired {
+            return MediaError(.timedOut, operation: error.operation, detail: "no data within the time allowed")
+        }
         return error
     }
 

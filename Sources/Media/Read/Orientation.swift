@@ -53,8 +53,10 @@ public struct Orientation: Sendable, Hashable {
 
     private func turn<Sample>(from source: Plane, to target: MutablePlane, as _: Sample.Type) {
         let (width, height) = (target.width, target.height)
-        precondition(swapsAxes ? source.width == height && source.height == width
-            : source.width == width && source.height == height, "planes of different size")
+        precondition(
+            swapsAxes
+                ? source.width == height && source.height == width
+                : source.width == width && source.height == height, "planes of different size")
         // Tiles keep both the rows read and the rows written in the first level cache when axes are swapped.
         let tile = 32
         for top in stride(from: 0, to: height, by: tile) {

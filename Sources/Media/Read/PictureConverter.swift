@@ -21,7 +21,8 @@ final class PictureConverter {
         guard width > 0, height > 0, width <= 1 << 15, height <= 1 << 15 else {
             FrameShells.give(shell)
             throw MediaError(
-                .unsupportedFormat, operation: "decode", detail: "a picture of \(width)x\(height) pixels is out of range")
+                .unsupportedFormat, operation: "decode",
+                detail: "a picture of \(width)x\(height) pixels is out of range")
         }
         let stored = AVPixelFormat(rawValue: shell.pointee.format)
         let color = Self.color(of: shell, grayIsFull: grayIsFull)

@@ -4,7 +4,8 @@ internal import CFFmpeg
 extension VideoInfo {
     /// Reads the headers of an opened input.
     init(
-        _ context: UnsafeMutablePointer<AVFormatContext>, _ stream: UnsafeMutablePointer<AVStream>, orientation: Orientation
+        _ context: UnsafeMutablePointer<AVFormatContext>, _ stream: UnsafeMutablePointer<AVStream>,
+        orientation: Orientation
     ) {
         let parameters = stream.pointee.codecpar.pointee
         let stored = AVPixelFormat(rawValue: parameters.format)

@@ -54,7 +54,8 @@ public final class VideoReader {
     /// Opens `location`: a path, a URL, or a device with `options.format`.
     ///
     /// - Throws: `MediaError` with a sentence that begins with `location`.
-    public init(_ location: String, options: Options = Options(), interrupt: Interrupt = Interrupt()) throws(MediaError) {
+    public init(_ location: String, options: Options = Options(), interrupt: Interrupt = Interrupt()) throws(MediaError)
+    {
         do throws(MediaError) {
             interrupt.allow(options.timeout)
             defer { interrupt.allow(nil) }
@@ -124,7 +125,8 @@ public final class VideoReader {
 
     /// The next picture, or nil at the end.
     ///
-    /// - Throws: `noPicture` when the input ends without a single picture, `timedOut`, `interrupted`; of a live input also
+    /// - Throws: `noPicture` when the input ends without a single picture, `timedOut`, `interrupted`; of a live
+    /// input also
     ///   what broke the connection.
     public func read() throws(MediaError) -> DecodedPicture? {
         if hasEnded { return nil }
@@ -141,8 +143,9 @@ public final class VideoReader {
                     if try startOver() { continue }
                     finish()
                     if counts.frames > 0 { return nil }
-                    throw counts.endedEarly ?? MediaError(
-                        .noPicture, operation: "decode", detail: "holds no picture that can be decoded")
+                    throw counts.endedEarly
+                        ?? MediaError(
+                            .noPicture, operation: "decode", detail: "holds no picture that can be decoded")
                 }
                 // Anything but "feed me" is about a packet that is used up: go on with the next.
                 if status != vpipe_averror(EAGAIN) { counts.corrupt += 1 }
@@ -161,7 +164,8 @@ public final class VideoReader {
     private func start() {
         hasStarted = true
         for case let other? in demuxer.streams where other != stream {
-            let isTapped = !taps.isEmpty && Int(other.pointee.index) < tapIndex.count
+            let isTapped =
+                !taps.isEmpty && Int(other.pointee.index) < tapIndex.count
                 && tapIndex[Int(other.pointee.index)] >= 0
             other.pointee.discard = isTapped ? AVDISCARD_DEFAULT : AVDISCARD_ALL
         }
@@ -218,7 +222,9 @@ public final class VideoReader {
 
     /// Begins another round of a loop; false where there is none.
     private func startOver() throws(MediaError) -> Bool {
-        guard options.isLooping, framesThisRound > 0, counts.endedEarly == nil, !interrupt.isCancelled else { return false }
+        guard options.isLooping, framesThisRound > 0, counts.endedEarly == nil, !interrupt.isCancelled else {
+            return false
+        }
         if demuxer.rewind() {
             avcodec_flush_buffers(decoder.context)
         } else {
@@ -244,7 +250,9 @@ public final class VideoReader {
     // MARK: Pictures
 
     private func deliver(_ shell: UnsafeMutablePointer<AVFrame>) throws(MediaError) -> DecodedPicture {
-        if shell.pointee.decode_error_flags != 0 || shell.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0 { counts.corrupt += 1 }
+        if shell.pointee.decode_error_flags != 0 || shell.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0 {
+            counts.corrupt += 1
+        }
         let guess = shell.pointee.best_effort_timestamp
         let time = times.next(guess.isTime ? guess : nil, duration: vpipe_frame_duration(shell))
         var turn = orientation

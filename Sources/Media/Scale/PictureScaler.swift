@@ -100,7 +100,9 @@ public final class PictureScaler {
             }
             return try (colorful ?? self).scale(picture).luma(from: pool)
         }
-        let box = fit == .letterbox ? inner(of: picture, in: size, format) : (x: 0, y: 0, width: size.width, height: size.height)
+        let box =
+            fit == .letterbox
+            ? inner(of: picture, in: size, format) : (x: 0, y: 0, width: size.width, height: size.height)
         let from = SwsHandle.Side(
             width: Int32(picture.width), height: Int32(picture.height), format: picture.format.av.rawValue,
             matrix: picture.color.matrix, isFull: picture.color.range == .full)

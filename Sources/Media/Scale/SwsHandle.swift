@@ -21,7 +21,8 @@ final class SwsHandle {
         self.from = from
         self.to = to
         let (source, target) = (AVPixelFormat(rawValue: from.format), AVPixelFormat(rawValue: to.format))
-        guard sws_isSupportedInput(source) != 0, sws_isSupportedOutput(target) != 0, let fresh = sws_alloc_context() else {
+        guard sws_isSupportedInput(source) != 0, sws_isSupportedOutput(target) != 0, let fresh = sws_alloc_context()
+        else {
             throw Self.refusal(from)
         }
         // Not sws_getContext: the ranges have to be known before it picks a path, or it picks a plain copy.

@@ -29,7 +29,8 @@ final class AudioCopy {
             let id = source.parameters.pointee.codec_id
             guard container.holds(id) else {
                 warn(
-                    "audio stream \(index + 1) (\(source.info.codec)) is left out: \(container.rawValue) cannot hold it")
+                    "audio stream \(index + 1) (\(source.info.codec)) is left out: \(container.rawValue) cannot hold it"
+                )
                 tracks.append(Track())
                 continue
             }
@@ -103,8 +104,10 @@ final class AudioCopy {
             // A last packet that lasts no time would lie outside of its track.
             if packet.pointee.duration <= 0 { packet.pointee.duration = max(1, tracks[index].lastStep) }
             if let stream = tracks[index].stream {
-                tracks[index].lastSeconds = MediaTime(
-                    ticks: packet.pointee.duration, base: Rational(stream.pointee.time_base)).seconds
+                tracks[index].lastSeconds =
+                    MediaTime(
+                        ticks: packet.pointee.duration, base: Rational(stream.pointee.time_base)
+                    ).seconds
             }
             try write(packet, index, into: muxer)
         }
@@ -127,11 +130,15 @@ final class AudioCopy {
         let track = tracks[entry.stream]
         if let filter = track.filter {
             // A damaged packet is left out; the next may be good again.
-            guard av_bsf_send_packet(filter, packet) >= 0, av_bsf_receive_packet(filter, packet) >= 0 else { return false }
+            guard av_bsf_send_packet(filter, packet) >= 0, av_bsf_receive_packet(filter, packet) >= 0 else {
+                return false
+            }
         }
         av_packet_rescale_ts(packet, tap.streams[entry.stream].timeBase.av, stream.pointee.time_base)
         let expected = track.lastDts.map { $0 &+ max(1, track.lastDuration) } ?? offset
-        var dts = packet.pointee.dts.isTime ? packet.pointee.dts &+ offset
+        var dts =
+            packet.pointee.dts.isTime
+            ? packet.pointee.dts &+ offset
             : packet.pointee.pts.isTime ? packet.pointee.pts &+ offset : expected
         if let last = track.lastDts, dts <= last { dts = last &+ 1 }
         var pts = packet.pointee.pts.isTime ? packet.pointee.pts &+ offset : dts

@@ -6,8 +6,10 @@ internal import Glibc
 ///
 /// Whatever fails, the fragmented file stays as it is and the temporary one is removed.
 enum Finaliser {
-    /// `shift` ticks of `base` were added to every time in the file, and are taken off again. `video` describes the video
-    /// stream better than the file can, `lastDurations` says how many seconds the last packet of each stream lasts, which
+    /// `shift` ticks of `base` were added to every time in the file, and are taken off again. `video` describes the
+    /// video
+    /// stream better than the file can, `lastDurations` says how many seconds the last packet of each stream lasts,
+    /// which
     /// FFmpeg does not read back from fragments.
     static func finalise(
         _ path: String, container: Container, shift: Int64, base: Rational, video: UnsafePointer<AVStream>,
@@ -61,7 +63,9 @@ enum Finaliser {
             options["movie_timescale"] = String(max(1000, stream.timeBase.den))
         }
         try muxer.writeHeader(options)
-        guard let packet = av_packet_alloc() else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "remux") }
+        guard let packet = av_packet_alloc() else {
+            throw MediaError(status: vpipe_averror(ENOMEM), operation: "remux")
+        }
         defer { AudioTap.free(packet) }
         // The last packet of each stream so far.
         var waiting = [UnsafeMutablePointer<AVPacket>?](repeating: nil, count: outputs.count)
@@ -92,7 +96,8 @@ enum Finaliser {
         for case let (index, last?) in waiting.enumerated() {
             if last.pointee.duration <= 0, index < lastDurations.count {
                 let tick = outputs[index].pointee.time_base
-                last.pointee.duration = Int64((lastDurations[index] * Double(tick.den) / Double(max(1, tick.num))).rounded())
+                last.pointee.duration = Int64(
+                    (lastDurations[index] * Double(tick.den) / Double(max(1, tick.num))).rounded())
             }
             try muxer.write(last)
         }

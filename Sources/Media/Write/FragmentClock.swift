@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Says when a fragment is to be cut: about every `interval`, at a keyframe where one comes in time, and once at the very
+/// Says when a fragment is to be cut: about every `interval`, at a keyframe where one comes in time, and once at the
+/// very
 /// start, so that there is something to play from then on. A pure state machine; times in seconds.
 struct FragmentClock {
     let interval: Double

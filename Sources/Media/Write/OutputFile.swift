@@ -53,10 +53,13 @@ final class OutputFile {
             { opaque, bytes, count in
                 guard let opaque, let bytes else { return vpipe_averror(EINVAL) }
                 return Unmanaged<OutputFile>.fromOpaque(opaque).takeUnretainedValue().write(bytes, count)
-            }, isSpecial ? nil : { opaque, offset, whence in
-                guard let opaque else { return Int64(vpipe_averror(EINVAL)) }
-                return Unmanaged<OutputFile>.fromOpaque(opaque).takeUnretainedValue().seek(offset, whence)
-            })
+            },
+            isSpecial
+                ? nil
+                : { opaque, offset, whence in
+                    guard let opaque else { return Int64(vpipe_averror(EINVAL)) }
+                    return Unmanaged<OutputFile>.fromOpaque(opaque).takeUnretainedValue().seek(offset, whence)
+                })
         guard let handle else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "avio_alloc_context") }
         handle.pointee.seekable = isSpecial ? 0 : AVIO_SEEKABLE_NORMAL
     }
@@ -97,7 +100,8 @@ final class OutputFile {
         if failure < 0 { return failure }
         var done = 0
         while done < Int(count) {
-            let written = isRegular
+            let written =
+                isRegular
                 ? calls.write(descriptor, bytes + done, Int(count) - done, position)
                 : Glibc.write(descriptor, bytes + done, Int(count) - done)
             if written < 0 {

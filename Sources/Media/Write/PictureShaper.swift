@@ -2,7 +2,8 @@
 
 /// Gives every picture the one shape an encoder was opened for: layout, range, size, even sides. Confined.
 ///
-/// Pictures of another size than the first are scaled to it between black bars; odd sides are made even by repeating the
+/// Pictures of another size than the first are scaled to it between black bars; odd sides are made even by repeating
+/// the
 /// last column and row, because 4:2:0 of H.264 and HEVC has no odd ones.
 final class PictureShaper {
     let shape: VideoEncoder.Shape
@@ -37,7 +38,9 @@ final class PictureShaper {
         let paddedHeight = max(leastHeight, (height + stepY - 1) / stepY * stepY)
         shape = VideoEncoder.Shape(
             width: paddedWidth, height: paddedHeight, format: format, color: color, pixelAspect: first.pixelAspect)
-        warning = paddedWidth == width && paddedHeight == height ? nil
+        warning =
+            paddedWidth == width && paddedHeight == height
+            ? nil
             : "the picture is \(width)x\(height); \(codec.rawValue) stores it as \(paddedWidth)x\(paddedHeight),"
                 + " the edges repeated"
     }

@@ -43,7 +43,8 @@ final class VideoEncoder {
         fresh.pointee.pix_fmt = stored
         fresh.pointee.time_base = timeBase.av
         if settings.frameRate.value != nil { fresh.pointee.framerate = settings.frameRate.av }
-        fresh.pointee.sample_aspect_ratio = shape.pixelAspect.value == nil
+        fresh.pointee.sample_aspect_ratio =
+            shape.pixelAspect.value == nil
             ? AVRational(num: 0, den: 1) : shape.pixelAspect.av
         fresh.pointee.color_range = shape.color.range == .full ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG
         fresh.pointee.colorspace = shape.color.matrix.avCode

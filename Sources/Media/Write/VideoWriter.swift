@@ -30,7 +30,8 @@ public final class VideoWriter {
 
     /// Creates the file and checks everything that can be checked before the first picture.
     ///
-    /// - Throws: `alreadyExists`, `unsupportedFormat`, `unsupportedCodec`, `invalidSetting`, or why the file cannot be made.
+    /// - Throws: `alreadyExists`, `unsupportedFormat`, `unsupportedCodec`, `invalidSetting`, or why the file cannot
+    /// be made.
     public convenience init(
         _ path: String, settings: WriterSettings = WriterSettings(), audio: AudioTap? = nil
     ) throws(MediaError) {
@@ -93,7 +94,8 @@ public final class VideoWriter {
             // Not one picture came: an empty file helps nobody.
             if let file, file.isRegular { unlink(file.path) }
             file = nil
-            throw MediaError(.noPicture, operation: "finish", detail: "\(path): no picture to write, so no file is made")
+            throw MediaError(
+                .noPicture, operation: "finish", detail: "\(path): no picture to write, so no file is made")
         }
         do throws(MediaError) {
             try session.finish()
@@ -123,7 +125,9 @@ public final class VideoWriter {
     private static func validate(
         _ settings: WriterSettings, _ container: Container, _ codec: VideoCodec
     ) throws(MediaError) -> String {
-        func refuse(_ detail: String) -> MediaError { MediaError(.invalidSetting, operation: "settings", detail: detail) }
+        func refuse(_ detail: String) -> MediaError {
+            MediaError(.invalidSetting, operation: "settings", detail: detail)
+        }
         guard let encoder = codec.encoder else {
             throw MediaError(
                 .unsupportedCodec, operation: "encoder",
@@ -137,7 +141,8 @@ public final class VideoWriter {
         }
         if let quality = settings.quality, codec != .ffv1, !codec.qualityRange.contains(quality) {
             let range = codec.qualityRange
-            throw refuse("quality of \(codec.rawValue) must be \(range.lowerBound)...\(range.upperBound) (got \(quality))")
+            throw refuse(
+                "quality of \(codec.rawValue) must be \(range.lowerBound)...\(range.upperBound) (got \(quality))")
         }
         if let rate = settings.bitRate, !(1000...2_000_000_000).contains(rate) {
             throw refuse("bit rate must be 1000...2000000000 bits per second (got \(rate))")

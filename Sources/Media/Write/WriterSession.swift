@@ -70,7 +70,9 @@ final class WriterSession {
         }
         counts.warnings = warnings
         if let warning = shaper.warning { counts.warnings.append(warning) }
-        guard let packet = av_packet_alloc() else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "writer") }
+        guard let packet = av_packet_alloc() else {
+            throw MediaError(status: vpipe_averror(ENOMEM), operation: "writer")
+        }
         guard let waiting = av_packet_alloc() else {
             AudioTap.free(packet)
             throw MediaError(status: vpipe_averror(ENOMEM), operation: "writer")
@@ -115,8 +117,10 @@ final class WriterSession {
         try encoder.send(nil, pts: 0)
         try drainEncoder()
         if hasWaiting {
-            lastDuration = MediaTime(
-                ticks: waiting.pointee.duration, base: Rational(stream.pointee.time_base)).seconds
+            lastDuration =
+                MediaTime(
+                    ticks: waiting.pointee.duration, base: Rational(stream.pointee.time_base)
+                ).seconds
             try muxer.write(waiting)
         }
         hasWaiting = false

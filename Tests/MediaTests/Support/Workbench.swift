@@ -46,7 +46,8 @@ enum Tool {
     }
 
     /// One value of a stream, as ffprobe prints it.
-    static func probe(_ path: String, stream: String = "v:0", _ entries: String, count: Bool = false) throws -> [String] {
+    static func probe(_ path: String, stream: String = "v:0", _ entries: String, count: Bool = false) throws -> [String]
+    {
         let result = try run(
             ffprobe,
             ["-v", "quiet", "-select_streams", stream] + (count ? ["-count_frames"] : [])
@@ -93,7 +94,9 @@ struct Reading {
     var info: VideoInfo
     var statistics = ReaderStatistics()
 
-    init(_ path: String, options: VideoReader.Options = VideoReader.Options(), keep: Bool = false, limit: Int = .max) throws {
+    init(_ path: String, options: VideoReader.Options = VideoReader.Options(), keep: Bool = false, limit: Int = .max)
+        throws
+    {
         let reader = try VideoReader(path, options: options)
         info = reader.info
         while count < limit, let frame = try reader.read() {
@@ -129,7 +132,8 @@ func writePattern(
     color: ColorSpec? = nil, settings base: WriterSettings = WriterSettings(), audio: AudioTap? = nil,
     times: ((Int) -> Int64)? = nil, timeBase: Rational? = nil
 ) throws -> WriterStatistics {
-    let pattern = try TestPattern(width: width, height: height, format: format, frameRate: Rational(30, 1), color: color)
+    let pattern = try TestPattern(
+        width: width, height: height, format: format, frameRate: Rational(30, 1), color: color)
     var settings = base
     if settings.preset == nil && settings.codec != .mjpeg { settings.preset = "ultrafast" }
     if settings.frameRate.num == 0 { settings.frameRate = Rational(30, 1) }
@@ -137,7 +141,8 @@ func writePattern(
     for number in 0..<frames {
         let frame = pattern.frame(number)
         let pts = times.map { MediaTime(ticks: $0(number), base: timeBase ?? frame.pts.base) } ?? frame.pts
-        try writer.write(frame.picture, pts: pts, duration: times == nil ? frame.duration : MediaTime(ticks: 0, base: pts.base))
+        try writer.write(
+            frame.picture, pts: pts, duration: times == nil ? frame.duration : MediaTime(ticks: 0, base: pts.base))
     }
     return try writer.finish()
 }

@@ -82,8 +82,8 @@ import Testing
         try run.start()
         let report = run.waitUntilFinished()
         #expect(report.source("bars")?.delivered == 30)
-        let drops = report.source("bars")?.drops.filter { $0.count > 0 } ?? []
-        #expect(drops.map { "\($0.count) at \($0.place): \($0.cause.name)" } == ["60 at slow: rateLimited"])
+        let drops: [RunReport.Drop] = report.source("bars").map(\.drops) ?? []
+        #expect(drops.filter { $0.count > 0 }.map { "\($0.count) at \($0.place): \($0.cause.name)" } == ["60 at slow: rateLimited"])
         let frames = try scratch.lines("a.jsonl").map { line in
             line.split(separator: ":")[2].prefix { $0 != "," }
         }

@@ -23,7 +23,7 @@ import Testing
     }
 
     private let face = Face(
-        box: Rect(x: 1.005, y: -2.5, width: 30, height: 40), score: 0.98765,
+        box: Rect(x: 1.005, y: -2.5, width: 30, height: 40), score: 0.98766,
         landmarks: [Point(x: 1, y: 2), Point(x: 3, y: 4)])
     private let line = LineSegment(from: Point(x: 0, y: 1), to: Point(x: 2.125, y: .infinity), score: 0.7)
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Testing
+
+@Suite struct CommandTests {
+    @Test(arguments: [
+        (["run"], "Missing expected argument"), (["fly"], "Unexpected argument 'fly'"),
+        (["run", "nowhere.json"], "nowhere.json: error: no such pipeline file"),
+        (["run", "pipelines/demo.json", "--set", "lines.treshold=1"], "did you mean"),
+        (["run", "pipelines/demo.json", "--set", "lines.threshold=7"], "lines.threshold"),
+        (["nodes", "retinafase"], "did you mean \"retinaface\""), (["models", "info", "yolo"], "there are mlsd, retinaface"),
+    ])
+    func `a user's mistake exits with 2 and says what to do`(_ arguments: [String], _ text: String) throws {
+        let outcome = try Program.run(arguments)
+        #expect(outcome.status == 2, "\(outcome.errors)")
+        #expect(outcome.errors.contains(text), "\(outcome.errors)")
+        #expect(outcome.output.isEmpty)
+    }
+
+    @Test(arguments: [
+        (["--help"], "SUBCOMMANDS"), (["--version"], "0."), (["nodes"], "retinaface"), (["nodes", "mlsd"], "threshold"),
+        (["schema"], "2020-12"), (["graph", "pipelines/demo.json"], "digraph"),
+        (["graph", "pipelines/demo.json", "--format", "mermaid"], "flowchart"),
+        (["validate", "pipelines/demo.json"], "ok, 6 nodes"), (["models", "list"], "619,280"),
+        (["models", "info", "mlsd"], "4.203 G"),
+    ])
+    func `a command prints what was asked for`(_ arguments: [String], _ text: String) throws {
+        let outcome = try Program.run(arguments)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.output.contains(text), "\(outcome.output)")
+    }
+
+    @Test func `a missing input exits with 1 and one line`() throws {
+        let outcome = try Program.run(["run", "pipelines/faces.json", "--set", "video.url=/nowhere.mp4", "--overwrite"])
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.hasPrefix("vpipe: nodes.video: /nowhere.mp4: "))
+        #expect(outcome.errors.split(separator: "\n").count == 1)
+    }
+}
+
+@Suite(.serialized) struct RunTests {
+    private let scratch: String
+
+    init() throws {
+        scratch = NSTemporaryDirectory() + "/vpipe-run-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
+    }
+
+    @Test(.timeLimit(.minutes(5))) func `lines and faces of the small sample are found, drawn and recorded`() throws {
+        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        let outcome = try Program.run(
+            ["run", "pipelines/demo.json", "--set", "lines.size=256x256"],
+            environment: [
+                "INPUT": "samples/tiny.mp4", "OUTPUT": scratch + "/a.mp4", "RESULTS": scratch + "/a.jsonl",
+                "XDG_CACHE_HOME": scratch,
+            ])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.errors.contains("video: 50 frames in = 50 delivered + 0 dropped"))
+        let found = try records(scratch + "/a.jsonl")
+        let truth = try records(Program.root + "/samples/tiny.jsonl")
+        #expect(found.count == truth.count)
+        var hits = 0
+        var lines = 0
+        for (record, true_) in zip(found, truth) {
+            #expect(record["frame"] as? Int == true_["frame"] as? Int)
+            hits += boxes(true_).count { wanted in boxes(record).contains { overlap($0, wanted) >= 0.5 } }
+            lines += (record["lines"] as? [Any])?.count ?? 0
+        }
+        // One face a frame; the preview weights find it in all of them.
+        #expect(hits >= 45, "\(hits) of 50 faces")
+        #expect(lines > 50, "\(lines) lines")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: scratch + "/a.mp4")).count > 10_000)
+    }
+
+    @Test(.timeLimit(.minutes(2))) func `an interrupt delivers what is under way and exits with 0`() throws {
+        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        let file = scratch + "/a.jsonl"
+        let text = """
+            {"nodes":{"bars":{"type":"testpattern","size":"64x64","frames":0,"realtime":true},
+            "video":{"type":"file","input":"bars","path":"\(scratch)/a.mp4"},
+            "text":{"type":"jsonl","input":"bars","path":"\(file)"}}}
+            """
+        try Data(text.utf8).write(to: URL(fileURLWithPath: scratch + "/p.json"))
+        let outcome = try Program.run(["run", scratch + "/p.json"]) {
+            ((try? Data(contentsOf: URL(fileURLWithPath: file)))?.count ?? 0) > 400
+        }
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.errors.contains("stopping"))
+        #expect(outcome.errors.contains("frames of libx264 in mp4"))
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: scratch + "/a.mp4"))
+        // Finalised: the index stands in front of the pictures.
+        let index = bytes.range(of: Data("moov".utf8))?.lowerBound ?? .max
+        #expect(index < bytes.range(of: Data("mdat".utf8))?.lowerBound ?? 0)
+    }
+
+    private func records(_ path: String) throws -> [[String: Any]] {
+        try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map { line in
+            let object = try JSONSerialization.jsonObject(with: Data(line.utf8))
+            return try #require(object as? [String: Any])
+        }
+    }
+
+    private func boxes(_ record: [String: Any]) -> [[Double]] {
+        (record["faces"] as? [[String: Any]] ?? []).compactMap { face in
+            (face["box"] as? [NSNumber])?.map(\.doubleValue)
+        }
+    }
+
+    private func overlap(_ a: [Double], _ b: [Double]) -> Double {
+        let width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+        let height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+        guard width > 0, height > 0 else { return 0 }
+        return width * height / (a[2] * a[3] + b[2] * b[3] - width * height)
+    }
+}

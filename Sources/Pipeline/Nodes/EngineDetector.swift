@@ -4,54 +4,33 @@ internal import Media
 internal import Networks
 internal import Vision
 
-/// A network on the engine with its pre- and post-processing: what `DetectNode` runs.
+/// Vision's detector as `DetectNode` runs it: its output wrapped as a frame's result, and a line for the report.
 final class EngineDetector<Decoder: OutputDecoder>: PictureDetector {
-    private let pool: RequestPool
-    private let preprocessor: Preprocessor
-    private let decoder: Decoder
+    private let detector: Detector<Decoder>
     private let wrap: (Decoder.Output) -> FrameResult
-    private var placements: [Placement?]
     let summary: String
 
-    /// Compiles `model` and prepares its requests.
-    init(
-        _ model: NodeModel, precision: Precision, context: BuildContext, filter: Preprocessor.Filter,
-        decoder: (CompiledModel) throws -> Decoder, wrap: @escaping (Decoder.Output) -> FrameResult
-    ) throws {
-        let architecture = model.architecture
-        let source = ModelSource(
-            name: architecture.network, onnx: try architecture.onnx(at: model.size, weights: model.weights))
-        let options = CompileOptions.automatic(
-            cores: context.options.cores, precision: precision, cache: context.options.cache)
-        let compiled = try OpenVINOEngine.shared().compile(source, options: options)
-        pool = try RequestPool(model: compiled)
-        preprocessor = Preprocessor(size: model.size, normalisation: architecture.normalisation, filter: filter)
-        self.decoder = try decoder(compiled)
+    init(_ detector: Detector<Decoder>, _ model: NodeModel, wrap: @escaping (Decoder.Output) -> FrameResult) {
+        self.detector = detector
         self.wrap = wrap
-        placements = Array(repeating: nil, count: pool.requests.count)
-        let settings = compiled.settings
+        let settings = detector.model.settings
         let state = model.weights.metadata["state"] == "preview" ? " (preview weights: weak)" : ""
-        summary = "\(architecture.network) \(architecture.variant) at \(model.size), \(settings.engineFloat), "
-            + "\(settings.streams) streams of \(settings.threads) threads, \(model.path)\(state)"
+        summary = "\(model.architecture.network) \(model.architecture.variant) at \(model.size), \(settings.engineFloat), "
+            + "\(settings.streams) streams of \(settings.threads) threads in all, \(model.path)\(state)"
     }
 
-    var capacity: Int { pool.requests.count }
+    var capacity: Int { detector.capacity }
 
-    func onCompletion(_ wake: @escaping @Sendable () -> Void) throws { try pool.onCompletion(wake) }
+    func onCompletion(_ wake: @escaping @Sendable () -> Void) throws { try detector.onCompletion(wake) }
 
-    func submit(_ picture: Picture) throws -> Bool {
-        guard let slot = pool.acquire() else { return false }
-        let tensor = slot.request.inputs[0].floats
-        placements[slot.index] = preprocessor.fill(tensor, from: picture)
-        try pool.submit(slot)
-        return true
-    }
+    func submit(_ picture: Picture) throws -> Bool { try detector.submit(picture) }
 
-    func nextResult() throws -> FrameResult? {
-        guard let (slot, failure) = pool.nextCompleted() else { return nil }
-        defer { pool.release(slot) }
-        if let failure { throw failure }
-        guard let placement = placements[slot.index] else { preconditionFailure("a submitted request has a placement") }
-        return wrap(decoder.decode(slot.request.outputs, placement: placement))
+    func nextResult() throws -> FrameResult? { try detector.nextCompleted().map(wrap) }
+}
+
+extension BuildContext {
+    /// How a node's network is compiled for this run.
+    func compileOptions(_ precision: Precision) -> CompileOptions {
+        .automatic(cores: options.cores, precision: precision, cache: options.cache)
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
+internal import Inference
 internal import Media
 internal import Networks
 internal import Vision
@@ -27,10 +28,10 @@ enum MLSDNode: NodeType {
         let model = try NetworkParams.model("mlsd", variant: settings[variant].rawValue, settings)
         let options = LineDecoder.Options(
             scoreThreshold: Float(settings[threshold]), minimumLength: Float(settings[minimumLength]))
-        let detector = try EngineDetector(
-            model, precision: NetworkParams.precision(settings), context: context, filter: .area,
-            decoder: { try LineDecoder(outputs: $0.outputs, size: model.size, options: options) },
-            wrap: { .lines($0) })
-        return .node(DetectNode(node.id, detector, every: settings[NetworkParams.every]))
+        let detector = try LineDetector(
+            model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
+            compile: context.compileOptions(NetworkParams.precision(settings)), options: options)
+        let wrapped = EngineDetector(detector, model) { .lines($0) }
+        return .node(DetectNode(node.id, wrapped, every: settings[NetworkParams.every]))
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
+internal import Inference
 internal import Media
 internal import Networks
 internal import Vision
@@ -28,15 +29,12 @@ enum RetinaFaceNode: NodeType {
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let settings = node.settings
         let model = try NetworkParams.model("retinaface", variant: settings[variant].rawValue, settings)
-        guard let family = RetinaFace.family(variant: model.architecture.variant) else {
-            preconditionFailure("a variant of RetinaFace has a family")
-        }
         let options = FaceDecoder.Options(
             scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]))
-        let detector = try EngineDetector(
-            model, precision: NetworkParams.precision(settings), context: context, filter: .bilinear,
-            decoder: { try FaceDecoder(outputs: $0.outputs, size: model.size, family: family, options: options) },
-            wrap: { .faces($0) })
-        return .node(DetectNode(node.id, detector, every: settings[NetworkParams.every]))
+        let detector = try FaceDetector(
+            model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
+            compile: context.compileOptions(NetworkParams.precision(settings)), options: options)
+        let wrapped = EngineDetector(detector, model) { .faces($0) }
+        return .node(DetectNode(node.id, wrapped, every: settings[NetworkParams.every]))
     }
 }

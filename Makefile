@@ -14,7 +14,7 @@ RELEASE = .build/release/vpipe
 demo: build
 	@mkdir -p out
 	$(RELEASE) run pipelines/demo.json
-	python3 samples/check.py samples/demo.jsonl out/demo.jsonl
+	python3 samples/check.py --face-score 0.4 samples/demo.jsonl out/demo.jsonl
 	@echo "look at out/demo.mp4; what was found is in out/demo.jsonl"
 
 test: deps swift-toolchain

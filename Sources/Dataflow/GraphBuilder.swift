@@ -149,9 +149,12 @@ public struct GraphBuilder {
         let fits =
             entries.reduce(2) { $0 + $1.maxHeld + 2 }
             + (hasJoin ? plan.connections.reduce(0) { $0 + $1.capacity + 1 } : 0)
+        // A node that waits for later frames must not be starved of them: behind an edge that drops, it may hold an old
+        // frame while the source runs through its whole window, and the window would never open again.
+        let least = entries.contains { $0.needsLaterItems } ? 1 << 14 : 0
         let ledgers = sources.enumerated().map { i, entry in
             Ledger(
-                source: i, window: min(max(entries[entry].inFlightLimit, fits), 1 << 17),
+                source: i, window: min(max(entries[entry].inFlightLimit, fits, least), 1 << 17),
                 placeCount: entries.count + connections.count, historyLength: historyLength)
         }
         let stages = order.enumerated().map { place, index in

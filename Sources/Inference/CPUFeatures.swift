@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #if canImport(Glibc)
-internal import Glibc
+    internal import Glibc
 #elseif canImport(Musl)
-internal import Musl
+    internal import Musl
 #endif
 
 /// What this processor offers neural networks: its name and the vector units that matter to precision.
@@ -46,7 +46,9 @@ public struct CPUFeatures: Sendable, Hashable, CustomStringConvertible {
             case "model name", "Model": if model.isEmpty { model = String(value) }
             case "CPU part": if model.isEmpty { model = "arm64 part \(value)" }
             case "flags", "Features":
-                if flags.isEmpty { flags = Set(value.split(separator: " ").map(String.init)).intersection(CPUFeatures.known) }
+                if flags.isEmpty {
+                    flags = Set(value.split(separator: " ").map(String.init)).intersection(CPUFeatures.known)
+                }
             default: break
             }
         }
@@ -54,7 +56,6 @@ public struct CPUFeatures: Sendable, Hashable, CustomStringConvertible {
         self.cores = max(1, cores)
         self.flags = flags.sorted()
     }
-
 
     /// A file's text, in steps, since files under /proc report no size; empty when it cannot be read.
     private static func readText(_ path: String) -> String {

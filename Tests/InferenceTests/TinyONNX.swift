@@ -136,7 +136,8 @@ func plainConvolution(
                         for dx in -1...1 {
                             let (r, c) = (row + dy, column + dx)
                             guard r >= 0, r < height, c >= 0, c < width else { continue }
-                            sum += x[(channel * height + r) * width + c]
+                            sum +=
+                                x[(channel * height + r) * width + c]
                                 * weights[((out * channelsIn + channel) * 3 + dy + 1) * 3 + dx + 1]
                         }
                     }

@@ -8,7 +8,8 @@ import Testing
         (["run", "nowhere.json"], "nowhere.json: error: no such pipeline file"),
         (["run", "pipelines/demo.json", "--set", "lines.treshold=1"], "did you mean"),
         (["run", "pipelines/demo.json", "--set", "lines.threshold=7"], "lines.threshold"),
-        (["nodes", "retinafase"], "did you mean \"retinaface\""), (["models", "info", "yolo"], "there are mlsd, retinaface"),
+        (["nodes", "retinafase"], "did you mean \"retinaface\""),
+        (["models", "info", "yolo"], "there are mlsd, retinaface"),
     ])
     func `a user's mistake exits with 2 and says what to do`(_ arguments: [String], _ text: String) throws {
         let outcome = try Program.run(arguments)
@@ -18,7 +19,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (["--help"], "SUBCOMMANDS"), (["--version"], "0."), (["nodes"], "retinaface"), (["nodes", "mlsd"], "threshold"),
+        (["--help"], "SUBCOMMANDS"), (["--version"], "0."), (["nodes"], "retinaface"),
+        (["nodes", "mlsd"], "threshold"),
         (["schema"], "2020-12"), (["graph", "pipelines/demo.json"], "digraph"),
         (["graph", "pipelines/demo.json", "--format", "mermaid"], "flowchart"),
         (["validate", "pipelines/demo.json"], "ok, 6 nodes"), (["models", "list"], "619,280"),

@@ -21,7 +21,8 @@ public final class OverlayPainter {
         if style.showsLines {
             results.forEach { entry in
                 guard case .lines(let lines) = entry.result else { return }
-                var stroke = Stroke(color: style.lineColor ?? color(of: entry.node), width: look.lineWidth, halo: look.halo)
+                var stroke = Stroke(
+                    color: style.lineColor ?? color(of: entry.node), width: look.lineWidth, halo: look.halo)
                 stroke.endMarker = style.marksEnds ? look.lineWidth * 2.5 : 0
                 canvas.lines(lines, stroke)
             }

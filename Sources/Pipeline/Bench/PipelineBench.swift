@@ -108,7 +108,9 @@ public struct PipelineBench: Sendable {
             text.raw(#","weights":"#)
             text.string(weights)
         }
-        text.raw(#","input":"video"},"overlay":{"type":"overlay","inputs":["network"]},"file":{"type":"file","input":"overlay","audio":"none","path":"#)
+        text.raw(
+            #","input":"video"},"overlay":{"type":"overlay","inputs":["network"]},"file":{"type":"file","input":"overlay","audio":"none","path":"#
+        )
         text.string(output)
         text.raw("}}}")
         let file = PipelineFile(name: "bench", bytes: text.withBytes { Array($0) })
@@ -152,7 +154,8 @@ public struct PipelineBench: Sendable {
             throw OutputError("there is no network \"\(options.network)\"")
         }
         let model = try NodeModel(
-            network: options.network, variant: usual, weights: options.weights, size: options.size.flatMap { InputSize($0) })
+            network: options.network, variant: usual, weights: options.weights,
+            size: options.size.flatMap { InputSize($0) })
         let source = ModelSource(
             name: options.network, onnx: try model.architecture.onnx(at: model.size, weights: model.weights))
         let compiled = try OpenVINOEngine.shared().compile(source, options: .automatic(cores: cores, precision: .f32))

@@ -30,7 +30,8 @@ public struct ModelStore: Sendable {
     /// Where `vpipe models import` puts weights: `$XDG_DATA_HOME/vpipe/models` or `~/.local/share/vpipe/models`.
     public static var userFolder: String {
         let environment = ProcessInfo.processInfo.environment
-        let data = environment["XDG_DATA_HOME"].flatMap { $0.isEmpty ? nil : $0 }
+        let data =
+            environment["XDG_DATA_HOME"].flatMap { $0.isEmpty ? nil : $0 }
             ?? (environment["HOME"] ?? "") + "/.local/share"
         return data + "/vpipe/models"
     }

@@ -23,7 +23,8 @@ public struct NodeModel: Sendable {
     ) throws {
         let found: Weights
         if let path {
-            found = path.hasSuffix(".safetensors")
+            found =
+                path.hasSuffix(".safetensors")
                 ? try SafeTensors.read(path: path)
                 : try ModelImporter.read(path: path, network: network, variant: nil).weights
             self.path = path
@@ -43,7 +44,8 @@ public struct NodeModel: Sendable {
         }
         architecture = try Architecture.find(network, actual)
         weights = found
-        self.size = size ?? found.metadata[Weights.MetadataKey.inputSize].flatMap { InputSize($0) }
+        self.size =
+            size ?? found.metadata[Weights.MetadataKey.inputSize].flatMap { InputSize($0) }
             ?? architecture.defaultSize
     }
 }

@@ -15,7 +15,8 @@ final class EngineDetector<Decoder: OutputDecoder>: PictureDetector {
         self.wrap = wrap
         let settings = detector.model.settings
         let state = model.weights.metadata["state"] == "preview" ? " (preview weights: weak)" : ""
-        summary = "\(model.architecture.network) \(model.architecture.variant) at \(model.size), \(settings.engineFloat), "
+        summary =
+            "\(model.architecture.network) \(model.architecture.variant) at \(model.size), \(settings.engineFloat), "
             + "\(settings.streams) streams of \(settings.threads) threads in all, \(model.path)\(state)"
     }
 

@@ -38,7 +38,9 @@ final class FileNode: Node, NodeType, ReportingNode {
         details: "Written in fragments under its own name, so that what is on disk plays after a crash or a power cut; "
             + "an mp4 or mov is finished as an ordinary fast-start file. A full disk ends this node, not the file.",
         parameters: [path, codec, quality, bitRate, preset, keyframes, threads, audio, overwrite],
-        examples: [.init("H.264 in mp4", #"{ "type": "file", "input": "overlay", "path": "out.mp4", "overwrite": true }"#)])
+        examples: [
+            .init("H.264 in mp4", #"{ "type": "file", "input": "overlay", "path": "out.mp4", "overwrite": true }"#)
+        ])
 
     private let writer: VideoWriter
     private var written: WriterStatistics?
@@ -82,9 +84,12 @@ final class FileNode: Node, NodeType, ReportingNode {
     var notes: [String] {
         if isEmpty { return ["\(writer.path): no picture came, so no file was made"] }
         let seen = written ?? writer.statistics
-        let size = seen.videoBytes < 1_000_000
+        let size =
+            seen.videoBytes < 1_000_000
             ? "\(seen.videoBytes / 1000) kB" : "\(seen.videoBytes / 100_000 / 10).\(seen.videoBytes / 100_000 % 10) MB"
-        var notes = ["\(writer.path): \(seen.packets) frames of \(seen.encoder) in \(writer.container.rawValue), \(size)"]
+        var notes = [
+            "\(writer.path): \(seen.packets) frames of \(seen.encoder) in \(writer.container.rawValue), \(size)"
+        ]
         if seen.rescaled > 0 { notes.append("\(seen.rescaled) pictures scaled to the size of the first") }
         return notes + seen.warnings
     }

@@ -4,7 +4,8 @@ internal import Media
 
 /// `images`: still images one after the other.
 final class ImagesNode: SourceNode, NodeType, ReportingNode, MeasuredSource {
-    static let path = Param.path("path", synonyms: ["url", "folder"], doc: "A file, a folder, a glob or a sequence (%04d.png)")
+    static let path = Param.path(
+        "path", synonyms: ["url", "folder"], doc: "A file, a folder, a glob or a sequence (%04d.png)")
     static let fps = Param.rate("fps", default: FrameRate(frames: 25), doc: "Frame rate the images are shown at")
 
     static let contract = Contract(
@@ -45,9 +46,10 @@ final class ImagesNode: SourceNode, NodeType, ReportingNode, MeasuredSource {
         guard let picture = pending, let ticket = output.admit() else { return .waiting }
         pending = nil
         let base = Rational(rate.seconds, rate.frames)
-        output.emit(Frame(
-            ticket: ticket, picture: picture, pts: MediaTime(ticks: count, base: base),
-            duration: MediaTime(ticks: 1, base: base), stream: stream))
+        output.emit(
+            Frame(
+                ticket: ticket, picture: picture, pts: MediaTime(ticks: count, base: base),
+                duration: MediaTime(ticks: 1, base: base), stream: stream))
         count += 1
         return .more
     }

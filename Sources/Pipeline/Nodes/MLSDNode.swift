@@ -11,8 +11,8 @@ enum MLSDNode: NodeType {
     static let threshold = Param.number(
         "threshold", default: 0.1, range: 0...1, synonyms: ["confidence", "score"], doc: "Lowest score kept")
     static let minimumLength = Param.number(
-        "minimumLength", default: 20, range: 0...4096, unit: "half network pixels",
-        doc: "Shortest line kept, in pixels of the network's output map, which is half its input")
+        "minimumLength", default: 40, range: 0...4096, unit: "pixels",
+        doc: "Shortest line kept, in pixels of a 512-pixel network input; scaled to the size in use")
 
     static let contract = Contract(
         "mlsd", aliases: ["lines"], .inference, summary: "Finds line segments (M-LSD)",
@@ -26,8 +26,10 @@ enum MLSDNode: NodeType {
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let settings = node.settings
         let model = try NetworkParams.model("mlsd", variant: settings[variant].rawValue, settings)
+        // The decoder counts in pixels of the output map, which is half the input.
+        let length = settings[minimumLength] / 2 * Double(model.size.width) / 512
         let options = LineDecoder.Options(
-            scoreThreshold: Float(settings[threshold]), minimumLength: Float(settings[minimumLength]))
+            scoreThreshold: Float(settings[threshold]), minimumLength: Float(length))
         let detector = try LineDetector(
             model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
             compile: context.compileOptions(NetworkParams.precision(settings)), options: options)

@@ -5,7 +5,8 @@ internal import Media
 /// `merge`: brings the results of parallel branches together on one frame.
 final class MergeNode: JoinNode, NodeType {
     static let contract = Contract(
-        "merge", .processing, summary: "Joins parallel branches of one source: the picture of the first, results of all",
+        "merge", .processing,
+        summary: "Joins parallel branches of one source: the picture of the first, results of all",
         details: "Frames are matched by identity. A frame that a branch dropped goes on without that branch's results.",
         inputs: [InputPort(count: 1...16, doc: "branches of one source; the first gives the picture")],
         examples: [.init("Lines and faces in one record", #"{ "type": "merge", "inputs": ["faces", "lines"] }"#)])

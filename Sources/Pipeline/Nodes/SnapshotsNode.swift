@@ -8,7 +8,8 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
     /// How an image is stored.
     enum Format: String, CaseIterable, Sendable { case png, jpg }
 
-    static let folder = Param.path("path", synonyms: ["folder", "directory"], doc: "Folder the images go to; made if missing")
+    static let folder = Param.path(
+        "path", synonyms: ["folder", "directory"], doc: "Folder the images go to; made if missing")
     static let format = Param.choice(
         "format", default: Format.jpg, docs: ["png": "lossless", "jpg": "small"], doc: "How images are stored")
     static let every = Param.duration(
@@ -42,8 +43,9 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
         guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
             throw OutputError("\(path): cannot make the folder: \(String(cString: strerror(errno)))")
         }
-        return .node(SnapshotsNode(
-            settings, folder: path, overwrites: settings[overwrite] || context.options.overwrites))
+        return .node(
+            SnapshotsNode(
+                settings, folder: path, overwrites: settings[overwrite] || context.options.overwrites))
     }
 
     private init(_ settings: Settings, folder: String, overwrites: Bool) {

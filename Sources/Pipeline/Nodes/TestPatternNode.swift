@@ -7,7 +7,8 @@ internal import Media
 final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
     static let size = Param.size("size", default: PixelSize(width: 1280, height: 720), doc: "Width and height")
     static let fps = Param.rate("fps", default: FrameRate(frames: 25), doc: "Frame rate")
-    static let frames = Param.integer("frames", default: 250, atLeast: 0, doc: "Number of frames; 0 goes on until stopped")
+    static let frames = Param.integer(
+        "frames", default: 250, atLeast: 0, doc: "Number of frames; 0 goes on until stopped")
     static let realtime = Param.boolean("realtime", default: false, doc: "Hand frames out at their own pace")
 
     static let contract = Contract(
@@ -29,8 +30,9 @@ final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
         let rate = settings[fps]
         let pattern = try TestPattern(
             width: size.width, height: size.height, frameRate: Rational(rate.frames, rate.seconds))
-        return .source(TestPatternNode(
-            pattern, source: node.id, frames: settings[frames], paced: settings[realtime]))
+        return .source(
+            TestPatternNode(
+                pattern, source: node.id, frames: settings[frames], paced: settings[realtime]))
     }
 
     init(_ pattern: TestPattern, source: String, frames: Int, paced: Bool) {
@@ -55,8 +57,9 @@ final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
         guard let ticket = output.admit() else { return .waiting }
         let made = pattern.frame(count)
         count += 1
-        output.emit(Frame(
-            ticket: ticket, picture: made.picture, pts: made.pts, duration: made.duration, stream: stream))
+        output.emit(
+            Frame(
+                ticket: ticket, picture: made.picture, pts: made.pts, duration: made.duration, stream: stream))
         return .more
     }
 

@@ -40,9 +40,10 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
         options.isLooping = settings[loop]
         options.decoderThreads = settings[threads] == 0 ? nil : settings[threads]
         if isNetwork(settings[url]) { options.timeout = settings[timeout].inSeconds }
-        return .source(VideoNode(
-            reader: try VideoReader(settings[url], options: options), source: node.id, paced: settings[realtime],
-            loops: settings[loop]))
+        return .source(
+            VideoNode(
+                reader: try VideoReader(settings[url], options: options), source: node.id, paced: settings[realtime],
+                loops: settings[loop]))
     }
 
     init(reader: VideoReader, source: String, paced: Bool, loops: Bool) {
@@ -73,8 +74,9 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
         }
         guard let ticket = output.admit() else { return .waiting }
         pending = nil
-        output.emit(Frame(
-            ticket: ticket, picture: decoded.picture, pts: decoded.pts, duration: decoded.duration, stream: stream))
+        output.emit(
+            Frame(
+                ticket: ticket, picture: decoded.picture, pts: decoded.pts, duration: decoded.duration, stream: stream))
         return .more
     }
 
@@ -94,7 +96,8 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
         if seen.timeBreaks > 0 { notes.append("\(seen.timeBreaks) breaks in the time line closed") }
         if seen.shapeChanges > 0 { notes.append("\(seen.shapeChanges) changes of picture size or layout") }
         if seen.converted > 0 {
-            notes.append("\(seen.converted) pictures converted from \(reader.info.storedFormat) to \(reader.info.format)")
+            notes.append(
+                "\(seen.converted) pictures converted from \(reader.info.storedFormat) to \(reader.info.format)")
         }
         if seen.loops > 0 { notes.append("\(seen.loops) times started over") }
         if let early = seen.endedEarly { notes.append("ended early: \(early)") }

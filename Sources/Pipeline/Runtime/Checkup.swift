@@ -79,7 +79,9 @@ public struct Checkup: Sendable {
             let name = architecture.network
             let fitting = store.entries.filter { $0.network == name }
             guard let entry = fitting.first(where: { !$0.isPreview }) ?? fitting.first else {
-                add("model \(name)", .bad, "no weights", fix: "vpipe models import FILE, or install vpipe's models folder")
+                add(
+                    "model \(name)", .bad, "no weights",
+                    fix: "vpipe models import FILE, or install vpipe's models folder")
                 continue
             }
             add(
@@ -92,6 +94,8 @@ public struct Checkup: Sendable {
     private mutating func lookAtCameras() {
         let devices = ((try? FileManager.default.contentsOfDirectory(atPath: "/dev")) ?? [])
             .filter { $0.hasPrefix("video") }.sorted()
-        add("cameras", .note, devices.isEmpty ? "none at /dev/video*" : devices.map { "/dev/\($0)" }.joined(separator: ", "))
+        add(
+            "cameras", .note,
+            devices.isEmpty ? "none at /dev/video*" : devices.map { "/dev/\($0)" }.joined(separator: ", "))
     }
 }

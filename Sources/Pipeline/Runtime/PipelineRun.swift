@@ -58,7 +58,8 @@ public final class PipelineRun: @unchecked Sendable {
                     preconditionFailure("nodes come in topological order")
                 }
                 builder.connect(
-                    from, port: link.fromPortIndex, to: to, port: link.toPortIndex, policy: EdgePolicy(link.rule.policy),
+                    from, port: link.fromPortIndex, to: to, port: link.toPortIndex,
+                    policy: EdgePolicy(link.rule.policy),
                     capacity: link.rule.capacity)
             }
         }

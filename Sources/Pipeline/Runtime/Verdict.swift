@@ -26,12 +26,15 @@ public struct Verdict: Sendable, Hashable {
         var clauses: [Clause] = []
         if let fps = target.fps {
             let slowest = sinks.map(\.fps).min() ?? 0
-            clauses.append(Clause(
-                text: "fps \(Self.text(fps)): held \(Self.text(slowest)) on average", isKept: slowest >= fps * Self.tolerance))
+            clauses.append(
+                Clause(
+                    text: "fps \(Self.text(fps)): held \(Self.text(slowest)) on average",
+                    isKept: slowest >= fps * Self.tolerance))
         }
         if let limit = target.latencyMilliseconds {
             let p99 = Double(report.endToEnd.p99) / 1e6
-            clauses.append(Clause(text: "latency \(Self.text(limit)) ms: p99 was \(Self.text(p99)) ms", isKept: p99 <= limit))
+            clauses.append(
+                Clause(text: "latency \(Self.text(limit)) ms: p99 was \(Self.text(p99)) ms", isKept: p99 <= limit))
         }
         guard !clauses.isEmpty else { return nil }
         self.clauses = clauses

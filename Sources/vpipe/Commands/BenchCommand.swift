@@ -40,8 +40,12 @@ struct BenchCommand: ParsableCommand {
         table.add(["  encode alone", ms(bench.encodeCPU)])
         table.add(["  whole pipeline", ms(bench.pipelineCPU)])
         for line in table.lines { Console.line(line) }
-        Console.line("  pipeline \(Figures.fixed(bench.fps, 1)) fps, limit \(Figures.fixed(bench.limit, 1)) fps, ratio \(Figures.fixed(bench.share, 2))")
-        Console.line("  first frame after \(Figures.fixed(bench.startSeconds, 2)) s, peak memory \(bench.peakBytes / 1_000_000) MB")
+        Console.line(
+            "  pipeline \(Figures.fixed(bench.fps, 1)) fps, limit \(Figures.fixed(bench.limit, 1)) fps, ratio \(Figures.fixed(bench.share, 2))"
+        )
+        Console.line(
+            "  first frame after \(Figures.fixed(bench.startSeconds, 2)) s, peak memory \(bench.peakBytes / 1_000_000) MB"
+        )
     }
 
     private static func json(_ bench: PipelineBench, network: String) -> String {
@@ -49,8 +53,10 @@ struct BenchCommand: ParsableCommand {
             ("frames", Double(bench.frames)), ("fps", bench.fps), ("limit", bench.limit), ("ratio", bench.share),
             ("pipelineCPUms", bench.pipelineCPU), ("decodeCPUms", bench.decodeCPU),
             ("inferenceCPUms", bench.inferenceCPU), ("encodeCPUms", bench.encodeCPU),
-            ("startSeconds", bench.startSeconds), ("peakMB", Double(bench.peakBytes) / 1e6), ("cores", Double(bench.cores)),
+            ("startSeconds", bench.startSeconds), ("peakMB", Double(bench.peakBytes) / 1e6),
+            ("cores", Double(bench.cores)),
         ]
-        return #"{"network":"\#(network)","# + fields.map { #""\#($0.0)":\#(Figures.fixed($0.1, 3))"# }.joined(separator: ",") + "}"
+        return #"{"network":"\#(network)","#
+            + fields.map { #""\#($0.0)":\#(Figures.fixed($0.1, 3))"# }.joined(separator: ",") + "}"
     }
 }

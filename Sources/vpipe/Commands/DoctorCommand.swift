@@ -11,11 +11,12 @@ struct DoctorCommand: ParsableCommand {
     func run() throws {
         let checkup = Checkup()
         for finding in checkup.findings {
-            let mark = switch finding.state {
-            case .good: "ok  "
-            case .note: "note"
-            case .bad: "BAD "
-            }
+            let mark =
+                switch finding.state {
+                case .good: "ok  "
+                case .note: "note"
+                case .bad: "BAD "
+                }
             Console.line("\(mark)  \(finding.subject): \(finding.text)")
             if let remedy = finding.remedy { Console.line("      fix: \(remedy)") }
         }

@@ -45,7 +45,9 @@ struct ModelsCommand: ParsableCommand {
             }
             guard !found.isEmpty else {
                 let names = Set(Architecture.all.map(\.network)).sorted().joined(separator: ", ")
-                throw Failure(.usage, "vpipe: no network \"\(subject)\"\(variant.map { " in variant \($0)" } ?? ""); there are \(names)")
+                throw Failure(
+                    .usage,
+                    "vpipe: no network \"\(subject)\"\(variant.map { " in variant \($0)" } ?? ""); there are \(names)")
             }
             for architecture in found {
                 do {
@@ -54,7 +56,8 @@ struct ModelsCommand: ParsableCommand {
                     Console.line("  \(architecture.paper)")
                     Console.line("  reference: \(architecture.reference)")
                     Console.line("  parameters \(Figures.count(UInt64(network.parameterCount)))")
-                    Console.line("  multiply-accumulates \(Figures.fixed(Double(network.multiplyAccumulates) / 1e9, 3)) G")
+                    Console.line(
+                        "  multiply-accumulates \(Figures.fixed(Double(network.multiplyAccumulates) / 1e9, 3)) G")
                     for port in network.inputs { Console.line("  input  \(port.name) \(port.shape)") }
                     for port in network.outputs { Console.line("  output \(port.name) \(port.shape)") }
                     if layers { Console.line(network.summary) }
@@ -67,8 +70,11 @@ struct ModelsCommand: ParsableCommand {
         private func describeFile() throws {
             do {
                 let weights = try SafeTensors.read(path: subject)
-                Console.line("\(subject): \(weights.count) tensors, \(Figures.count(UInt64(weights.floatCount))) numbers")
-                for (key, value) in weights.metadata.sorted(by: { $0.key < $1.key }) { Console.line("  \(key): \(value)") }
+                Console.line(
+                    "\(subject): \(weights.count) tensors, \(Figures.count(UInt64(weights.floatCount))) numbers")
+                for (key, value) in weights.metadata.sorted(by: { $0.key < $1.key }) {
+                    Console.line("  \(key): \(value)")
+                }
             } catch {
                 throw Failure(.failed, "vpipe: \(error)")
             }
@@ -98,7 +104,8 @@ struct ModelsCommand: ParsableCommand {
                 try FileManager.default.createDirectory(
                     at: URL(fileURLWithPath: target).deletingLastPathComponent(), withIntermediateDirectories: true)
                 try SafeTensors.write(result.weights, path: target)
-                Console.line(verbose ? report.description : "\(file): \(report.network) \(report.variant), \(report.format)")
+                Console.line(
+                    verbose ? report.description : "\(file): \(report.network) \(report.variant), \(report.format)")
                 Console.line("wrote \(target): \(result.weights.count) tensors")
             } catch let failure as Failure {
                 throw failure
@@ -115,7 +122,8 @@ struct ModelsCommand: ParsableCommand {
 
     /// `vpipe models export`.
     struct Export: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Write a network with its weights as ONNX, for other tools.")
+        static let configuration = CommandConfiguration(
+            abstract: "Write a network with its weights as ONNX, for other tools.")
 
         @Argument(help: "The network: mlsd or retinaface.") var network: String
         @Option(help: "Variant of the network.") var variant: String?
@@ -132,7 +140,8 @@ struct ModelsCommand: ParsableCommand {
                 let model = try NodeModel(network: network, variant: variant ?? usual, weights: weights, size: wanted)
                 let bytes = try model.architecture.onnx(at: model.size, weights: model.weights)
                 try Data(bytes).write(to: URL(fileURLWithPath: output), options: .atomic)
-                Console.line("wrote \(output): \(network) \(model.architecture.variant) at \(model.size) from \(model.path)")
+                Console.line(
+                    "wrote \(output): \(network) \(model.architecture.variant) at \(model.size) from \(model.path)")
             } catch {
                 throw Failure(.failed, "vpipe: \(error)")
             }
@@ -143,6 +152,8 @@ struct ModelsCommand: ParsableCommand {
 /// Reads a size given on the command line.
 private func inputSize(_ text: String?) throws -> InputSize? {
     guard let text else { return nil }
-    guard let size = InputSize(text) else { throw ValidationError("a size is WIDTHxHEIGHT, as in 512x512 (got \(text))") }
+    guard let size = InputSize(text) else {
+        throw ValidationError("a size is WIDTHxHEIGHT, as in 512x512 (got \(text))")
+    }
     return size
 }

@@ -63,33 +63,37 @@ enum RunJSON {
 
     /// The figures in the middle of a run.
     static func progress(_ report: RunReport, fps: Double, expected: Int?) -> String {
-        encode(Progress(
-            seconds: Double(report.elapsed) / 1e9, fps: fps, delivered: report.sources.reduce(0) { $0 + $1.delivered },
-            dropped: report.sources.reduce(0) { $0 + $1.dropped },
-            inFlight: report.sources.reduce(0) { $0 + $1.inFlight }, expected: expected,
-            latencyMs: Latency(report.endToEnd)))
+        encode(
+            Progress(
+                seconds: Double(report.elapsed) / 1e9, fps: fps,
+                delivered: report.sources.reduce(0) { $0 + $1.delivered },
+                dropped: report.sources.reduce(0) { $0 + $1.dropped },
+                inFlight: report.sources.reduce(0) { $0 + $1.inFlight }, expected: expected,
+                latencyMs: Latency(report.endToEnd)))
     }
 
     /// The report.
     static func final(_ report: RunReport, notes: [PipelineRun.Notes], verdict: Verdict?) -> String {
-        encode(Final(
-            seconds: Double(report.elapsed) / 1e9,
-            nodes: report.nodes.map {
-                Node(
-                    node: $0.name, items: $0.items, fps: $0.fps, processMs: Latency($0.processTime),
-                    failed: $0.hasFailed)
-            },
-            sources: report.sources.map { source in
-                Source(
-                    source: source.name, admitted: source.admitted, delivered: source.delivered,
-                    deliveredPartly: source.deliveredPartly, dropped: source.dropped, inFlight: source.inFlight,
-                    drops: source.drops.map { .init(place: $0.place, cause: $0.cause.name, count: $0.count) })
-            },
-            latencyMs: Latency(report.endToEnd),
-            notes: Dictionary(notes.map { ($0.node, $0.lines) }, uniquingKeysWith: { $0 + $1 }),
-            failures: Dictionary(report.failures.map { ($0.node, $0.message) }, uniquingKeysWith: { first, _ in first }),
-            balanced: report.isBalanced,
-            target: verdict.map { $0.clauses.map { .init(text: $0.text, kept: $0.isKept) } }))
+        encode(
+            Final(
+                seconds: Double(report.elapsed) / 1e9,
+                nodes: report.nodes.map {
+                    Node(
+                        node: $0.name, items: $0.items, fps: $0.fps, processMs: Latency($0.processTime),
+                        failed: $0.hasFailed)
+                },
+                sources: report.sources.map { source in
+                    Source(
+                        source: source.name, admitted: source.admitted, delivered: source.delivered,
+                        deliveredPartly: source.deliveredPartly, dropped: source.dropped, inFlight: source.inFlight,
+                        drops: source.drops.map { .init(place: $0.place, cause: $0.cause.name, count: $0.count) })
+                },
+                latencyMs: Latency(report.endToEnd),
+                notes: Dictionary(notes.map { ($0.node, $0.lines) }, uniquingKeysWith: { $0 + $1 }),
+                failures: Dictionary(
+                    report.failures.map { ($0.node, $0.message) }, uniquingKeysWith: { first, _ in first }),
+                balanced: report.isBalanced,
+                target: verdict.map { $0.clauses.map { .init(text: $0.text, kept: $0.isKept) } }))
     }
 
     private static func encode(_ value: some Encodable) -> String {

@@ -61,7 +61,9 @@ final class RunLog {
     private func statusLine(_ report: RunReport, items: UInt64, fps: Double) -> String {
         var parts = ["\(Figures.count(items)) frames", "\(Figures.fixed(fps, 1)) fps"]
         let latency = report.endToEnd
-        if latency.count > 0 { parts.append("latency p50 \(Figures.milliseconds(latency.p50)) p95 \(Figures.milliseconds(latency.p95)) ms") }
+        if latency.count > 0 {
+            parts.append("latency p50 \(Figures.milliseconds(latency.p50)) p95 \(Figures.milliseconds(latency.p95)) ms")
+        }
         let dropped = report.sources.reduce(0) { $0 + $1.dropped }
         parts.append("\(Figures.count(dropped)) dropped")
         if let expected = run.expectedFrames, expected > 0 {

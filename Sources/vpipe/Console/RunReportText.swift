@@ -12,9 +12,12 @@ enum RunReportText {
             ["node", "type", "items", "fps", "p50 ms", "p95 ms", "p99 ms", "wait p95 ms", "dropped"],
             rightAligned: [2, 3, 4, 5, 6, 7, 8])
         for node in report.nodes {
-            let inputs = report.edges.filter { $0.name.hasSuffix("-> \(node.name)") || $0.name.contains("-> \(node.name).") }
+            let inputs = report.edges.filter {
+                $0.name.hasSuffix("-> \(node.name)") || $0.name.contains("-> \(node.name).")
+            }
             let wait = inputs.map(\.wait.p95).max()
-            let dropped = report.sources.flatMap(\.drops).filter { $0.place == node.name }.reduce(0) { $0 + $1.count }
+            let dropped =
+                report.sources.flatMap(\.drops).filter { $0.place == node.name }.reduce(0) { $0 + $1.count }
                 + inputs.reduce(0) { $0 + $1.dropped }
             table.add([
                 node.name, pipeline[node.name]?.type ?? "", Figures.count(node.items), Figures.fixed(node.fps, 1),
@@ -25,7 +28,8 @@ enum RunReportText {
         }
         var lines = table.lines + [""]
         for source in report.sources {
-            var line = "\(source.name): \(Figures.count(source.admitted)) frames in = "
+            var line =
+                "\(source.name): \(Figures.count(source.admitted)) frames in = "
                 + "\(Figures.count(source.delivered)) delivered + \(Figures.count(source.dropped)) dropped"
             if source.inFlight > 0 { line += " + \(source.inFlight) in flight" }
             if source.deliveredPartly > 0 { line += "; \(Figures.count(source.deliveredPartly)) missed some branch" }
@@ -48,7 +52,9 @@ enum RunReportText {
         let rate = seconds > 0 ? Double(delivered) / seconds : 0
         lines.append("\(Figures.count(delivered)) frames in \(Figures.span(seconds)), \(Figures.fixed(rate, 1)) fps")
         if let verdict {
-            for clause in verdict.clauses { lines.append("target \(clause.isKept ? "kept" : "MISSED"): \(clause.text)") }
+            for clause in verdict.clauses {
+                lines.append("target \(clause.isKept ? "kept" : "MISSED"): \(clause.text)")
+            }
         }
         return lines
     }

@@ -36,14 +36,16 @@ import Testing
 @Suite struct PipelineRunTests {
     @Test(.timeLimit(.minutes(1))) func `frames in are frames out on every branch`() throws {
         let scratch = try Scratch()
-        let run = try PipelineRun(pipeline("""
-            "bars": {"type": "testpattern", "size": "160x120", "frames": 60},
-            "small": {"type": "scale", "input": "bars", "size": "80x80", "fit": "letterbox"},
-            "video": {"type": "file", "input": "small", "path": "\(scratch.file("a.mp4"))", "preset": "ultrafast"},
-            "both": {"type": "merge", "inputs": ["bars", "small"]},
-            "text": {"type": "jsonl", "input": "both", "path": "\(scratch.file("a.jsonl"))"},
-            "end": {"type": "null", "input": "bars"}
-            """))
+        let run = try PipelineRun(
+            pipeline(
+                """
+                "bars": {"type": "testpattern", "size": "160x120", "frames": 60},
+                "small": {"type": "scale", "input": "bars", "size": "80x80", "fit": "letterbox"},
+                "video": {"type": "file", "input": "small", "path": "\(scratch.file("a.mp4"))", "preset": "ultrafast"},
+                "both": {"type": "merge", "inputs": ["bars", "small"]},
+                "text": {"type": "jsonl", "input": "both", "path": "\(scratch.file("a.jsonl"))"},
+                "end": {"type": "null", "input": "bars"}
+                """))
         #expect(run.expectedFrames == 60)
         try run.start()
         let report = run.waitUntilFinished()
@@ -59,10 +61,12 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func `a stop ends an endless source and finalises the file`() throws {
         let scratch = try Scratch()
-        let run = try PipelineRun(pipeline("""
-            "bars": {"type": "testpattern", "size": "64x64", "frames": 0},
-            "video": {"type": "file", "input": "bars", "path": "\(scratch.file("a.mkv"))", "preset": "ultrafast"}
-            """))
+        let run = try PipelineRun(
+            pipeline(
+                """
+                "bars": {"type": "testpattern", "size": "64x64", "frames": 0},
+                "video": {"type": "file", "input": "bars", "path": "\(scratch.file("a.mkv"))", "preset": "ultrafast"}
+                """))
         try run.start()
         while (run.snapshot().node("video")?.items ?? 0) < 5 { _ = run.waitUntilFinished(seconds: 0.01) }
         run.stop()
@@ -74,16 +78,21 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func `rate drops evenly and counts what it drops`() throws {
         let scratch = try Scratch()
-        let run = try PipelineRun(pipeline("""
-            "bars": {"type": "testpattern", "size": "32x32", "fps": 30, "frames": 90},
-            "slow": {"type": "rate", "input": "bars", "fps": 10},
-            "text": {"type": "jsonl", "input": "slow", "path": "\(scratch.file("a.jsonl"))"}
-            """))
+        let run = try PipelineRun(
+            pipeline(
+                """
+                "bars": {"type": "testpattern", "size": "32x32", "fps": 30, "frames": 90},
+                "slow": {"type": "rate", "input": "bars", "fps": 10},
+                "text": {"type": "jsonl", "input": "slow", "path": "\(scratch.file("a.jsonl"))"}
+                """))
         try run.start()
         let report = run.waitUntilFinished()
         #expect(report.source("bars")?.delivered == 30)
         let drops: [RunReport.Drop] = report.source("bars").map(\.drops) ?? []
-        #expect(drops.filter { $0.count > 0 }.map { "\($0.count) at \($0.place): \($0.cause.name)" } == ["60 at slow: rateLimited"])
+        #expect(
+            drops.filter { $0.count > 0 }.map { "\($0.count) at \($0.place): \($0.cause.name)" } == [
+                "60 at slow: rateLimited"
+            ])
         let frames = try scratch.lines("a.jsonl").map { line in
             line.split(separator: ":")[2].prefix { $0 != "," }
         }
@@ -92,21 +101,29 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func `snapshots and images go round`() throws {
         let scratch = try Scratch()
-        try PipelineRun(pipeline("""
-            "bars": {"type": "testpattern", "size": "48x32", "frames": 51},
-            "shots": {"type": "snapshots", "input": "bars", "path": "\(scratch.file("shots"))", "format": "png"}
-            """)).finish()
+        try PipelineRun(
+            pipeline(
+                """
+                "bars": {"type": "testpattern", "size": "48x32", "frames": 51},
+                "shots": {"type": "snapshots", "input": "bars", "path": "\(scratch.file("shots"))", "format": "png"}
+                """)
+        ).finish()
         let names = try FileManager.default.contentsOfDirectory(atPath: scratch.file("shots")).sorted()
         #expect(names == ["bars-000000.png", "bars-000025.png", "bars-000050.png"])
-        let again = try PipelineRun(pipeline("""
-            "stills": {"type": "images", "path": "\(scratch.file("shots"))"},
-            "end": {"type": "null", "input": "stills"}
-            """))
+        let again = try PipelineRun(
+            pipeline(
+                """
+                "stills": {"type": "images", "path": "\(scratch.file("shots"))"},
+                "end": {"type": "null", "input": "stills"}
+                """))
         #expect(try again.finish().source("stills")?.delivered == 3)
     }
 
     @Test(arguments: [
-        (#""v": {"type": "video", "url": "/nowhere/a.mp4"}, "end": {"type": "null", "input": "v"}"#, "nodes.v: /nowhere/a.mp4: "),
+        (
+            #""v": {"type": "video", "url": "/nowhere/a.mp4"}, "end": {"type": "null", "input": "v"}"#,
+            "nodes.v: /nowhere/a.mp4: "
+        ),
         (
             #""b": {"type": "testpattern", "frames": 1}, "f": {"type": "file", "input": "b", "path": "/dev/null/a.mp4"}"#,
             "nodes.f: /dev/null/a.mp4"
@@ -138,11 +155,14 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func `a branch that fails does not take the others down`() throws {
         let scratch = try Scratch()
-        let report = try PipelineRun(pipeline("""
-            "bars": {"type": "testpattern", "size": "32x32", "frames": 40},
-            "bad": {"type": "jsonl", "input": "bars", "path": "/dev/full", "overwrite": true},
-            "text": {"type": "jsonl", "input": "bars", "path": "\(scratch.file("a.jsonl"))"}
-            """)).finish()
+        let report = try PipelineRun(
+            pipeline(
+                """
+                "bars": {"type": "testpattern", "size": "32x32", "frames": 40},
+                "bad": {"type": "jsonl", "input": "bars", "path": "/dev/full", "overwrite": true},
+                "text": {"type": "jsonl", "input": "bars", "path": "\(scratch.file("a.jsonl"))"}
+                """)
+        ).finish()
         #expect(report.failures.map(\.node) == ["bad"])
         #expect(report.failures.first?.message.contains("/dev/full: No space left on device") == true)
         #expect(try scratch.lines("a.jsonl").count == 40)

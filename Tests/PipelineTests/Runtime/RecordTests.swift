@@ -34,7 +34,8 @@ import Testing
         let faces = #"{"box":[1,-2.5,30,40],"score":0.9877,"landmarks":[[1,2],[3,4]]}"#
         let both = Results().adding(.lines([line]), by: "l").adding(.faces([face]), by: "f", isCarried: true)
         #expect(
-            record(both) == start + #","faces":["# + faces + #"],"lines":[{"from":[0,1],"to":[2.13,null],"score":0.7}],"carried":true}"#)
+            record(both) == start + #","faces":["# + faces
+                + #"],"lines":[{"from":[0,1],"to":[2.13,null],"score":0.7}],"carried":true}"#)
         let two = Results().adding(.faces([face]), by: "f").adding(.faces([]), by: "g").adding(.faces([face]), by: "h")
         #expect(record(two) == start + #","faces":["# + faces + "," + faces + #"],"carried":false}"#)
     }
@@ -47,8 +48,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (0.0, 2, "0"), (1, 2, "1"), (-0.001, 2, "0"), (-1.5, 2, "-1.5"), (0.05, 2, "0.05"), (0.666_666_7, 6, "0.666667"),
-        (123_456.789, 2, "123456.79"), (.nan, 2, "null"), (-.infinity, 2, "null"), (1e300, 2, "null"), (99.999, 2, "100"),
+        (0.0, 2, "0"), (1, 2, "1"), (-0.001, 2, "0"), (-1.5, 2, "-1.5"), (0.05, 2, "0.05"),
+        (0.666_666_7, 6, "0.666667"),
+        (123_456.789, 2, "123456.79"), (.nan, 2, "null"), (-.infinity, 2, "null"), (1e300, 2, "null"),
+        (99.999, 2, "100"),
     ])
     func `numbers are short and valid`(_ value: Double, _ decimals: Int, _ text: String) {
         var json = JSONText()

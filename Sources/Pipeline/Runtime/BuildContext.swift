@@ -35,9 +35,6 @@ public final class BuildContext {
         self.options = options
     }
 
-    /// Networks that run at the same time in this pipeline, at least 1.
-    var networkCount: Int { max(1, pipeline.nodes.count { $0.contract.category == .inference }) }
-
     /// The source that feeds `node`, where it has exactly one.
     func source(of node: ValidatedNode) -> AnyObject? {
         guard node.sources.count == 1, case .source(let source)? = made[node.sources[0]] else { return nil }

@@ -10,7 +10,7 @@ public enum ModelImporter {
         public let report: ImportReport
     }
 
-    /// Imports a file: TensorFlow Lite, PyTorch (both formats) or safetensors, told apart by content.
+    /// Imports a file: TensorFlow Lite, PyTorch (both formats), Caffe or safetensors, told apart by content.
     ///
     /// - Parameters:
     ///   - network: checks that the file holds this network; nil accepts any.
@@ -38,9 +38,12 @@ public enum ModelImporter {
             draft = try named(TorchReader.read(bytes), format: format)
         } else if bytes.count > 8, bytes[8] == UInt8(ascii: "{") {
             draft = try named(SafeTensors.read(bytes), format: "safetensors")
+        } else if CaffeReader.matches(bytes) {
+            draft = try layered(CaffeReader(bytes))
         } else {
             throw NetworkError(
-                .format, "neither a TensorFlow Lite, nor a PyTorch, nor a safetensors file (\(bytes.count) bytes)")
+                .format,
+                "neither a TensorFlow Lite, nor a PyTorch, nor a Caffe, nor a safetensors file (\(bytes.count) bytes)")
         }
         return try finish(draft, bytes, network, variant)
     }
@@ -59,14 +62,20 @@ public enum ModelImporter {
             weights[short] = source[name]
             origin[short] = name
         }
-        if weights["body.stage1.0.0.weight"] != nil {
-            return RetinaFaceImport.draft(weights, origin, format: format)
-        }
+        if RetinaFaceImport.matches(weights) { return try RetinaFaceImport.draft(weights, origin, format: format) }
+        if SSHImport.matches(weights) { return try SSHImport.draft(weights, origin, format: format) }
         if weights["backbone.features.0.0.weight"] != nil {
             return try MLSDImport.draft(weights, origin, format: format)
         }
         let some = source.names.prefix(3).joined(separator: ", ")
         throw NetworkError(.unsupported, "no known network has these tensors: \(some) ... (\(source.count) in all)")
+    }
+
+    /// Files whose layers carry names and nameless blobs.
+    private static func layered(_ file: CaffeReader) throws(NetworkError) -> ImportDraft {
+        if SSHImport.matches(file) { return try SSHImport.draft(file) }
+        let some = file.layers.prefix(3).map(\.name).joined(separator: ", ")
+        throw NetworkError(.unsupported, "no known network has these layers: \(some) ... (\(file.layers.count) in all)")
     }
 
     /// Training on several devices puts `module.` in front of every name.

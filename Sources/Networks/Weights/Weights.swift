@@ -56,6 +56,16 @@ public struct Weights: Sendable, Hashable {
         public static let sourceSHA256 = "source_sha256"
         /// Input size the weights were trained for, width first.
         public static let inputSize = "input_size"
+        /// One of `State`; absent for finished weights.
+        public static let state = "state"
+    }
+
+    /// Values of `MetadataKey.state`.
+    public enum State {
+        /// Our own first weights, weaker than the official ones.
+        public static let preview = "preview"
+        /// Numbers to start training from: they find nothing.
+        public static let untrained = "untrained"
     }
 }
 

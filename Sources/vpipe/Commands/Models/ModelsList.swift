@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+internal import Networks
+import Pipeline
+
+extension ModelsCommand {
+    /// `vpipe models list`.
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "What each network would use.")
+
+        func run() {
+            let store = ModelStore()
+            var table = TextTable(["network", "variant", "parameters", "weights", ""], rightAligned: [2])
+            for architecture in Architecture.all {
+                let entry = store.best(network: architecture.network, variant: architecture.variant)
+                let count = (try? architecture.build().parameterCount).map { Figures.count(UInt64($0)) } ?? "-"
+                table.add([
+                    architecture.network, architecture.variant, count, entry?.path ?? "none",
+                    entry.map { $0.isPreview ? "preview: weak, import the official release for more" : "" } ?? "",
+                ])
+            }
+            for line in table.lines { Console.line(line) }
+        }
+    }
+}

@@ -19,7 +19,7 @@
 /// - Note: Shape: `image` `[1, 3, H, W]` f32, BGR, byte values minus the mean; any size. For module K of stride s, with
 ///   h = ceil(H/s) and w = ceil(W/s): `mK.score` `[1, 4, h, w]`, logits: two of background, then two of face; `mK.box`
 ///   `[1, 8, h, w]`, (dx, dy, dw, dh) per anchor.
-/// - Note: Size: vgg16 19,766,372 parameters and 100.0 G MACs at 640x480; mobilenet0.25 474,656 and 0.85 G.
+/// - Note: Size: vgg16 19,766,372 parameters and 100.0 G MACs at 640x480; mobilenet0.25 689,076 and 0.87 G.
 public struct SSH: Sendable, Hashable {
     /// What the modules read.
     public enum Backbone: Sendable, Hashable {

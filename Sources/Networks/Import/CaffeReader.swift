@@ -91,9 +91,9 @@ public struct CaffeReader: Sendable {
             }
         }
         let numbers = doubles.bytes.isEmpty ? singles : doubles
-        let found = try shape ?? legacyShape(legacy, layer)
-        guard let tensor = Tensor(shape: found, type: numbers.type, bytes: numbers.bytes) else {
-            throw damaged("\(numbers.bytes.count) bytes for \(dimensions(found)) \(numbers.type.rawValue)", layer)
+        if shape == nil { shape = try legacyShape(legacy, layer) }
+        guard let shape, let tensor = Tensor(shape: shape, type: numbers.type, bytes: numbers.bytes) else {
+            throw damaged("\(numbers.bytes.count) bytes for \(dimensions(shape ?? [])) \(numbers.type.rawValue)", layer)
         }
         return tensor
     }

@@ -106,10 +106,9 @@ public enum ModelImporter {
             throw NetworkError(.weights, "the file holds \(draft.network) \(known), not \(variant)")
         }
         guard let chosen = variant ?? known else {
-            let choices = Architecture.all.filter { $0.network == draft.network }.map(\.variant)
             throw NetworkError(
                 .weights, path: draft.network,
-                "the file does not tell its variant; name one of " + choices.joined(separator: ", "))
+                "the file does not tell its variant; name one of " + draft.choices.joined(separator: ", "))
         }
         let built = try Architecture.find(draft.network, chosen).build()
         let target = draft.isFolded ? built.folded : built
@@ -146,4 +145,6 @@ struct ImportDraft {
     let isFolded: Bool
     let weights: Weights
     let mappings: [ImportReport.Mapping]
+    /// The variants it can be when it cannot tell.
+    var choices: [String] = []
 }

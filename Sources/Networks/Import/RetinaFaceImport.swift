@@ -9,9 +9,8 @@
 /// ssh{1,2,3}.{conv3X3, conv5X5_1, conv5X5_2, conv7X7_2, conv7x7_3}.{0,1}
 /// {BboxHead, ClassHead, LandmarkHead}.{0,1,2}.conv1x1
 /// ```
-/// The activation of the light network is in no tensor, but `ActivationEvidence` reads it off the batch norms. Anchors
-/// come with it: the leaky release's with the leak, those of the retrained small network otherwise. Its first release is
-/// one single file, known by its digest.
+/// The family of the light network is in no tensor, nor do the batch norms' statistics tell it: it comes from the known
+/// releases, from the caller, or from a trial on a picture.
 enum RetinaFaceImport {
     /// Whether named tensors are this network's.
     static func matches(_ weights: Weights) -> Bool { weights["fpn.output1.0.weight"] != nil }
@@ -21,16 +20,18 @@ enum RetinaFaceImport {
     ) throws(NetworkError) -> ImportDraft {
         let variant: String?
         let isFolded: Bool
+        var choices: [String] = []
         if weights["body.layer1.0.conv1.weight"] != nil {
             variant = RetinaFace(.leaky, backbone: .resNet50).variant
             isFolded = weights["body.conv1.bias"] != nil && weights["body.bn1.weight"] == nil
         } else {
             let backbone = RetinaFace.Backbone.mobileNet(try MobileNet(stemOf: weights))
-            variant = ActivationEvidence(weights).family.map { RetinaFace($0, backbone: backbone).variant }
+            variant = nil
+            choices = RetinaFace.Family.allCases.map { RetinaFace($0, backbone: backbone).variant }
             isFolded = MobileNet.isFolded(weights)
         }
         return ImportDraft(
             format: format, network: "retinaface", variant: variant, inputSize: nil, isFolded: isFolded,
-            weights: weights, mappings: ImportReport.Mapping.identity(weights, origin))
+            weights: weights, mappings: ImportReport.Mapping.identity(weights, origin), choices: choices)
     }
 }

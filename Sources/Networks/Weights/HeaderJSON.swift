@@ -3,7 +3,7 @@
 /// The JSON that model file headers use: objects, arrays, strings and whole numbers; nothing else is accepted.
 ///
 /// Objects keep their order, and a repeated key is an error. Nesting is limited.
-enum HeaderJSON {
+indirect enum HeaderJSON: Sendable {
     case object([(key: String, value: HeaderJSON)])
     case array([HeaderJSON])
     case string(String)

@@ -19,7 +19,7 @@ public struct ModelStore: Sendable {
         /// Input size it was trained or released for.
         public var inputSize: InputSize? { metadata[Weights.MetadataKey.inputSize].flatMap { InputSize($0) } }
         /// Whether it is one of our first weights, weaker than the official ones.
-        public var isPreview: Bool { metadata["state"] == "preview" }
+        public var isPreview: Bool { metadata[Weights.MetadataKey.state] == Weights.State.preview }
     }
 
     /// The folders searched, those that exist, best first.
@@ -39,7 +39,7 @@ public struct ModelStore: Sendable {
     /// Looks through the standard folders.
     public init() { self.init(folders: Self.standardFolders) }
 
-    /// Looks through `folders`; files that are no weights are passed over.
+    /// Looks through `folders`; files that are no weights, or untrained ones, are passed over.
     public init(folders: [String]) {
         var entries: [Entry] = []
         var existing: [String] = []
@@ -51,7 +51,8 @@ public struct ModelStore: Sendable {
                 guard let weights = try? SafeTensors.read(path: path) else { continue }
                 let metadata = weights.metadata
                 guard let network = metadata[Weights.MetadataKey.network],
-                    let variant = metadata[Weights.MetadataKey.variant]
+                    let variant = metadata[Weights.MetadataKey.variant],
+                    metadata[Weights.MetadataKey.state] != Weights.State.untrained
                 else { continue }
                 entries.append(Entry(path: path, network: network, variant: variant, metadata: metadata))
             }

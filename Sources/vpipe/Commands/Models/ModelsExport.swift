@@ -10,26 +10,46 @@ extension ModelsCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write a network with its weights as ONNX, for other tools.")
 
-        @Argument(help: "The network: mlsd or retinaface.") var network: String
+        @Argument(help: "The network, as \"vpipe models list\" names it.") var network: String
         @Option(help: "Variant of the network.") var variant: String?
         @Option(help: "Weights file; the default ones otherwise.") var weights: String?
+        @Option(help: "Initial weights of this seed instead, for training; see \"vpipe models init\".")
+        var randomSeed: UInt64?
+        @Flag(help: "Keep batch normalisations as layers of their own, for training.") var keepBatchNorm = false
         @Option(help: ArgumentHelp("Input size.", valueName: "WxH")) var size: String?
         @Option(name: .shortAndLong, help: "The ONNX file to write.") var output: String
 
+        func validate() throws {
+            if randomSeed != nil, weights != nil {
+                throw ValidationError("--random-seed and --weights exclude each other")
+            }
+        }
+
         func run() throws {
             let wanted = try ModelsCommand.inputSize(size)
-            guard let usual = Architecture.all.first(where: { $0.network == network })?.variant else {
-                throw Failure(.usage, "vpipe: no network \"\(network)\"")
-            }
+            let architecture = try ModelsCommand.architecture(network, variant)
             do {
-                let model = try NodeModel(network: network, variant: variant ?? usual, weights: weights, size: wanted)
-                let bytes = try model.architecture.onnx(at: model.size, weights: model.weights)
+                let (found, size, origin) = try model(of: architecture, wanted)
+                let network = try found.architecture.build(at: size)
+                let bytes =
+                    try keepBatchNorm ? network.onnxAsIs(weights: found.weights) : network.onnx(weights: found.weights)
                 try Data(bytes).write(to: URL(fileURLWithPath: output), options: .atomic)
-                Console.line(
-                    "wrote \(output): \(network) \(model.architecture.variant) at \(model.size) from \(model.path)")
+                Console.line("wrote \(output): \(network.name) \(network.variant) at \(size) from \(origin)")
             } catch {
                 throw Failure(.failed, "vpipe: \(error)")
             }
+        }
+
+        private func model(
+            of architecture: Architecture, _ wanted: InputSize?
+        ) throws -> (found: (architecture: Architecture, weights: Weights), size: InputSize, origin: String) {
+            if let randomSeed {
+                let initial = try architecture.build().initialWeights(seed: randomSeed)
+                return ((architecture, initial), wanted ?? architecture.defaultSize, "initial weights, seed \(randomSeed)")
+            }
+            let model = try NodeModel(
+                network: architecture.network, variant: architecture.variant, weights: weights, size: wanted)
+            return ((model.architecture, model.weights), model.size, model.path)
         }
     }
 }

@@ -5,18 +5,22 @@ internal import Networks
 internal import Vision
 
 /// Vision's detector as `DetectNode` runs it: its output wrapped as a frame's result, and a line for the report.
-final class EngineDetector<Decoder: OutputDecoder>: PictureDetector {
-    private let detector: Detector<Decoder>
-    private let wrap: (Decoder.Output) -> FrameResult
+final class EngineDetector<Network: PictureNetwork>: PictureDetector {
+    private let detector: Network
+    private let wrap: (Network.Output) -> FrameResult
     let summary: String
 
-    init(_ detector: Detector<Decoder>, _ model: NodeModel, wrap: @escaping (Decoder.Output) -> FrameResult) {
+    init(
+        _ detector: Network, _ model: NodeModel, note: String? = nil,
+        wrap: @escaping (Network.Output) -> FrameResult
+    ) {
         self.detector = detector
         self.wrap = wrap
         let settings = detector.model.settings
-        let state = model.weights.metadata["state"] == "preview" ? " (preview weights: weak)" : ""
+        let state = model.weights.metadata[Weights.MetadataKey.state] == Weights.State.preview ? " (preview weights: weak)" : ""
         summary =
-            "\(model.architecture.network) \(model.architecture.variant) at \(model.size), \(settings.engineFloat), "
+            "\(model.architecture.network) \(model.architecture.variant) at \(model.size)\(note.map { ", \($0)" } ?? ""), "
+            + "\(settings.engineFloat), "
             + "\(settings.streams) streams of \(settings.threads) threads in all, \(model.path)\(state)"
     }
 

@@ -12,6 +12,7 @@ struct ModelsCommand: ParsableCommand {
             Import.self,
             Export.self,
             Init.self,
+            Eval.self,
         ], defaultSubcommand: List.self)
 
     /// The catalogue entry of a network, in its first variant when none is named.

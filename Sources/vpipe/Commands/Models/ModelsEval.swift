@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+internal import Networks
+import Pipeline
+
+extension ModelsCommand {
+    /// `vpipe models eval`.
+    struct Eval: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Measure weights against labelled pictures.",
+            discussion: "retinaface, ssh: average precision (AP) on the subsets of WIDER FACE where DATA holds their lists, and "
+                + "over all faces; DATA is WIDER FACE's own folder, or pictures with labels.json. See docs/evaluation.md.")
+
+        @Argument(help: "The network: retinaface or ssh.") var network: String
+        @Option(help: "Folder with pictures and labels.", completion: .directory) var data: String
+        @Option(help: "Variant of the network.") var variant: String?
+        @Option(help: "Weights file; the default ones otherwise.") var weights: String?
+        @Option(help: ArgumentHelp("Input size.", valueName: "WxH")) var size: String?
+        @Option(help: "The part of the data to use.") var split = "val"
+        @Option(help: "Faces: the smallest side that counts, in pixels of the labels.") var minFace = 0.0
+        @Flag(help: "ssh: look at several sizes of each picture.") var pyramid = false
+        @Flag(help: "Figures as one JSON object.") var json = false
+
+        func run() throws {
+            var options = Evaluation.Options(network: network, data: data)
+            options.variant = variant
+            options.weights = weights
+            options.size = try ModelsCommand.inputSize(size)
+            options.split = split
+            options.smallestFace = minFace
+            options.pyramid = pyramid
+            let report: any EvaluationReport
+            do {
+                report = try Evaluation.run(options)
+            } catch {
+                throw Failure(.failed, "vpipe: \(error)")
+            }
+            if json { return Console.line(report.json) }
+            for line in report.introduction { Console.line(line) }
+            var table = TextTable(report.columns, rightAligned: Set(1..<report.columns.count))
+            for row in report.rows { table.add(row) }
+            for line in table.lines + report.conclusion { Console.line(line) }
+        }
+    }
+}

@@ -103,13 +103,14 @@ func referenceSSHCandidates(
     content: (width: Int, height: Int), scale: (x: Double, y: Double)
 ) -> [(corners: [Double], score: Double)] {
     var all: [(corners: [Double], score: Double)] = []
+    let ratios: [[Double]] = [[1, 2], [4, 8], [16, 32]]
     for (module, map) in maps.enumerated() {
         let stride = [8, 16, 32][module]
         let (rows, columns) = ((size.height + stride - 1) / stride, (size.width + stride - 1) / stride)
         var found: [(corners: [Double], score: Double)] = []
         for y in 0..<rows {
             for x in 0..<columns {
-                for (anchor, ratio) in [[1.0, 2], [4, 8], [16, 32]][module].enumerated() {
+                for (anchor, ratio) in ratios[module].enumerated() {
                     func at(_ values: [Float], _ channel: Int) -> Double {
                         Double(values[(channel * rows + y) * columns + x])
                     }
@@ -117,23 +118,21 @@ func referenceSSHCandidates(
                     let x1 = 7.5 - (16 * ratio - 1) / 2 + Double(x * stride)
                     let y1 = 7.5 - (16 * ratio - 1) / 2 + Double(y * stride)
                     let x2 = x1 + 16 * ratio - 1
-                    let (w, h) = (x2 - x1 + 1, x2 - x1 + 1)
+                    let w = x2 - x1 + 1
+                    let h = w
                     let d = (0..<4).map { at(map.boxes, 4 * anchor + $0) }
                     func grown(_ value: Double) -> Double { exp(value > 50 ? 5 : value) }
                     let (cx, cy) = (d[0] * w + x1 + 0.5 * w, d[1] * h + y1 + 0.5 * h)
                     let (pw, ph) = (grown(d[2]) * w, grown(d[3]) * h)
                     guard [cx, cy, pw, ph].allSatisfy({ $0.isFinite && abs($0) < 1e30 }) else { continue }
-                    func clip(_ value: Double, _ extent: Int) -> Double { min(max(value, 0), Double(extent - 1)) }
-                    let (background, face) = (exp(at(map.scores, anchor)), exp(at(map.scores, 2 + anchor)))
-                    found.append(
-                        (
-                            [
-                                clip(cx - 0.5 * pw, content.width) * scale.x,
-                                clip(cy - 0.5 * ph, content.height) * scale.y,
-                                clip(cx + 0.5 * pw, content.width) * scale.x,
-                                clip(cy + 0.5 * ph, content.height) * scale.y,
-                            ], face / (face + background)
-                        ))
+                    func across(_ value: Double) -> Double { min(max(value, 0), Double(content.width - 1)) * scale.x }
+                    func down(_ value: Double) -> Double { min(max(value, 0), Double(content.height - 1)) * scale.y }
+                    let corners: [Double] = [
+                        across(cx - 0.5 * pw), down(cy - 0.5 * ph), across(cx + 0.5 * pw), down(cy + 0.5 * ph),
+                    ]
+                    let background = exp(at(map.scores, anchor))
+                    let face = exp(at(map.scores, 2 + anchor))
+                    found.append((corners, face / (face + background)))
                 }
             }
         }

@@ -163,6 +163,8 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
     @Test func `scales are the paper's, relative to the second`() {
         let sizes = PyramidDetector.sizes(around: InputSize(width: 1066, height: 800))
         #expect(sizes.map(\.description) == ["666x500", "1066x800", "1599x1200", "2132x1600"])
+        let small = PyramidDetector.sizes(around: InputSize(width: 64, height: 33))
+        #expect(small.map(\.description) == ["40x32", "64x33", "96x50", "128x66"])
     }
 
     @Test func `finds what its sizes find together, in the order of submission`() throws {

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Media
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 /// Boxes of several maps, or several sizes of one picture, until one suppression joins them.
+///
+/// Their scores are logits, which tell apart what would round to 1 as probabilities.
 ///
 /// Owns its memory: a round allocates only the faces it returns.
 final class FaceCandidates {
@@ -39,7 +47,11 @@ final class FaceCandidates {
         }
         var faces: [Face] = []
         faces.reserveCapacity(suppression.count)
-        for position in 0..<suppression.count { faces.append(Face(suppression[position])) }
+        for position in 0..<suppression.count {
+            var face = Face(suppression[position])
+            face.score = 1 / (1 + expf(-face.score))
+            faces.append(face)
+        }
         return faces
     }
 }

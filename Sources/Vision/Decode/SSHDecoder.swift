@@ -151,8 +151,7 @@ private final class Module {
         let from = placement.source(x: clip(x - width / 2, left, right), y: clip(y - height / 2, top, bottom))
         let to = placement.source(x: clip(x + width / 2, left, right), y: clip(y + height / 2, top, bottom))
         return ScoredBox(
-            left: from.x, top: from.y, right: to.x, bottom: to.y, score: 1 / (1 + expf(-entry.score)),
-            index: entry.index)
+            left: from.x, top: from.y, right: to.x, bottom: to.y, score: entry.score, index: entry.index)
     }
 
     /// As the reference has it: what would overflow becomes large, not infinite.

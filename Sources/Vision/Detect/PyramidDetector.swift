@@ -59,11 +59,11 @@ public final class PyramidDetector: PictureNetwork {
         }
     }
 
-    /// The network's inputs for a size at scale 1.
+    /// The network's inputs for a size at scale 1; none is below what the network takes.
     public static func sizes(around base: InputSize) -> [InputSize] {
-        scales.map {
-            InputSize(
-                width: Int((Double(base.width) * $0).rounded()), height: Int((Double(base.height) * $0).rounded()))
+        scales.map { scale in
+            func scaled(_ extent: Int) -> Int { max(SSH.sizes.minimum, Int((Double(extent) * scale).rounded())) }
+            return InputSize(width: scaled(base.width), height: scaled(base.height))
         }
     }
 

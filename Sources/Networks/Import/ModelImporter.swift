@@ -15,12 +15,14 @@ public enum ModelImporter {
     /// - Parameters:
     ///   - network: checks that the file holds this network; nil accepts any.
     ///   - variant: needed only where a file does not tell (`mobilenet0.25` or `mobilenet0.25-leaky`).
+    ///   - choose: asked where neither the file nor `variant` tells; is given the import as each variant that it can be,
+    ///     and answers with the position of one, or nil.
     /// - Throws: `NetworkError`; code `.weights` carries the report of what did not fit.
     public static func read(
-        path: String, network: String? = nil, variant: String? = nil
+        path: String, network: String? = nil, variant: String? = nil, choose: ([Result]) -> Int? = { _ in nil }
     ) throws(NetworkError) -> Result {
         do {
-            return try read(ModelFile.read(path), network: network, variant: variant)
+            return try read(ModelFile.read(path), network: network, variant: variant, choose: choose)
         } catch {
             throw NetworkError(error.code, path: error.path ?? path, error.detail)
         }
@@ -28,7 +30,7 @@ public enum ModelImporter {
 
     /// Imports a file's bytes.
     public static func read(
-        _ bytes: [UInt8], network: String? = nil, variant: String? = nil
+        _ bytes: [UInt8], network: String? = nil, variant: String? = nil, choose: ([Result]) -> Int? = { _ in nil }
     ) throws(NetworkError) -> Result {
         let draft: ImportDraft
         if bytes.count >= 8, bytes[4..<8].elementsEqual("TFL3".utf8) {
@@ -45,7 +47,7 @@ public enum ModelImporter {
                 .format,
                 "neither a TensorFlow Lite, nor a PyTorch, nor a Caffe, nor a safetensors file (\(bytes.count) bytes)")
         }
-        return try finish(draft, bytes, network, variant)
+        return try finish(draft, bytes, network, variant, choose)
     }
 
     // MARK: - Private
@@ -94,7 +96,7 @@ public enum ModelImporter {
     }
 
     private static func finish(
-        _ draft: ImportDraft, _ bytes: [UInt8], _ network: String?, _ variant: String?
+        _ draft: ImportDraft, _ bytes: [UInt8], _ network: String?, _ variant: String?, _ choose: ([Result]) -> Int?
     ) throws(NetworkError) -> Result {
         let digest = SHA256.hexDigest(bytes)
         let release = KnownRelease.find(sha256: digest)
@@ -106,6 +108,9 @@ public enum ModelImporter {
             throw NetworkError(.weights, "the file holds \(draft.network) \(known), not \(variant)")
         }
         guard let chosen = variant ?? known else {
+            var results: [Result] = []
+            for choice in draft.choices { results.append(try finish(draft, bytes, network, choice, choose)) }
+            if let index = choose(results), results.indices.contains(index) { return results[index] }
             throw NetworkError(
                 .weights, path: draft.network,
                 "the file does not tell its variant; name one of " + draft.choices.joined(separator: ", "))

@@ -77,18 +77,24 @@ public struct ModelStore: Sendable {
         var folders: [String] = []
         if let own = environment["VPIPE_MODELS"], !own.isEmpty { folders.append(own) }
         folders.append(userFolder)
+        return folders + shipped("models")
+    }
+
+    /// Where a folder that comes with the program may be: installed beside it, or in the source tree it was built in.
+    static func shipped(_ name: String) -> [String] {
         // The program's real place: links into a bin folder are followed.
-        if let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
-            var folder = URL(fileURLWithPath: program).deletingLastPathComponent()
-            folders.append(folder.deletingLastPathComponent().path + "/share/vpipe/models")
-            // In a source tree the program is some levels below the folder that holds `Package.swift`.
-            for _ in 0..<5 {
-                if FileManager.default.fileExists(atPath: folder.path + "/Package.swift") {
-                    folders.append(folder.path + "/models")
-                    break
-                }
-                folder.deleteLastPathComponent()
+        guard let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
+            return []
+        }
+        var folder = URL(fileURLWithPath: program).deletingLastPathComponent()
+        var folders = [folder.deletingLastPathComponent().path + "/share/vpipe/" + name]
+        // In a source tree the program is some levels below the folder that holds `Package.swift`.
+        for _ in 0..<5 {
+            if FileManager.default.fileExists(atPath: folder.path + "/Package.swift") {
+                folders.append(folder.path + "/" + name)
+                break
             }
+            folder.deleteLastPathComponent()
         }
         return folders
     }

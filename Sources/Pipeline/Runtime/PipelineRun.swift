@@ -20,6 +20,7 @@ public final class PipelineRun: @unchecked Sendable {
     public let pipeline: ValidatedPipeline
     private let graph: Graph
     private let nodes: [(id: String, node: AnyObject)]
+    private let keeper: TargetKeeper?
 
     /// Opens everything the pipeline names and joins it up.
     ///
@@ -65,12 +66,36 @@ public final class PipelineRun: @unchecked Sendable {
         }
         self.nodes = nodes
         graph = try builder.build()
+        keeper = pipeline.target.map {
+            TargetKeeper(target: $0, ladder: pipeline.ladder, cores: options.cores, gate: context.gate)
+        }
         // Compiling networks leaves tens of megabytes of freed memory behind; give them back before the frames come.
         Heap.trim()
     }
 
     /// Starts all nodes, sinks first.
-    public func start() throws { try graph.start() }
+    public func start() throws {
+        try graph.start()
+        keeper?.start(pulse: { [graph] in graph.pulse() }, apply: { [weak self] in try self?.take(rung: $0) })
+    }
+
+    /// Puts a rung of the ladder into force.
+    func take(rung: Int) throws {
+        for (id, node) in nodes where pipeline.ladder.nodes.contains(id) {
+            guard let declared = pipeline[id], let node = node as? any AdjustableNode else { continue }
+            try node.adjust(to: pipeline.ladder.settings(of: declared, on: rung))
+        }
+    }
+
+    /// Names who is told when the pipeline gets cheaper or dearer to hold its target: the change, and the rung taken.
+    ///
+    /// Called on a queue of the run.
+    public func onLadderChange(_ tell: @escaping @Sendable (Governor.Change, String) -> Void) {
+        keeper?.onChange(tell)
+    }
+
+    /// The book of the target so far; nil where the pipeline has none.
+    public var targetRecord: TargetRecord? { keeper?.record }
 
     /// Ends the sources; what is under way is delivered and every file finalised.
     public func stop() {

@@ -36,9 +36,10 @@ struct RunCommand: ParsableCommand {
         }
         let signals = StopSignals(run)
         let log = RunLog(run, format: logFormat, isQuiet: quiet)
+        log.followLadder()
         let report = wait(for: run, log: log)
         withExtendedLifetime(signals) {}
-        let verdict = Verdict(report, target: pipeline.target)
+        let verdict = Verdict(report, target: pipeline.target, record: run.targetRecord)
         log.finish(report, notes: run.notes(), verdict: verdict)
         if !report.failures.isEmpty || !report.isBalanced || report.state == .aborted {
             throw ExitCode(ExitStatus.failed.rawValue)

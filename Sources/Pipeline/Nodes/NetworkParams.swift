@@ -11,7 +11,8 @@ enum NetworkParams {
         "weights", doc: "Weights file (.safetensors, or an official release); the best installed ones when absent"
     ).optional
     static let size = Param.size(
-        "size", range: 32...4096, changeable: true, doc: "Size of the network's input; what the weights were made for when absent"
+        "size", range: 32...4096, changeable: true,
+        doc: "Size of the network's input; what the weights were made for when absent"
     ).optional
     static let precision = Param.choice(
         "precision", default: PrecisionChoice.auto, changeable: true,

@@ -73,7 +73,8 @@ public struct Governor: Sendable {
     /// Core-milliseconds per frame by rung, smoothed; nil until measured there.
     private(set) var costs: [Double?]
     private var lastChange: Double?
-    private var lastUp: Double?
+    /// When the last step up was taken, until it has proved itself or failed.
+    private var trialSince: Double?
     private var missesInARow = 0
     private var keptSince: Double?
     private var wait = Governor.patience.lowerBound
@@ -92,7 +93,10 @@ public struct Governor: Sendable {
         let miss = missed(reading)
         missesInARow = miss == nil ? 0 : missesInARow + 1
         if miss != nil { keptSince = nil } else if keptSince == nil { keptSince = reading.at }
-        if let lastUp, reading.at - lastUp > Self.trial * 4 { wait = Self.patience.lowerBound }
+        if let up = trialSince, reading.at - up > Self.trial * 4 {
+            wait = Self.patience.lowerBound
+            trialSince = nil
+        }
         if let lastChange, reading.at - lastChange < Self.dwell { return nil }
         if let miss { return missesInARow >= 2 ? stepDown(reading, miss) : nil }
         return stepUp(reading)
@@ -136,9 +140,8 @@ public struct Governor: Sendable {
             let obtained = reading.fps * cost
             while next + 1 < rungCount, let below = costs[next], wanted * below > obtained { next += 1 }
         }
-        if let lastUp, reading.at - lastUp < Self.trial {
-            wait = min(wait * 2, Self.patience.upperBound)
-        }
+        if let up = trialSince, reading.at - up < Self.trial { wait = min(wait * 2, Self.patience.upperBound) }
+        trialSince = nil
         return change(to: next, at: reading.at, miss + Self.load(reading))
     }
 
@@ -150,7 +153,7 @@ public struct Governor: Sendable {
         let needed = (wanted(reading) ?? reading.fps) * dearer / 1000
         let available = max(0, reading.cores - reading.foreignCores)
         guard needed <= available * Self.headroom else { return nil }
-        lastUp = reading.at
+        trialSince = reading.at
         return change(
             to: rung - 1, at: reading.at,
             "kept for \(Self.text(reading.at - keptSince)) s; the step needs \(Self.text(needed)) of "

@@ -34,7 +34,8 @@ struct MachineState: Sendable {
         var lowest: (share: Double, name: String)?
         for name in names("/sys/devices/system/cpu/cpufreq") where name.hasPrefix("policy") {
             let folder = "/sys/devices/system/cpu/cpufreq/\(name)"
-            guard let now = number("\(folder)/scaling_cur_freq"), let top = number("\(folder)/cpuinfo_max_freq"), top > 0
+            guard let now = number("\(folder)/scaling_cur_freq"), let top = number("\(folder)/cpuinfo_max_freq"),
+                top > 0
             else { continue }
             if now / top < lowest?.share ?? .infinity { lowest = (now / top, name) }
         }
@@ -48,7 +49,9 @@ struct MachineState: Sendable {
             let folder = "/sys/class/thermal/\(name)"
             guard let milli = number("\(folder)/temp") else { continue }
             let trips = (0..<12).compactMap { index -> Double? in
-                guard let type = read("\(folder)/trip_point_\(index)_type")?.trimmingCharacters(in: .whitespacesAndNewlines),
+                guard
+                    let type = read("\(folder)/trip_point_\(index)_type")?.trimmingCharacters(
+                        in: .whitespacesAndNewlines),
                     ["passive", "hot"].contains(type)
                 else { return nil }
                 return number("\(folder)/trip_point_\(index)_temp")

@@ -32,7 +32,8 @@ struct TargetMeter {
 
     /// Takes a sample, four a second; a reading once a whole second has been seen, counted from the first delivery.
     mutating func observe(_ sample: Sample) -> TargetReading? {
-        guard !sample.pulse.isEnding, !sample.pulse.sinks.isEmpty, sample.pulse.sinks.allSatisfy({ $0.items > 0 }) else { return nil }
+        guard !sample.pulse.isEnding, !sample.pulse.sinks.isEmpty, sample.pulse.sinks.allSatisfy({ $0.items > 0 })
+        else { return nil }
         samples.append(sample)
         if samples.count > Self.beatsPerSecond + 1 { samples.removeFirst() }
         guard samples.count == Self.beatsPerSecond + 1 else { return nil }

@@ -62,7 +62,8 @@ final class RunLog {
     func finish(_ report: RunReport, notes: [PipelineRun.Notes], verdict: Verdict?) {
         if hasStatusLine { Console.print("\r\u{1B}[K", to: .errors) }
         switch format {
-        case .json: Console.line(RunJSON.final(report, notes: notes, verdict: verdict, record: run.targetRecord), to: .errors)
+        case .json:
+            Console.line(RunJSON.final(report, notes: notes, verdict: verdict, record: run.targetRecord), to: .errors)
         case .text:
             let lines = RunReportText.lines(
                 report, pipeline: run.pipeline, notes: notes, verdict: verdict, record: run.targetRecord)

@@ -54,7 +54,9 @@ enum RunReportText {
         lines.append("\(Figures.count(delivered)) frames in \(Figures.span(seconds)), \(Figures.fixed(rate, 1)) fps")
         if let record, record.changeCount > 0 {
             for rung in record.rungs.indices where record.nanoseconds[rung] > 0 {
-                lines.append("ladder \(rung), \(record.rungs[rung]): \(Figures.fixed(record.share(of: rung) * 100, 1)) % of the time")
+                lines.append(
+                    "ladder \(rung), \(record.rungs[rung]): \(Figures.fixed(record.share(of: rung) * 100, 1)) % of the time"
+                )
             }
             lines.append("ladder: \(Figures.count(UInt64(record.changeCount))) changes")
         }

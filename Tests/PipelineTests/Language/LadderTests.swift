@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("7", #"p.json:1:32: error: ladder: must be "auto", "off", or [ { "NODE.PARAMETER": VALUE }, ... ] (found 7)"#),
+        ("7", #"p.json:1:31: error: ladder: must be "auto", "off", or [ { "NODE.PARAMETER": VALUE }, ... ] (found 7)"#),
         (#""of""#, #"ladder: must be "auto", "off", or [ { "NODE.PARAMETER": VALUE }, ... ] (found "of")"#),
         ("[5]", "ladder[0]: must be an object of changes (found 5)"),
         ("[{}]", "ladder[0]: must be an object of changes (found an object)"),

@@ -48,9 +48,9 @@ import Testing
             pipeline(
                 #""target":{"latencyMs":40}"#,
                 """
-                "bars": {"type": "testpattern", "size": "640x480", "fps": 200, "frames": 150, "realtime": true},
+                "bars": {"type": "testpattern", "size": "640x480", "fps": 500, "frames": 150, "realtime": true},
                 "small": {"type": "scale", "input": {"from": "bars", "policy": "block", "capacity": 64},
-                          "size": "1920x1080"},
+                          "size": "3840x2160"},
                 "end": {"type": "null", "input": {"from": "small", "policy": "block", "capacity": 64}}
                 """))
         try run.start()

@@ -112,6 +112,9 @@ public final class PipelineRun: @unchecked Sendable {
     /// The figures so far; cheap enough for a status line.
     public func snapshot() -> RunReport { graph.snapshot() }
 
+    /// What has been done so far, for rates.
+    func pulse() -> GraphPulse { graph.pulse() }
+
     /// Waits for the end, `seconds` at most; nil when it is still running then.
     public func waitUntilFinished(seconds: Double) -> RunReport? {
         graph.waitUntilFinished(nanoseconds: UInt64(max(0, seconds) * 1e9))

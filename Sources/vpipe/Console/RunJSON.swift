@@ -130,6 +130,37 @@ enum RunJSON {
                 ladder: record.map { Ladder($0) }))
     }
 
+    private struct Plan: Encodable {
+        struct Node: Encodable {
+            let node, type: String
+            let cpuMs: Double
+            let aloneFps: Double?
+        }
+        struct Rung: Encodable {
+            let rung: String
+            let cpuMs, fps: Double
+        }
+
+        let nodes: [Node]
+        let ladder: [Rung]
+        let expectedFps: Double
+        let sourceFps, latencyMs: Double?
+        let cores: Int
+        let holdsFps, holdsLatency: Bool
+    }
+
+    /// What a pipeline is predicted to do.
+    static func plan(_ plan: PipelinePlan) -> String {
+        encode(
+            Plan(
+                nodes: plan.nodes.map {
+                    .init(node: $0.id, type: $0.type, cpuMs: $0.cpuPerFrame, aloneFps: $0.serialLimit)
+                },
+                ladder: plan.rungs.map { .init(rung: $0.name, cpuMs: $0.cpuPerFrame, fps: $0.capacity) },
+                expectedFps: plan.expectedRate(), sourceFps: plan.sourceRate, latencyMs: plan.latencyP99,
+                cores: plan.cores, holdsFps: plan.keepsRate(), holdsLatency: plan.keepsLatency))
+    }
+
     private static func encode(_ value: some Encodable) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Dataflow
+internal import Synchronization
 
 /// A pipeline in operation: its nodes, opened, and the graph that runs them, once.
 ///
@@ -16,8 +17,13 @@ public final class PipelineRun: @unchecked Sendable {
         public let lines: [String]
     }
 
-    /// The pipeline as it was validated.
-    public let pipeline: ValidatedPipeline
+    /// What is in force, which a reload and the ladder change.
+    private struct InForce {
+        var pipeline: ValidatedPipeline
+        var rung = 0
+    }
+
+    private let inForce: Mutex<InForce>
     private let graph: Graph
     private let nodes: [(id: String, node: AnyObject)]
     private let keeper: TargetKeeper?
@@ -26,7 +32,7 @@ public final class PipelineRun: @unchecked Sendable {
     ///
     /// - Throws: `PipelineRunError` naming the node that cannot work and why.
     public init(_ pipeline: ValidatedPipeline, options: BuildContext.Options = .init()) throws {
-        self.pipeline = pipeline
+        inForce = Mutex(InForce(pipeline: pipeline))
         let context = BuildContext(pipeline: pipeline, options: options)
         var builder = GraphBuilder(name: pipeline.name ?? "pipeline")
         var ids: [String: NodeID] = [:]
@@ -79,12 +85,34 @@ public final class PipelineRun: @unchecked Sendable {
         keeper?.start(pulse: { [graph] in graph.pulse() }, apply: { [weak self] in try self?.take(rung: $0) })
     }
 
+    /// The pipeline as it was validated, or as it was last reloaded.
+    public var pipeline: ValidatedPipeline { inForce.withLock { $0.pipeline } }
+
     /// Puts a rung of the ladder into force.
     func take(rung: Int) throws {
-        for (id, node) in nodes where pipeline.ladder.nodes.contains(id) {
-            guard let declared = pipeline[id], let node = node as? any AdjustableNode else { continue }
-            try node.adjust(to: pipeline.ladder.settings(of: declared, on: rung))
+        let pipeline = inForce.withLock { state in
+            state.rung = rung
+            return state.pipeline
         }
+        for id in pipeline.ladder.nodes { try adjust(id, to: pipeline, on: rung) }
+    }
+
+    private func adjust(_ id: String, to pipeline: ValidatedPipeline, on rung: Int) throws {
+        guard let declared = pipeline[id], let node = nodes.first(where: { $0.id == id })?.node as? any AdjustableNode
+        else { return }
+        try node.adjust(to: pipeline.ladder.settings(of: declared, on: rung))
+    }
+
+    /// Puts what a changed file says into force, where that needs no restart.
+    ///
+    /// - Returns: what changed, one line each, as `node.parameter: old -> new`.
+    /// - Throws: `ReloadError` naming everything that needs a restart; then nothing has changed.
+    public func reload(_ new: ValidatedPipeline) throws -> [String] {
+        let (old, rung) = inForce.withLock { ($0.pipeline, $0.rung) }
+        let changes = try Reload(from: old, to: new)
+        for id in changes.nodes { try adjust(id, to: new, on: rung) }
+        inForce.withLock { $0.pipeline = new }
+        return changes.lines
     }
 
     /// Names who is told when the pipeline gets cheaper or dearer to hold its target: the change, and the rung taken.

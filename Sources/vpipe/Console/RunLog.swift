@@ -58,6 +58,13 @@ final class RunLog {
         }
     }
 
+    /// A line for a service manager.
+    var status: String {
+        let report = run.snapshot()
+        let dropped = report.sources.reduce(0) { $0 + $1.dropped }
+        return "\(Figures.count(Self.progress(of: report))) frames delivered, \(Figures.count(dropped)) dropped"
+    }
+
     /// Prints the report.
     func finish(_ report: RunReport, notes: [PipelineRun.Notes], verdict: Verdict?) {
         if hasStatusLine { Console.print("\r\u{1B}[K", to: .errors) }

@@ -45,7 +45,8 @@ struct CostTable {
     /// Writes the table, whole or not at all.
     func save() {
         let file = URL(fileURLWithPath: path)
-        try? FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try? FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         try? encoder.encode(entries).write(to: file, options: .atomic)
@@ -61,10 +62,12 @@ struct CostTable {
                 text += " \(parameter.name)=\(value.text)"
                 if [.path, .url].contains(parameter.kind) { text += identity(ofFile: value.text) }
             }
-            text += " <- " + node.inputs.map { link in
-                let writer = pipeline.nodes.firstIndex { $0.id == link.from }.map { String($0) } ?? "?"
-                return "\(writer).\(link.fromPort) \(link.rule)"
-            }.joined(separator: ", ")
+            text +=
+                " <- "
+                + node.inputs.map { link in
+                    let writer = pipeline.nodes.firstIndex { $0.id == link.from }.map { String($0) } ?? "?"
+                    return "\(writer).\(link.fromPort) \(link.rule)"
+                }.joined(separator: ", ")
             parts.append(text)
         }
         return parts.joined(separator: "; ")
@@ -73,7 +76,8 @@ struct CostTable {
     private static let machine: String = {
         let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n") ?? []
         let model = lines.first { $0.hasPrefix("model name") || $0.hasPrefix("CPU part") }.map { String($0) } ?? "?"
-        return model + identity(ofFile: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "")
+        return model
+            + identity(ofFile: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "")
     }()
 
     /// Size and time of a file, for noticing that it is another one now.

@@ -37,7 +37,11 @@ final class TargetKeeper: Sendable {
         timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "vpipe.target", qos: .userInitiated))
     }
 
-    deinit { timer.cancel() }
+    deinit {
+        timer.cancel()
+        // A source must not be let go of before its first activation.
+        timer.activate()
+    }
 
     /// Begins to watch, once.
     ///

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct PlanTests {
     private let text = #"""
-        {"target":{"fps":1},"ladder":[{"thin.fps":1}],"nodes":{
+        {"target":{"fps":1},"ladder":[{"thin.fps":500}],"nodes":{
         "bars":{"type":"testpattern","size":"64x64","fps":1000,"frames":10},
         "thin":{"type":"rate","input":"bars","fps":1000},
         "big":{"type":"scale","input":"thin","size":"640x480"},
@@ -22,7 +22,7 @@ import Testing
         let pipeline = try pipeline()
         let part = pipeline.part(feeding: ["big"], on: 1, isPaced: false, folder: "/tmp/x")
         #expect(part.nodes.map(\.id) == ["bars", "thin", "big", "big -> null"])
-        #expect(part["thin"]?.settings.value(named: "fps")?.text == "1")
+        #expect(part["thin"]?.settings.value(named: "fps")?.text == "500")
         #expect(part["bars"]?.settings.value(named: "frames")?.text == "0")
         #expect(part.links.allSatisfy { $0.rule.policy == .block })
         let whole = pipeline.part(feeding: ["text", "end"], on: 0, isPaced: false, folder: "/tmp/x")
@@ -34,7 +34,7 @@ import Testing
         let scratch = try Scratch()
         var options = PipelinePlan.Options()
         options.table = scratch.file("costs.json")
-        options.seconds = 0.2
+        options.seconds = 0.3
         var parts: [String] = []
         let plan = try PipelinePlan(pipeline(), options: options) { parts.append($0) }
         #expect(plan.nodes.map(\.id) == ["bars", "thin", "big", "text", "end"])
@@ -80,12 +80,13 @@ import Testing
     }
 
     /// (capacities, source, target, expected rate, holds, first rung that holds)
-    @Test(arguments: [
-        ([40.0, 60, 90], 30.0, 25.0, 30.0, true, 0),
-        ([20.0, 26, 90], 30.0, 25.0, 20.0, false, 1),
-        ([10.0, 12, 14], 30.0, 25.0, 10.0, false, nil),
-        ([90.0, 95, 99], 12.5, 25.0, 12.5, false, nil),
-    ] as [([Double], Double, Double, Double, Bool, Int?)])
+    @Test(
+        arguments: [
+            ([40.0, 60, 90], 30.0, 25.0, 30.0, true, 0),
+            ([20.0, 26, 90], 30.0, 25.0, 20.0, false, 1),
+            ([10.0, 12, 14], 30.0, 25.0, 10.0, false, nil),
+            ([90.0, 95, 99], 12.5, 25.0, 12.5, false, nil),
+        ] as [([Double], Double, Double, Double, Bool, Int?)])
     func `what binds decides`(
         capacities: [Double], source: Double, fps: Double, expected: Double, holds: Bool, rung: Int?
     ) {

@@ -31,7 +31,12 @@ import Testing
         let after = run.snapshot()
         let passed = (after.node("end")?.items ?? 0) - (before.node("end")?.items ?? 0)
         #expect(passed <= 5)
-        #expect(try run.reload(pipeline([(#""fps":50},"#, #""fps":2},"#), (#""inputs":["thin"]"#, #""inputs":["thin"],"labels":false"#)])).isEmpty)
+        #expect(
+            try run.reload(
+                pipeline([
+                    (#""fps":50},"#, #""fps":2},"#), (#""inputs":["thin"]"#, #""inputs":["thin"],"labels":false"#),
+                ])
+            ).isEmpty)
         run.stop()
         #expect(run.waitUntilFinished().isBalanced)
     }

@@ -103,34 +103,6 @@ struct ImportTests {
         }
     }
 
-    /// DDRNet as training saves it: under a wrapper, with the second head, a loss's constants and counters.
-    @Test("A DDRNet checkpoint tells variant and classes, and leaves what only training uses", arguments: [19, 11])
-    func ddrnet(classes: Int) throws {
-        let network = try DDRNet(.slim23, classes: classes).network(at: InputSize(width: 64, height: 64))
-        let weights = syntheticWeights(for: network)
-        var file = weights
-        let extra = ["seghead_extra.bn1.weight", "seghead_extra.conv2.bias", "loss.criterion.weight"]
-        for name in extra { file[name] = Tensor(shape: [2], floats: [0, 1]) }
-        file["conv1.1.num_batches_tracked"] = Tensor(shape: [], type: .i64, bytes: [9, 0, 0, 0, 0, 0, 0, 0])
-        let result = try ModelImporter.read(SyntheticFiles.torchZip(file, prefix: "model."), network: "ddrnet")
-        #expect(result.report.variant == "23-slim")
-        #expect(result.weights.names == network.parameters.map(\.name))
-        for name in weights.names { #expect(result.weights[name] == weights[name]) }
-        #expect(result.report.ignored == extra.map { "model." + $0 } + ["conv1.1.num_batches_tracked"])
-        #expect(DDRNet(weights: result.weights)?.classes == classes)
-
-        file["spp.scale3.3.weight"] = nil
-        #expect {
-            try ModelImporter.read(SafeTensors.write(file))
-        } throws: { "\($0)".contains("missing: spp.scale3.3.weight") }
-        for name in weights.names where name.hasPrefix("final_layer") { file[name] = nil }
-        #expect(throws: NetworkError.self) { try ModelImporter.read(SafeTensors.write(file)) }
-        file["linear.weight"] = Tensor(shape: [1], floats: [0])
-        #expect {
-            try ModelImporter.read(SafeTensors.write(file))
-        } throws: { "\($0)".contains("trained to classify ImageNet") }
-    }
-
     @Test("What an import wrote can be imported again, telling its variant itself")
     func reimport() throws {
         let (_, weights, file) = try checkpoint()

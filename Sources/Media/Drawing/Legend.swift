@@ -55,6 +55,9 @@ final class Legend {
             let x = left + pad + Float(place / rows) * (column + pad)
             let y = top + pad + Float(place % rows) * line
             let drop = ((line - swatch) / 2).rounded()
+            // A light rim, so that a dark colour stands out from the plate.
+            canvas.fill(
+                Rect(x: x - 1, y: y + drop - 1, width: swatch + 2, height: swatch + 2), color: Color.white.opacity(0.7))
             canvas.fill(Rect(x: x, y: y + drop, width: swatch, height: swatch), color: member.color)
             canvas.text(member.name, at: Point(x: x + swatch + pad, y: y), font: font, color: .white)
             place += 1

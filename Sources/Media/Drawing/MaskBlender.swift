@@ -156,7 +156,10 @@ final class MaskBlender {
         if let look, look.style == style, look.spec == spec, look.classes == classes { return }
         look = (classes, style, spec)
         paints = classes.members.flatMap { member in
-            [style.fill, style.edge].map { MaskPaint(YUVColor(member.color.opacity($0), in: spec)) }
+            // Borders are lighter: many palettes are dark, and so are roads.
+            [member.color.opacity(style.fill), member.color.lightened(by: 0.35).opacity(style.edge)].map {
+                MaskPaint(YUVColor($0, in: spec))
+            }
         }
     }
 

@@ -34,6 +34,9 @@ final class MaskBlender {
     }
 
     private var runs: [Run] = []
+    /// The pixels of a row that the map covers.
+    private var span = 0..<0
+    /// The first pixel of every cell, and one past the last of the last; also beyond the picture.
     private var columns: [Int] = []
     private var rows: [Int] = []
     private var paints: [MaskPaint] = []
@@ -47,6 +50,7 @@ final class MaskBlender {
         else { return }
         Self.edges(region.x, region.width, cells: map.width, limit: surface.width, into: &columns)
         Self.edges(region.y, region.height, cells: map.height, limit: surface.height, into: &rows)
+        span = Self.visible(columns[0], columns[map.width], of: surface.width)
         preparePaints(map.classes, style, spec)
         let border = max(0, min(style.edgeWidth, 64))
         map.labels.withUnsafeBufferPointer { labels in
@@ -58,7 +62,8 @@ final class MaskBlender {
     private func drawRows(
         _ labels: UnsafePointer<UInt8>, _ map: ClassMap, _ border: Int, _ surface: Surface
     ) {
-        let bounds = rows[0]..<rows[map.height]
+        let bounds = Self.visible(rows[0], rows[map.height], of: surface.height)
+        guard !span.isEmpty else { return }
         // The map's rows that hold the picture's rows y - border, y and y + border.
         var (above, here, below) = (0, 0, 0)
         var known = (-1, -1, -1)
@@ -83,8 +88,14 @@ final class MaskBlender {
         let step = Double(extent) / Double(cells)
         for cell in 0...cells {
             let edge = (Double(start) + Double(cell) * step - 0.5).rounded(.up)
-            edges.append(Int(max(0, min(Double(limit), edge))))
+            // Far outside is as good as anywhere outside, beyond the reach of a border.
+            edges.append(Int(max(-1024, min(Double(limit) + 1024, edge))))
         }
+    }
+
+    private static func visible(_ start: Int, _ end: Int, of limit: Int) -> Range<Int> {
+        let first = max(0, min(limit, start))
+        return first..<max(first, min(limit, end))
     }
 
     /// The cell row that a picture row lies in; not before `from`.
@@ -136,14 +147,11 @@ final class MaskBlender {
         add(end, isRight ? fill &+ 1 : fill)
     }
 
-    /// Goes on to `end`; longer than the last run where the paint is the same.
+    /// Goes on to `end`, within the picture; longer than the last run where the paint is the same.
     private func add(_ end: Int, _ paint: Int) {
-        guard let last = runs.last else {
-            if end > columns[0] { runs.append(Run(end: end, paint: paint)) }
-            return
-        }
-        guard end > last.end else { return }
-        if last.paint == paint {
+        let end = min(end, span.upperBound)
+        guard end > runs.last?.end ?? span.lowerBound else { return }
+        if let last = runs.last, last.paint == paint {
             runs[runs.count &- 1].end = end
         } else {
             runs.append(Run(end: end, paint: paint))
@@ -186,7 +194,7 @@ final class MaskBlender {
         _ pair: (MaskPaint) -> (even: UInt16, odd: UInt16)
     ) {
         let limit = samples &* bytes
-        var x = ((columns[0] &+ shift) >> shift) &* bytes
+        var x = ((span.lowerBound &+ shift) >> shift) &* bytes
         runs.withUnsafeBufferPointer { runs in
             paints.withUnsafeBufferPointer { paints in
                 for run in runs {

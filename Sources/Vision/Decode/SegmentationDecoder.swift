@@ -200,12 +200,14 @@ public final class SegmentationDecoder: OutputDecoder {
         }
         let columns = cut(placement.x, placement.width, grid.width, size.width)
         let rows = cut(placement.y, placement.height, grid.height, size.height)
-        let stepX = Float(size.width) / Float(grid.width)
-        let stepY = Float(size.height) / Float(grid.height)
-        let corner = placement.source(x: Float(columns.lowerBound) * stepX, y: Float(rows.lowerBound) * stepY)
+        // Source pixels per cell of the grid; in doubles, so that the whole grid is the whole picture.
+        let stepX = Double(size.width) * Double(placement.scaleX) / Double(grid.width)
+        let stepY = Double(size.height) * Double(placement.scaleY) / Double(grid.height)
+        let corner = placement.source(x: 0, y: 0)
         let region = Rect(
-            x: corner.x, y: corner.y, width: Float(columns.count) * stepX * placement.scaleX,
-            height: Float(rows.count) * stepY * placement.scaleY)
+            x: corner.x + Float(Double(columns.lowerBound) * stepX),
+            y: corner.y + Float(Double(rows.lowerBound) * stepY), width: Float(Double(columns.count) * stepX),
+            height: Float(Double(rows.count) * stepY))
         let isWhole = columns.count == grid.width && rows.count == grid.height
         let kept =
             isWhole

@@ -5,7 +5,8 @@ import Testing
 @testable import Media
 
 private let classes = ClassSet(
-    "test", [.init("road", Color(hex: 0x804080)), .init("sky", Color(hex: 0x4682B4)), .init("car", Color(hex: 0xF0E020))])
+    "test",
+    [.init("road", Color(hex: 0x804080)), .init("sky", Color(hex: 0x4682B4)), .init("car", Color(hex: 0xF0E020))])
 
 @Suite struct ClassMapTests {
     private let map = ClassMap(
@@ -81,7 +82,8 @@ private struct MissingMap: Error {}
 
     @Test func `damaged files throw or read, and never crash`() throws {
         let scratch = try Scratch()
-        let image = IndexedImage(width: 16, height: 16, indices: (0..<256).map { UInt8($0) }, palette: [.white, .black])
+        let image = IndexedImage(
+            width: 16, height: 16, indices: (0..<256).map { UInt8($0) }, palette: [.white, .black])
         try image.write(to: scratch.path("good.png"))
         let good = [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.path("good.png"))))
         for position in stride(from: 0, to: good.count, by: 11) {

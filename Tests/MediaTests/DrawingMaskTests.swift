@@ -39,7 +39,8 @@ private struct PlainMask {
 }
 
 @Suite struct DrawingMaskTests {
-    private static let set = ClassSet("test", (0..<7).map { .init("c\($0)", Color(hex: UInt32($0) * 0x2A5F13 + 0x102030)) })
+    private static let set = ClassSet(
+        "test", (0..<7).map { .init("c\($0)", Color(hex: UInt32($0) * 0x2A5F13 + 0x102030)) })
 
     private func map(_ width: Int, _ height: Int, _ region: Rect, noise: Bool) -> ClassMap {
         var random = DrawingRandom(seed: UInt64(width * 31 + height))
@@ -61,7 +62,8 @@ private struct PlainMask {
         Case(width: 96, height: 64, cells: 12, rows: 8, region: Rect(x: 0, y: 0, width: 96, height: 64), edge: 2),
         Case(width: 97, height: 63, cells: 40, rows: 30, region: Rect(x: 0, y: 0, width: 97, height: 63), edge: 1),
         Case(width: 64, height: 33, cells: 64, rows: 33, region: Rect(x: 0, y: 0, width: 64, height: 33), edge: 1),
-        Case(width: 70, height: 40, cells: 9, rows: 7, region: Rect(x: 10.4, y: -6.7, width: 41.3, height: 60), edge: 2),
+        Case(
+            width: 70, height: 40, cells: 9, rows: 7, region: Rect(x: 10.4, y: -6.7, width: 41.3, height: 60), edge: 2),
         Case(width: 70, height: 40, cells: 9, rows: 7, region: Rect(x: -900, y: 3, width: 2000, height: 31), edge: 3),
         Case(width: 5, height: 3, cells: 60, rows: 45, region: Rect(x: 0, y: 0, width: 5, height: 3), edge: 0),
         Case(width: 1, height: 1, cells: 3, rows: 3, region: Rect(x: 0, y: 0, width: 1, height: 1), edge: 1),

@@ -36,8 +36,10 @@ struct DDRNetImportTests {
         #expect(load.isComplete)
         #expect(load.unexpected.isEmpty)
         #expect(load.ignored == ["conv1.1.num_batches_tracked"])
-        #expect(draft.mappings.first == .init(
-            source: "model.conv1.0.weight", target: "conv1.0.weight", shape: [32, 3, 3, 3], note: ""))
+        #expect(
+            draft.mappings.first
+                == .init(
+                    source: "model.conv1.0.weight", target: "conv1.0.weight", shape: [32, 3, 3, 3], note: ""))
 
         file["spp.scale3.3.weight"] = nil
         #expect(built.check(file).missing == ["spp.scale3.3.weight"])

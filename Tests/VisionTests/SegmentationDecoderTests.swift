@@ -15,7 +15,9 @@ private func info(_ count: Int, _ size: InputSize) -> [TensorInfo] {
 }
 
 /// Every logit of the grid interpolated, then the first largest: what the decoder must equal without doing it.
-private func referenceLabels(_ logits: [Float], _ count: Int, _ from: InputSize, _ to: InputSize) -> [(label: UInt8, margin: Float)] {
+private func referenceLabels(_ logits: [Float], _ count: Int, _ from: InputSize, _ to: InputSize) -> [(
+    label: UInt8, margin: Float
+)] {
     func place(_ pixel: Int, _ cells: Int, _ pixels: Int) -> (Int, Int, Float) {
         let x = max(0, (Float(pixel) + 0.5) * Float(cells) / Float(pixels) - 0.5)
         let low = min(Int(x), cells - 1)
@@ -28,7 +30,8 @@ private func referenceLabels(_ logits: [Float], _ count: Int, _ from: InputSize,
             let (x0, x1, fx) = place(x, from.width, to.width)
             let values = (0..<count).map { c -> Float in
                 func at(_ y: Int, _ x: Int) -> Float { logits[(c * from.height + y) * from.width + x] }
-                return (at(y0, x0) * (1 - fx) + at(y0, x1) * fx) * (1 - fy) + (at(y1, x0) * (1 - fx) + at(y1, x1) * fx) * fy
+                return (at(y0, x0) * (1 - fx) + at(y0, x1) * fx) * (1 - fy) + (at(y1, x0) * (1 - fx) + at(y1, x1) * fx)
+                    * fy
             }
             let best = values.indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 }
             let second = values.indices.filter { $0 != best }.map { values[$0] }.max() ?? -.infinity

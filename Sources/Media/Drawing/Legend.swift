@@ -74,7 +74,9 @@ final class Legend {
             seen.append(
                 Seen(node: node, classes: map.classes, labels: [Bool](repeating: false, count: map.classes.count)))
         }
-        for (label, share) in map.shares.enumerated() where share >= Self.leastShare { seen[index].labels[label] = true }
+        for (label, share) in map.shares.enumerated() where share >= Self.leastShare {
+            seen[index].labels[label] = true
+        }
         return index
     }
 }

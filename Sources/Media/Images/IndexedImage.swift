@@ -93,7 +93,8 @@ public struct IndexedImage: Sendable, Hashable {
         let isPalette = format == AV_PIX_FMT_PAL8.rawValue
         guard isPalette || format == AV_PIX_FMT_GRAY8.rawValue else {
             throw MediaError(
-                .unsupportedFormat, operation: "image", detail: "labels are PNG images of 8-bit grey values or a palette")
+                .unsupportedFormat, operation: "image",
+                detail: "labels are PNG images of 8-bit grey values or a palette")
         }
         guard width > 0, height > 0, let samples = image.pointee.data.0,
             width.multipliedReportingOverflow(by: height).partialValue <= sampleLimit
@@ -125,7 +126,9 @@ public struct IndexedImage: Sendable, Hashable {
         var bytes = [UInt8](repeating: 0, count: size)
         var filled = 0
         while filled < size {
-            let count = bytes.withUnsafeMutableBytes { pread(file, $0.baseAddress.map { $0 + filled }, size - filled, off_t(filled)) }
+            let count = bytes.withUnsafeMutableBytes {
+                pread(file, $0.baseAddress.map { $0 + filled }, size - filled, off_t(filled))
+            }
             guard count > 0 else { throw MediaError(errno: count < 0 ? errno : EIO, operation: "read") }
             filled += count
         }

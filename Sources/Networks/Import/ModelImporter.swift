@@ -122,7 +122,8 @@ public enum ModelImporter {
         }
         let report = ImportReport(
             format: draft.format, sha256: digest, release: release, network: draft.network, variant: chosen,
-            mappings: draft.mappings.filter { weights[$0.target] != nil }, ignored: draft.ignored + load.ignored, load: load)
+            mappings: draft.mappings.filter { weights[$0.target] != nil }, ignored: draft.ignored + load.ignored,
+            load: load)
         return Result(weights: weights, report: report)
     }
 }

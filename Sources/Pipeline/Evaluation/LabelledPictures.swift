@@ -23,7 +23,8 @@ struct LabelledPictures {
         for needed in [pictures, labels] {
             var isFolder: ObjCBool = false
             guard FileManager.default.fileExists(atPath: needed, isDirectory: &isFolder), isFolder.boolValue else {
-                throw OutputError("\(needed): no such folder; pictures are expected in \(pictures), labels in \(labels)")
+                throw OutputError(
+                    "\(needed): no such folder; pictures are expected in \(pictures), labels in \(labels)")
             }
         }
         pairs = try ImageReader(pictures).paths.map { path in

@@ -60,7 +60,8 @@ public enum ClassFile {
         for (index, entry) in entries.enumerated() {
             let path = "classes[\(index)]"
             guard case .object = entry.value, let name = entry["name"] else {
-                complain(entry, path, "must be an object with a \"name\"", fix: ##"{ "name": "road", "color": "#804080" }"##)
+                complain(
+                    entry, path, "must be an object with a \"name\"", fix: ##"{ "name": "road", "color": "#804080" }"##)
                 continue
             }
             for member in entry.members where member.key != "name" && member.key != "color" {

@@ -11,7 +11,8 @@ enum DDRNetNode: NodeType {
     enum Upsample: String, CaseIterable, Sendable { case cells, exact }
 
     static let variant = Param.choice(
-        "variant", default: DDRNet.Variant.slim23, docs: ["23-slim": "for CPUs", "23": "four times the work", "39": "eight times"],
+        "variant", default: DDRNet.Variant.slim23, changeable: true,
+        docs: ["23-slim": "for CPUs", "23": "four times the work", "39": "eight times"],
         doc: "Depth and width of the network")
     static let classes = Param.string(
         "classes", default: "auto",
@@ -26,7 +27,8 @@ enum DDRNetNode: NodeType {
 
     static let contract = Contract(
         "ddrnet", aliases: ["segmentation"], .inference, summary: "Gives every part of the picture a class (DDRNet)",
-        details: "The picture is stretched to the network's input; a size of the picture's own proportions, in multiples "
+        details:
+            "The picture is stretched to the network's input; a size of the picture's own proportions, in multiples "
             + "of 8, works best.",
         outputs: [OutputPort(adds: [.segmentation])],
         parameters: [
@@ -38,15 +40,15 @@ enum DDRNetNode: NodeType {
         ])
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        let settings = node.settings
-        let model = try NetworkParams.model("ddrnet", variant: settings[variant].rawValue, settings)
-        let classes = try model.classSet(settings[classes])
-        let detector = try SegmentationDetector(
-            model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
-            compile: context.compileOptions(NetworkParams.precision(settings)), classes: classes,
-            resolution: settings[upsample] == .exact ? .input : .cells)
-        let wrapped = EngineDetector(detector, model) { .segmentation($0) }
-        return .node(DetectNode(node.id, wrapped, every: settings[NetworkParams.every]))
+        try DetectNode.make(node, in: context) { settings in
+            let model = try NetworkParams.model("ddrnet", variant: settings[variant].rawValue, settings)
+            let detector = try SegmentationDetector(
+                model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
+                compile: context.compileOptions(NetworkParams.precision(settings)),
+                classes: model.classSet(settings[classes]),
+                resolution: settings[upsample] == .exact ? .input : .cells)
+            return EngineDetector(detector, model) { .segmentation($0) }
+        }
     }
 }
 

@@ -10,7 +10,9 @@ final class JSONLNode: Node, NodeType, ReportingNode {
         "skipEmpty", default: false, doc: "Leave out frames in which nothing was found")
     static let masks = Param.boolean(
         "masks", default: false,
-        doc: "Write the labels of segmentations, too, as runs of label and cells; without it only the area of each class")
+        doc:
+            "Write the labels of segmentations, too, as runs of label and cells; without it only the area of each class"
+    )
 
     static let contract = Contract(
         "jsonl", .sink, summary: "Writes what was found, one JSON object per frame",

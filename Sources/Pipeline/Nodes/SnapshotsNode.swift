@@ -18,7 +18,8 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
     static let content = Param.choice(
         "content", default: Content.picture,
         docs: [
-            "picture": "the frame", "mask": "a PNG of the picture's size whose palette indices are the labels of a segmentation",
+            "picture": "the frame",
+            "mask": "a PNG of the picture's size whose palette indices are the labels of a segmentation",
         ], doc: "What is stored; a mask is always a PNG, and frames without a segmentation are passed over")
     static let every = Param.duration(
         "every", default: .seconds(1), seconds: 0...86_400, doc: "Stream time between images; 0 stores each frame")

@@ -143,7 +143,8 @@ public final class SegmentationDecoder: OutputDecoder {
                         (line + span.pixels.lowerBound).update(repeating: label, count: span.pixels.count)
                     } else {
                         mix(
-                            logits, upper &+ span.from, upper &+ span.to, lower &- upper, down.fractions[y], span.pixels,
+                            logits, upper &+ span.from, upper &+ span.to, lower &- upper, down.fractions[y],
+                            span.pixels,
                             across.fractions, into: line)
                     }
                 }

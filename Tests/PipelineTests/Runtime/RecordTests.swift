@@ -46,7 +46,8 @@ import Testing
             classes: classes, width: 3, height: 2, labels: [2, 2, 0, 0, 0, 0],
             region: Rect(x: 0, y: -1, width: 4, height: 4.5))
         let results = Results().adding(.faces([]), by: "f").adding(.segmentation(map), by: "s", isCarried: true)
-        let areas = #"{"source":"cam\"1","frame":17,"pts":0.566667,"faces":[],"segmentation":{"classes":"#
+        let areas =
+            #"{"source":"cam\"1","frame":17,"pts":0.566667,"faces":[],"segmentation":{"classes":"#
             + #"{"road":0.6667,"sky":0.3333}"#
         #expect(record(results) == areas + #"},"carried":true}"#)
         var text = JSONText()

@@ -1,22 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How a class map is blended into a picture.
-public struct MaskStyle: Sendable, Hashable {
-    /// Opacity inside an area, 0...1.
-    public var fill: Float
-    /// Opacity along the border of an area, 0...1.
-    public var edge: Float
-    /// Width of the border on each side, in pixels of the picture; not beyond one cell.
-    public var edgeWidth: Int
-
-    /// Makes a style.
-    public init(fill: Float = 0.4, edge: Float = 0.9, edgeWidth: Int = 1) {
-        self.fill = fill
-        self.edge = edge
-        self.edgeWidth = edgeWidth
-    }
-}
-
 /// Blends a class map into a picture's planes, row by row, straight from the map's cells.
 ///
 /// A row of the picture is cut into runs of one class, inside or border, and each run is blended 16 bytes at a time:
@@ -27,13 +10,7 @@ public struct MaskStyle: Sendable, Hashable {
 /// Rows that lie in the same cells share their runs. A chroma sample takes the run of the upper left of its pixels.
 /// - Note: Thread-safety: confined. Allocates nothing once it has seen a map of the size.
 final class MaskBlender {
-    /// Pixels up to, without, `end` with one paint: `label * 2`, and 1 more on a border.
-    private struct Run {
-        var end: Int
-        var paint: Int
-    }
-
-    private var runs: [Run] = []
+    private let runs = MaskRuns()
     /// The pixels of a row that the map covers.
     private var span = 0..<0
     /// The first pixel of every cell, and one past the last of the last; also beyond the picture.
@@ -67,16 +44,21 @@ final class MaskBlender {
         // The map's rows that hold the picture's rows y - border, y and y + border.
         var (above, here, below) = (0, 0, 0)
         var known = (-1, -1, -1)
-        for y in bounds {
-            above = row(of: max(bounds.lowerBound, y - border), from: above)
-            here = row(of: y, from: here)
-            below = row(of: min(bounds.upperBound - 1, y + border), from: below)
-            if known != (above, here, below) {
-                known = (above, here, below)
-                let start = { labels + $0 * map.width }
-                findRuns(start(here), start(above), start(below), width: map.width, border)
+        columns.withUnsafeBufferPointer { columns in
+            guard let columns = columns.baseAddress else { return }
+            for y in bounds {
+                above = row(of: max(bounds.lowerBound, y - border), from: above)
+                here = row(of: y, from: here)
+                below = row(of: min(bounds.upperBound - 1, y + border), from: below)
+                if known != (above, here, below) {
+                    known = (above, here, below)
+                    let cells = MaskRuns.Cells(
+                        row: labels + here * map.width, above: labels + above * map.width,
+                        below: labels + below * map.width, count: map.width)
+                    runs.find(cells, columns, border, in: span)
+                }
+                blend(y, surface)
             }
-            blend(y, surface)
         }
     }
 
@@ -103,59 +85,6 @@ final class MaskBlender {
         var cell = from
         while rows[cell + 1] <= y { cell += 1 }
         return cell
-    }
-
-    // MARK: - Runs
-
-    private func findRuns(
-        _ row: UnsafePointer<UInt8>, _ above: UnsafePointer<UInt8>, _ below: UnsafePointer<UInt8>, width: Int,
-        _ border: Int
-    ) {
-        runs.removeAll(keepingCapacity: true)
-        var cell = 0
-        while cell < width {
-            // Sixteen cells whose neighbours are all of their class: the inside of an area.
-            if cell >= 1, cell &+ 17 <= width {
-                let centre = load(row + cell)
-                let differs =
-                    (centre ^ load(row + cell - 1)) | (centre ^ load(row + cell + 1)) | (centre ^ load(above + cell))
-                    | (centre ^ load(below + cell))
-                if isZero(differs) {
-                    add(columns[cell &+ 16], Int(row[cell]) &* 2)
-                    cell &+= 16
-                    continue
-                }
-            }
-            addCell(cell, row, above, below, width, border)
-            cell &+= 1
-        }
-    }
-
-    private func addCell(
-        _ cell: Int, _ row: UnsafePointer<UInt8>, _ above: UnsafePointer<UInt8>, _ below: UnsafePointer<UInt8>,
-        _ width: Int, _ border: Int
-    ) {
-        let label = row[cell]
-        let fill = Int(label) &* 2
-        let (start, end) = (columns[cell], columns[cell &+ 1])
-        guard start < end else { return }
-        guard above[cell] == label, below[cell] == label else { return add(end, fill &+ 1) }
-        let isLeft = cell > 0 && row[cell &- 1] != label
-        let isRight = cell &+ 1 < width && row[cell &+ 1] != label
-        if isLeft { add(min(start &+ border, end), fill &+ 1) }
-        if isRight { add(max(start, end &- border), fill) }
-        add(end, isRight ? fill &+ 1 : fill)
-    }
-
-    /// Goes on to `end`, within the picture; longer than the last run where the paint is the same.
-    private func add(_ end: Int, _ paint: Int) {
-        let end = min(end, span.upperBound)
-        guard end > runs.last?.end ?? span.lowerBound else { return }
-        if let last = runs.last, last.paint == paint {
-            runs[runs.count &- 1].end = end
-        } else {
-            runs.append(Run(end: end, paint: paint))
-        }
     }
 
     // MARK: - Blending
@@ -195,15 +124,13 @@ final class MaskBlender {
     ) {
         let limit = samples &* bytes
         var x = ((span.lowerBound &+ shift) >> shift) &* bytes
-        runs.withUnsafeBufferPointer { runs in
-            paints.withUnsafeBufferPointer { paints in
-                for run in runs {
-                    let paint = paints[run.paint]
-                    let (even, odd) = pair(paint)
-                    let end = ((run.end &+ shift) >> shift) &* bytes
-                    fill(line, from: x, to: end, limit, paint.keep, even, odd)
-                    x = max(x, end)
-                }
+        paints.withUnsafeBufferPointer { paints in
+            for run in runs.all {
+                let paint = paints[run.paint]
+                let (even, odd) = pair(paint)
+                let end = ((run.end &+ shift) >> shift) &* bytes
+                fill(line, from: x, to: end, limit, paint.keep, even, odd)
+                x = max(x, end)
             }
         }
     }
@@ -218,14 +145,14 @@ final class MaskBlender {
         let keeps = SIMD8<UInt16>(repeating: keep)
         let (evens, odds) = (SIMD8<UInt16>(repeating: even), SIMD8<UInt16>(repeating: odd))
         while x &+ 16 <= end {
-            store(mix(load(line + x), keeps, evens, odds), line + x)
+            storePairs(mixed(loadPairs(line + x), keeps, evens, odds), line + x)
             x &+= 16
         }
         guard x < end else { return }
         if x &+ 16 <= limit {
-            let old = load(line + x)
+            let old = loadPairs(line + x)
             let inside = firstBytes(end &- x)
-            store((mix(old, keeps, evens, odds) & inside) | (old & ~inside), line + x)
+            storePairs((mixed(old, keeps, evens, odds) & inside) | (old & ~inside), line + x)
         } else {
             while x < end {
                 // Runs start at even bytes where the two differ.
@@ -235,58 +162,4 @@ final class MaskBlender {
             }
         }
     }
-}
-
-/// A colour times its opacity in a picture's values, rounding added: what is left to do is one product and one sum.
-private struct MaskPaint {
-    /// 128 minus the opacity in 128ths: the part of the old value that stays.
-    let keep: UInt16
-    let y: UInt16
-    let u: UInt16
-    let v: UInt16
-
-    init(_ color: YUVColor) {
-        keep = UInt16(128 - color.alpha)
-        y = UInt16(color.y * color.alpha + 64)
-        u = UInt16(color.u * color.alpha + 64)
-        v = UInt16(color.v * color.alpha + 64)
-    }
-}
-
-// Sixteen bytes as eight 16-bit numbers: the even bytes are the low halves, and no vector has to be widened.
-// 255 * 128 + 64 fits 16 bits.
-
-@inline(__always)
-private func mix(
-    _ old: SIMD8<UInt16>, _ keep: SIMD8<UInt16>, _ even: SIMD8<UInt16>, _ odd: SIMD8<UInt16>
-) -> SIMD8<UInt16> {
-    let low = ((old & 0xFF) &* keep &+ even) &>> 7
-    let high = (((old &>> 8) &* keep &+ odd) &<< 1) & 0xFF00
-    return low | high
-}
-
-/// All bits of the first `count` bytes, 0...16.
-@inline(__always)
-private func firstBytes(_ count: Int) -> SIMD8<UInt16> {
-    let ends = SIMD8<Int16>(repeating: Int16(truncatingIfNeeded: count)) &- SIMD8<Int16>(0, 2, 4, 6, 8, 10, 12, 14)
-    // Negative where the byte is inside: 0 - count + place.
-    let low = unsafeBitCast((0 &- ends) &>> 15, to: SIMD8<UInt16>.self) & 0xFF
-    let high = unsafeBitCast((1 &- ends) &>> 15, to: SIMD8<UInt16>.self) & 0xFF00
-    return low | high
-}
-
-@inline(__always)
-private func load(_ from: UnsafePointer<UInt8>) -> SIMD8<UInt16> {
-    UnsafeRawPointer(from).loadUnaligned(as: SIMD8<UInt16>.self)
-}
-
-@inline(__always)
-private func store(_ values: SIMD8<UInt16>, _ to: UnsafeMutablePointer<UInt8>) {
-    UnsafeMutableRawPointer(to).storeBytes(of: values, as: SIMD8<UInt16>.self)
-}
-
-@inline(__always)
-private func isZero(_ vector: SIMD8<UInt16>) -> Bool {
-    let words = unsafeBitCast(vector, to: SIMD2<UInt64>.self)
-    return words.x | words.y == 0
 }

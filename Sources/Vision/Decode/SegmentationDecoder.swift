@@ -201,14 +201,16 @@ public final class SegmentationDecoder: OutputDecoder {
         }
         let columns = cut(placement.x, placement.width, grid.width, size.width)
         let rows = cut(placement.y, placement.height, grid.height, size.height)
-        // Source pixels per cell of the grid; in doubles, so that the whole grid is the whole picture.
+        // Source pixels per cell of the grid.
         let stepX = Double(size.width) * Double(placement.scaleX) / Double(grid.width)
         let stepY = Double(size.height) * Double(placement.scaleY) / Double(grid.height)
         let corner = placement.source(x: 0, y: 0)
+        // To a 64th of a pixel: the whole grid is the whole picture, whatever the scales were rounded to.
+        func exact(_ value: Double) -> Float { Float((value * 64).rounded() / 64) }
         let region = Rect(
-            x: corner.x + Float(Double(columns.lowerBound) * stepX),
-            y: corner.y + Float(Double(rows.lowerBound) * stepY), width: Float(Double(columns.count) * stepX),
-            height: Float(Double(rows.count) * stepY))
+            x: corner.x + exact(Double(columns.lowerBound) * stepX),
+            y: corner.y + exact(Double(rows.lowerBound) * stepY), width: exact(Double(columns.count) * stepX),
+            height: exact(Double(rows.count) * stepY))
         let isWhole = columns.count == grid.width && rows.count == grid.height
         let kept =
             isWhole

@@ -61,6 +61,7 @@ public struct PictureMap: Sendable, Hashable {
                 faces.map { face in
                     Face(box: self(face.box), score: face.score, landmarks: face.landmarks.map { self($0) })
                 })
+        case .segmentation(let map): .segmentation(map.moved(to: self(map.region)))
         }
     }
 }

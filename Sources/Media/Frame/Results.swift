@@ -74,6 +74,8 @@ public enum FrameResult: Sendable {
     case lines([LineSegment])
     /// Faces, best first.
     case faces([Face])
+    /// A class for every part of the picture.
+    case segmentation(ClassMap)
 }
 
 /// The results that travel with a frame, each keyed by the node that made it.

@@ -7,8 +7,8 @@ import Pipeline
 /// `vpipe models`.
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "List, import, inspect and export network weights.",
-        subcommands: [List.self, Info.self, Import.self, Export.self], defaultSubcommand: List.self)
+        commandName: "models", abstract: "List, import, inspect, measure and export network weights.",
+        subcommands: [List.self, Info.self, Import.self, Export.self, Eval.self], defaultSubcommand: List.self)
 
     /// `vpipe models list`.
     struct List: ParsableCommand {
@@ -33,7 +33,7 @@ struct ModelsCommand: ParsableCommand {
     struct Info: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Describe a network or a weights file.")
 
-        @Argument(help: "A network (mlsd, retinaface) or a .safetensors file.") var subject: String
+        @Argument(help: "A network (mlsd, retinaface, ddrnet) or a .safetensors file.") var subject: String
         @Option(help: "Variant of the network.") var variant: String?
         @Option(help: ArgumentHelp("Input size.", valueName: "WxH")) var size: String?
         @Flag(help: "Every layer.") var layers = false
@@ -125,7 +125,7 @@ struct ModelsCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write a network with its weights as ONNX, for other tools.")
 
-        @Argument(help: "The network: mlsd or retinaface.") var network: String
+        @Argument(help: "The network: mlsd, retinaface or ddrnet.") var network: String
         @Option(help: "Variant of the network.") var variant: String?
         @Option(help: "Weights file; the default ones otherwise.") var weights: String?
         @Option(help: ArgumentHelp("Input size.", valueName: "WxH")) var size: String?
@@ -150,7 +150,7 @@ struct ModelsCommand: ParsableCommand {
 }
 
 /// Reads a size given on the command line.
-private func inputSize(_ text: String?) throws -> InputSize? {
+func inputSize(_ text: String?) throws -> InputSize? {
     guard let text else { return nil }
     guard let size = InputSize(text) else {
         throw ValidationError("a size is WIDTHxHEIGHT, as in 512x512 (got \(text))")

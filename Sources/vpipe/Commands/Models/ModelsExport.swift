@@ -8,23 +8,45 @@ extension ModelsCommand {
     /// `vpipe models export`.
     struct Export: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write a network with its weights as ONNX, for other tools.")
+            abstract: "Write a network with its weights as ONNX for other tools, or its weights alone.",
+            discussion: "Both carry what is known of the weights: counts, input sizes, pre-processing, provenance, "
+                + "licence and a checksum. The ONNX model takes the input tensor after pre-processing.")
 
-        @Argument(help: "The network: mlsd or retinaface.") var network: String
+        @Argument(help: "The network, as \"vpipe models list\" names it.") var network: String
         @Option(help: "Variant of the network.") var variant: String?
         @Option(help: "Weights file; the default ones otherwise.") var weights: String?
+        @Option(help: "Initial weights of this seed instead, for training; see \"vpipe models init\".")
+        var randomSeed: UInt64?
+        @Flag(help: "Keep batch normalisations as layers of their own, for training.") var keepBatchNorm = false
         @Option(help: ArgumentHelp("Input size.", valueName: "WxH")) var size: String?
-        @Option(name: .shortAndLong, help: "The ONNX file to write.") var output: String
+        @Option(name: .shortAndLong, help: "The file to write: .onnx or .safetensors.") var output: String
+
+        func validate() throws {
+            if randomSeed != nil, weights != nil {
+                throw ValidationError("--random-seed and --weights exclude each other")
+            }
+            guard output.hasSuffix(".onnx") || output.hasSuffix(".safetensors") else {
+                throw ValidationError("the name of an export ends in .onnx or .safetensors (got \(output))")
+            }
+        }
 
         func run() throws {
             let wanted = try ModelsCommand.inputSize(size)
-            guard let usual = Architecture.all.first(where: { $0.network == network })?.variant else {
-                throw Failure(.usage, "vpipe: no network \"\(network)\"")
-            }
+            let architecture = try ModelsCommand.architecture(network, variant)
             do {
-                let model = try NodeModel(network: network, variant: variant ?? usual, weights: weights, size: wanted)
-                let bytes = try model.architecture.onnx(at: model.size, weights: model.weights)
-                try Data(bytes).write(to: URL(fileURLWithPath: output), options: .atomic)
+                let model = try ModelsCommand.model(
+                    of: architecture, weights: weights, randomSeed: randomSeed, size: wanted)
+                let recorded = try model.weights.recorded(for: model.architecture)
+                if output.hasSuffix(".safetensors") {
+                    try SafeTensors.write(recorded, path: output)
+                } else {
+                    let network = try model.architecture.build(at: model.size)
+                    let bytes =
+                        try keepBatchNorm
+                        ? network.onnxAsIs(weights: recorded, metadata: recorded.metadata)
+                        : network.onnx(weights: recorded, metadata: recorded.metadata)
+                    try Data(bytes).write(to: URL(fileURLWithPath: output), options: .atomic)
+                }
                 Console.line(
                     "wrote \(output): \(network) \(model.architecture.variant) at \(model.size) from \(model.path)")
             } catch {

@@ -16,6 +16,12 @@ protocol PictureDetector: AnyObject {
     func nextResult() throws -> FrameResult?
     /// For the report: weights, size, precision.
     var summary: String { get }
+    /// Its parts, for a comparison with a reference; nil where it has not the usual ones.
+    var paritySubject: ParitySubject? { get }
+}
+
+extension PictureDetector {
+    var paritySubject: ParitySubject? { nil }
 }
 
 /// Runs a detector on frames and adds what it finds, in frame order.
@@ -42,6 +48,9 @@ final class DetectNode: Node, ReportingNode {
         self.every = every
         held.reserveCapacity(detector.capacity * every)
     }
+
+    /// The detector's parts, for a comparison with a reference.
+    var paritySubject: ParitySubject? { detector.paritySubject }
 
     var maxHeld: Int { detector.capacity * every }
 

@@ -17,7 +17,8 @@ enum ONNXNode: NodeType {
 
     static let model = Param.path("model", synonyms: ["path", "weights", "file"], doc: "The ONNX file")
     static let size = Param.size(
-        "size", range: 8...8192, doc: "Size of the network's input; needed where the model leaves it open"
+        "size", range: 8...8192, changeable: true,
+        doc: "Size of the network's input; needed where the model leaves it open"
     ).optional
     static let channels = Param.choice("channels", default: Channels.rgb, doc: "Order of the colours")
     static let mean = Param.numbers(
@@ -95,36 +96,39 @@ enum ONNXNode: NodeType {
         check: problems)
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        let settings = node.settings
+        try DetectNode.make(node, in: context) { try detector($0, context) }
+    }
+
+    private static func detector(_ settings: Settings, _ context: BuildContext) throws -> any PictureDetector {
         let engine = try OpenVINOEngine.shared()
-        let (source, shape) = try ModelFileInput.resolve(
+        let (source, input) = try ModelFileInput.resolve(
             settings[model], size: settings[size].map { InputSize(width: $0.width, height: $0.height) }, engine)
         let compiled = try engine.compile(
             source, options: context.compileOptions(NetworkParams.precision(settings)))
         let preprocessor = Preprocessor(
-            size: shape.size, normalisation: normalisation(settings),
+            size: input.size, normalisation: normalisation(settings),
             filter: settings[filter] == .area ? .area : .bilinear,
             alignment: settings[align] == .centre ? .centre : .topLeft, margin: settings[margin].map { Float($0) },
-            layout: shape.layout)
+            layout: input.layout)
         let summary =
-            "\(settings[model]) at \(shape.size), \(compiled.settings.engineFloat), "
+            "\(settings[model]) at \(input.size), \(compiled.settings.engineFloat), "
             + "\(compiled.settings.streams) streams of \(compiled.settings.threads) threads in all"
-        let every = settings[NetworkParams.every]
         switch settings[decode] {
         case .boxes:
+            let options = ObjectDecoder.Options(
+                scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]),
+                limit: settings[limit])
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
                 try ObjectDecoder(
-                    outputs: outputs, size: shape.size, layout: layout(settings), names: settings[classes],
-                    options: .init(
-                        scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]),
-                        limit: settings[limit]))
+                    outputs: outputs, size: input.size, layout: layout(settings), names: settings[classes],
+                    options: options)
             }
-            return .node(DetectNode(node.id, EngineDetector(detector, summary) { .objects($0) }, every: every))
+            return EngineDetector(detector, summary) { .objects($0) }
         case .tensors:
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
                 try TensorDecoder(outputs: outputs)
             }
-            return .node(DetectNode(node.id, EngineDetector(detector, summary) { .tensors($0) }, every: every))
+            return EngineDetector(detector, summary) { .tensors($0) }
         }
     }
 

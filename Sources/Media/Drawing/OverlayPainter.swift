@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Draws the results of the networks on a picture: lines lowest, then boxes and landmarks, labels on top.
+/// Draws the results of the networks on a picture: areas lowest, then lines, boxes and landmarks, labels on top.
 ///
 /// - Note: Thread-safety: confined, together with the canvas it draws on.
 public final class OverlayPainter {
     /// The look; may change between frames.
     public var style: OverlayStyle
     private var nodes: [String]
+    private let legend = Legend()
 
     /// Makes a painter; `nodes` get the palette's colours in this order, others in the order of their appearance.
     public init(style: OverlayStyle = OverlayStyle(), nodes: [String] = []) {
@@ -18,6 +19,8 @@ public final class OverlayPainter {
     public func draw(_ results: Results, on canvas: Canvas) {
         guard canvas.width > 0, !results.isEmpty else { return }
         let look = Look(style, height: canvas.height)
+        if style.showsMasks { drawMasks(results, on: canvas) }
+        defer { if style.showsLegend { drawLegends(results, on: canvas) } }
         if style.showsLines {
             results.forEach { entry in
                 guard case .lines(let lines) = entry.result else { return }
@@ -84,6 +87,26 @@ public final class OverlayPainter {
             cornerRadius: accent == nil ? look.cornerRadius : 0)
         if let accent { canvas.fill(Rect(x: x, y: y, width: bar, height: height), color: accent) }
         canvas.text(text, at: Point(x: x + bar + pad, y: y + pad / 2), font: look.font, color: .white)
+    }
+
+    // MARK: Segmentation
+
+    private func drawMasks(_ results: Results, on canvas: Canvas) {
+        let opacity = style.maskOpacity.isNaN ? 0 : max(0, min(1, style.maskOpacity))
+        let border = Float(canvas.height) * style.maskBorder
+        let mask = MaskStyle(
+            fill: opacity, edge: min(1, opacity * 2 + 0.1),
+            edgeWidth: border.isFinite ? Int(max(1, min(64, border.rounded()))) : 1)
+        results.forEach { entry in
+            if case .segmentation(let map) = entry.result { canvas.mask(map, mask) }
+        }
+    }
+
+    private func drawLegends(_ results: Results, on canvas: Canvas) {
+        results.forEach { entry in
+            guard case .segmentation(let map) = entry.result else { return }
+            legend.draw(map, of: entry.node, style, on: canvas)
+        }
     }
 
     // MARK: Faces

@@ -65,6 +65,7 @@ public struct PictureMap: Sendable, Hashable {
             .objects(
                 objects.map { Detection(box: self($0.box), score: $0.score, label: $0.label, name: $0.name) })
         case .tensors: result
+        case .segmentation(let map): .segmentation(map.moved(to: self(map.region)))
         }
     }
 }

@@ -115,6 +115,8 @@ public enum FrameResult: Sendable {
     case objects([Detection])
     /// Outputs that nobody decoded.
     case tensors([RawTensor])
+    /// A class for every part of the picture.
+    case segmentation(ClassMap)
 }
 
 /// The results that travel with a frame, each keyed by the node that made it.

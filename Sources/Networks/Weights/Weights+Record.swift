@@ -22,7 +22,7 @@ extension Weights {
     /// - Throws: `NetworkError.Code.size` when the metadata names an input size that is not possible.
     public func recorded(for architecture: Architecture) throws(NetworkError) -> Weights {
         let size = metadata[MetadataKey.inputSize].flatMap { InputSize($0) } ?? architecture.defaultSize
-        let network = try architecture.build(at: size)
+        let network = try architecture.build(at: size, for: self)
         var result = self
         result.metadata[MetadataKey.network] = architecture.network
         result.metadata[MetadataKey.variant] = architecture.variant

@@ -56,6 +56,8 @@ public struct Weights: Sendable, Hashable {
         public static let sourceSHA256 = "source_sha256"
         /// Input size the weights were trained for, width first.
         public static let inputSize = "input_size"
+        /// Names of the classes in the order of the output's channels, separated by commas.
+        public static let classes = "classes"
         /// One of `State`; absent for finished weights.
         public static let state = "state"
         /// The sizes the network can be built at.

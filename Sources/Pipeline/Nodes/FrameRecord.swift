@@ -4,7 +4,9 @@ internal import Media
 /// A frame's identity and results as one JSON object, the format of `jsonl`.
 enum FrameRecord {
     /// Appends the object of `frame`; true when something was found in it.
-    static func write(_ frame: Frame, to text: inout JSONText) -> Bool {
+    ///
+    /// - Parameter masks: whether a segmentation's labels are written, too, not only what area each class has.
+    static func write(_ frame: Frame, masks: Bool = false, to text: inout JSONText) -> Bool {
         text.raw("{\"source\":")
         text.string(frame.stream.source)
         text.raw(",\"frame\":")
@@ -30,7 +32,15 @@ enum FrameRecord {
             guard case .tensors(let tensors) = result else { return nil }
             return items(tensors, to: &text, tensor)
         }
-        if kinds || more || objects || raw { text.raw(isCarried ? ",\"carried\":true" : ",\"carried\":false") }
+        let segmentation = frame.results.segmentation
+        if let segmentation {
+            areas(segmentation.map, withLabels: masks, to: &text)
+            found = true
+            isCarried = isCarried || segmentation.isCarried
+        }
+        if kinds || more || objects || raw || segmentation != nil {
+            text.raw(isCarried ? ",\"carried\":true" : ",\"carried\":false")
+        }
         text.raw("}")
         return found
     }
@@ -129,5 +139,53 @@ enum FrameRecord {
         text.raw(",")
         text.number(point.y)
         text.raw("]")
+    }
+
+    /// `,"segmentation":{"classes":{"road":0.31,...}}`, the share of each class that there is any of.
+    ///
+    /// With labels also `"mask":{"size":[columns,rows],"box":[x,y,width,height],"names":[...],"runs":[label,cells,...]}`,
+    /// the runs row by row without a break at the end of a row.
+    private static func areas(_ map: ClassMap, withLabels: Bool, to text: inout JSONText) {
+        text.raw(",\"segmentation\":{\"classes\":{")
+        var isFirst = true
+        for (label, share) in map.shares.enumerated() where share > 0 {
+            if !isFirst { text.raw(",") }
+            isFirst = false
+            text.string(map.classes.members[label].name)
+            text.raw(":")
+            text.number(Double(share), decimals: 4)
+        }
+        text.raw("}")
+        if withLabels { mask(map, to: &text) }
+        text.raw("}")
+    }
+
+    private static func mask(_ map: ClassMap, to text: inout JSONText) {
+        text.raw(",\"mask\":{\"size\":[")
+        text.integer(UInt64(map.width))
+        text.raw(",")
+        text.integer(UInt64(map.height))
+        text.raw("],\"box\":[")
+        text.number(map.region.x)
+        text.raw(",")
+        text.number(map.region.y)
+        text.raw(",")
+        text.number(map.region.width)
+        text.raw(",")
+        text.number(map.region.height)
+        text.raw("],\"names\":[")
+        _ = items(map.classes.members, to: &text) { member, text in text.string(member.name) }
+        text.raw("],\"runs\":[")
+        var start = 0
+        while start < map.labels.count {
+            var end = start + 1
+            while end < map.labels.count, map.labels[end] == map.labels[start] { end += 1 }
+            if start > 0 { text.raw(",") }
+            text.integer(UInt64(map.labels[start]))
+            text.raw(",")
+            text.integer(UInt64(end - start))
+            start = end
+        }
+        text.raw("]}")
     }
 }

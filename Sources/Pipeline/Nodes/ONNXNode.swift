@@ -8,7 +8,7 @@ internal import Vision
 /// `onnx`: any network in an ONNX file, with declared pre- and post-processing.
 enum ONNXNode: NodeType {
     /// What the outputs are.
-    enum Decode: String, CaseIterable, Sendable { case boxes, tensors }
+    enum Decode: String, CaseIterable, Sendable { case boxes, mask, tensors }
     enum Channels: String, CaseIterable, Sendable { case rgb, bgr }
     enum Fit: String, CaseIterable, Sendable { case stretch, letterbox }
     enum Align: String, CaseIterable, Sendable { case topLeft, centre }
@@ -43,9 +43,13 @@ enum ONNXNode: NodeType {
 
     static let decode = Param.choice(
         "decode", default: Decode.boxes,
-        docs: ["boxes": "objects with a box and a class", "tensors": "numbers as they are, for jsonl and npz"],
+        docs: [
+            "boxes": "objects with a box and a class",
+            "mask": "a class for each cell, the largest of f32[1,classes,h,w]",
+            "tensors": "numbers as they are, for jsonl and npz",
+        ],
         doc: "What the outputs are")
-    static let output = Param.string("output", doc: "Output with the boxes; the first when absent").optional
+    static let output = Param.string("output", doc: "Output with the boxes or the mask; the first when absent").optional
     static let scores = Param.string("scores", doc: "Output of its own with the scores").optional
     static let labels = Param.string("labels", doc: "Output of its own with the indices of the classes").optional
     static let columns = Param.strings(
@@ -74,7 +78,7 @@ enum ONNXNode: NodeType {
             + "recipe that divides by 255, then subtracts m and divides by s: `mean` is 255 m, `scale` is 1 / (255 s).\n\n"
             + "Rows of boxes may run along either axis; a leading batch of 1 is passed over. `vpipe models parity` "
             + "finds out which of these settings differ from a reference.",
-        outputs: [OutputPort(adds: [.objects, .tensors])],
+        outputs: [OutputPort(adds: [.objects, .segmentation, .tensors])],
         parameters: [
             model, size, channels, mean, scale, fit, align, margin, filter, decode, output, scores, labels, columns,
             format, coordinates, logits, classes, threshold, overlap, limit, NetworkParams.precision,
@@ -88,6 +92,10 @@ enum ONNXNode: NodeType {
             .init(
                 "Corners, score and label, no further suppression",
                 #"{ "type": "onnx", "input": "video", "model": "objects.onnx", "columns": ["box", "score", "label"], "format": "xyxy", "overlap": 1 }"#
+            ),
+            .init(
+                "A class for each part of the picture",
+                #"{ "type": "onnx", "input": "video", "model": "sky.onnx", "decode": "mask", "classes": ["sky", "other"] }"#
             ),
             .init(
                 "Numbers as they are",
@@ -124,6 +132,12 @@ enum ONNXNode: NodeType {
                     options: options)
             }
             return EngineDetector(detector, summary) { .objects($0) }
+        case .mask:
+            let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
+                try SegmentationDecoder(
+                    outputs: outputs, named: settings[output], size: input.size, names: settings[classes])
+            }
+            return EngineDetector(detector, summary) { .segmentation($0) }
         case .tensors:
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
                 try TensorDecoder(outputs: outputs)

@@ -41,6 +41,18 @@ import Testing
                 + #"{"box":[12,9,8,6],"score":0.3,"label":0,"class":"cat"}],"carried":false}"#)
     }
 
+    @Test(.timeLimit(.minutes(1))) func `a mask of a model is the area of each class`() throws {
+        let scratch = try Scratch()
+        let found = try lines(
+            #", "decode": "mask", "classes": ["sky", "road"]"#, SmallModels.halves(), scratch)
+        #expect(
+            found[0].contains(#""segmentation":{"classes":{"sky":0.25,"road":0.75}},"carried":false"#), "\(found[0])")
+        let error = #expect(throws: PipelineRunError.self) {
+            try lines(#", "decode": "mask", "classes": ["a", "b", "c"]"#, SmallModels.halves(), scratch)
+        }
+        #expect(error.map { "\($0)" }?.contains("tells 2 classes apart, but 3 are named") == true)
+    }
+
     @Test(.timeLimit(.minutes(1)), arguments: [false, true])
     func `raw tensors reach jsonl and npz, colours first or last, of a fixed or an open size`(isLast: Bool) throws {
         let scratch = try Scratch()

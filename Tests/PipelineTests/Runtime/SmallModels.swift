@@ -22,6 +22,19 @@ enum SmallModels {
         return try b.build().onnx(weights: weights)
     }
 
+    /// Two classes on a grid of 4 by 2: the left column of cells is the first, the rest the second.
+    static func halves(width: Int = 32, height: Int = 32) throws -> [UInt8] {
+        let b = NetworkBuilder(name: "halves", variant: "test")
+        var x = try b.input("picture", shape: [1, 3, height, width])
+        x = try b.convolution("scores", b.apply("mean", .globalAveragePool, x), outputChannels: 16, bias: true)
+        try b.output("classes", b.apply("grid", .reshape([1, 2, 2, 4]), x))
+        var weights = Weights()
+        weights["scores.weight"] = Tensor(shape: [16, 3, 1, 1], floats: [Float](repeating: 0, count: 48))
+        weights["scores.bias"] = Tensor(
+            shape: [16], floats: (0..<16).map { ($0 % 4 == 0) == ($0 < 8) ? 1 : 0 })
+        return try b.build().onnx(weights: weights)
+    }
+
     /// Gives the mean of each colour of its input.
     static func means(width: Int = 32, height: Int = 32) throws -> [UInt8] {
         let b = NetworkBuilder(name: "means", variant: "test")

@@ -6,7 +6,7 @@ import Pipeline
 /// `vpipe models`; each subcommand has its own file.
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "List, inspect, import, export and check network weights.",
+        commandName: "models", abstract: "List, inspect, import, export, check and measure network weights.",
         subcommands: [
             List.self,
             Info.self,
@@ -14,6 +14,7 @@ struct ModelsCommand: ParsableCommand {
             Export.self,
             Verify.self,
             Parity.self,
+            Eval.self,
         ], defaultSubcommand: List.self)
 
     /// Reads a size given on the command line.

@@ -40,7 +40,7 @@ extension ModelsCommand {
                 if output.hasSuffix(".safetensors") {
                     try SafeTensors.write(recorded, path: output)
                 } else {
-                    let network = try model.architecture.build(at: model.size)
+                    let network = try model.architecture.build(at: model.size, for: recorded)
                     let bytes =
                         try keepBatchNorm
                         ? network.onnxAsIs(weights: recorded, metadata: recorded.metadata)

@@ -38,7 +38,7 @@ extension ModelsCommand {
             let report: DriftReport
             let network: Network
             do {
-                network = try architecture.build(at: model.size)
+                network = try architecture.build(at: model.size, for: model.weights)
                 (a, b) = (try Self.runner(reference), try Self.runner(candidate))
                 report = try DriftReport(
                     network, weights: model.weights,

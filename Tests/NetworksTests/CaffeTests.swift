@@ -21,7 +21,10 @@ struct CaffeTests {
         let weight = Tensor(shape: [4, 3, 3, 2], floats: generator.floats(72))
         let bias = Tensor(shape: [4], floats: generator.floats(4))
         let file = SyntheticCaffe.file(
-            [.init(name: "data", blobs: []), .init(name: "a@b", blobs: [weight, bias]), .init(name: "", blobs: [bias])],
+            [
+                .init(name: "data", blobs: []), .init(name: "a@b", blobs: [weight, bias]),
+                .init(name: "", blobs: [bias]),
+            ],
             form: form)
         let layers = try CaffeReader(file).layers
         #expect(layers.map(\.name) == ["a@b", ""])

@@ -109,7 +109,9 @@ struct MutationTests {
         return counts
     }
 
-    @Test("Small synthetic files of every format", arguments: ["tflite", "stream", "zip", "pickle", "caffe", "safetensors"])
+    @Test(
+        "Small synthetic files of every format",
+        arguments: ["tflite", "stream", "zip", "pickle", "caffe", "safetensors"])
     func synthetic(format: String) throws {
         let weights = Self.smallWeights
         let stream = SyntheticFiles.torchStream(weights)

@@ -30,7 +30,8 @@ struct SSHTests {
         let parts = ["3x3", "dimred", "5x5", "7x7-1", "7x7", "cls_score", "bbox_pred"]
         #expect(names.prefix(3) == ["conv1_1", "conv1_2", "conv2_1"])
         #expect(names[13..<16] == ["conv5_128", "conv4_128", "conv4_fuse_final"])
-        #expect(Array(names[16...]).map(String.init) == ["m3", "m2", "m1"].flatMap { m in parts.map { "\(m)@ssh_\($0)" } })
+        #expect(
+            Array(names[16...]).map(String.init) == ["m3", "m2", "m1"].flatMap { m in parts.map { "\(m)@ssh_\($0)" } })
     }
 
     @Test(

@@ -34,7 +34,9 @@ enum SSHImport {
                 guard weights[name] == nil else { continue }
                 weights[name] = blob
                 mappings.append(
-                    .init(source: "\(layer.name)[\(role == "weight" ? 0 : 1)]", target: name, shape: blob.shape, note: ""))
+                    .init(
+                        source: "\(layer.name)[\(role == "weight" ? 0 : 1)]", target: name, shape: blob.shape, note: "")
+                )
             }
         }
         return ImportDraft(

@@ -46,7 +46,7 @@ extension LayerOperation {
 }
 
 /// Sebastiano Vigna's SplitMix64: small, and the same numbers everywhere.
-private struct SplitMix64 {
+struct SplitMix64 {
     private var state: UInt64
 
     /// A stream of its own for every name (FNV-1a).

@@ -41,10 +41,11 @@ public enum Evaluation {
         _ options: Options, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) throws -> any EvaluationReport {
         switch options.network {
+        case "ddrnet": return try SegmentationEvaluation(options, progress: progress)
         case "retinaface", "ssh": return try FaceEvaluation(options, progress: progress)
         default:
             throw OutputError(
-                "there is no evaluation for \"\(options.network)\"; there are ones for retinaface and ssh")
+                "there is no evaluation for \"\(options.network)\"; there are ones for ddrnet, retinaface and ssh")
         }
     }
 

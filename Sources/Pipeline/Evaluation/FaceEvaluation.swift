@@ -79,12 +79,19 @@ public struct FaceEvaluation: EvaluationReport {
     /// The official subsets, then all faces.
     public var rows: [[String]] {
         official.map { [$0.subset, String($0.faces), percent($0.precision)] }
-            + [[smallest > 0 ? "from \(rounded(smallest)) pixels" : "all", String(all.faces), percent(all.averagePrecision)]]
+            + [
+                [
+                    smallest > 0 ? "from \(rounded(smallest)) pixels" : "all", String(all.faces),
+                    percent(all.averagePrecision),
+                ]
+            ]
     }
     /// At the score that nodes use.
     public var conclusion: [String] {
         let (recall, precision) = all.recallAndPrecision(above: 0.5)
-        return ["above a score of 0.5: \(percent(recall)) % of the faces found, \(percent(precision)) % of those found right"]
+        return [
+            "above a score of 0.5: \(percent(recall)) % of the faces found, \(percent(precision)) % of those found right"
+        ]
     }
     /// The same figures, 0...1.
     public var json: String {

@@ -10,21 +10,36 @@ final class EngineDetector<Network: PictureNetwork>: PictureDetector {
     private let wrap: (Network.Output) -> FrameResult
     let summary: String
 
-    init(
+    /// For a network that the catalogue does not know; `summary` describes it in the report.
+    init(_ detector: Network, _ summary: String, wrap: @escaping (Network.Output) -> FrameResult) {
+        self.detector = detector
+        self.summary = summary
+        self.wrap = wrap
+    }
+
+    /// For a network of the catalogue; `note` adds to its description.
+    convenience init(
         _ detector: Network, _ model: NodeModel, note: String? = nil,
         wrap: @escaping (Network.Output) -> FrameResult
     ) {
-        self.detector = detector
-        self.wrap = wrap
         let settings = detector.model.settings
-        let state = model.weights.metadata[Weights.MetadataKey.state] == Weights.State.preview ? " (preview weights: weak)" : ""
-        summary =
+        let isPreview = model.weights.metadata[Weights.MetadataKey.state] == Weights.State.preview
+        let summary =
             "\(model.architecture.network) \(model.architecture.variant) at \(model.size)\(note.map { ", \($0)" } ?? ""), "
-            + "\(settings.engineFloat), "
-            + "\(settings.streams) streams of \(settings.threads) threads in all, \(model.path)\(state)"
+            + "\(settings.engineFloat), \(settings.streams) streams of \(settings.threads) threads in all, \(model.path)"
+            + (isPreview ? " (preview weights: weak)" : "")
+        self.init(detector, summary, wrap: wrap)
     }
 
     var capacity: Int { detector.capacity }
+
+    var paritySubject: ParitySubject? {
+        detector.stages.map { [detector, wrap] stages in
+            ParitySubject(preprocessor: stages.preprocessor, model: detector.model) { outputs, placement in
+                wrap(stages.decode(outputs, placement))
+            }
+        }
+    }
 
     func onCompletion(_ wake: @escaping @Sendable () -> Void) throws { try detector.onCompletion(wake) }
 

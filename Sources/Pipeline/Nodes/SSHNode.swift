@@ -27,7 +27,8 @@ enum SSHNode: NodeType {
         doc: "Of faces that overlap by more than this (IoU), the best one is kept")
     static let pyramid = Param.boolean(
         "pyramid", default: false,
-        doc: "Look at each frame at 5/8, 1, 3/2 and 2 times `size`: finds smaller and larger faces, takes 7.6 times as long"
+        doc:
+            "Look at each frame at 5/8, 1, 3/2 and 2 times `size`: finds smaller and larger faces, takes 7.6 times as long"
     )
 
     static let contract = Contract(
@@ -39,24 +40,22 @@ enum SSHNode: NodeType {
         examples: [.init("Faces", #"{ "type": "ssh", "input": "video", "variant": "mobilenet0.25" }"#)])
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        let settings = node.settings
-        let model = try NetworkParams.model("ssh", variant: settings[variant].rawValue, settings)
-        let options = SSHDecoder.Options(
-            scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]))
-        let compile = context.compileOptions(NetworkParams.precision(settings))
-        let engine = try OpenVINOEngine.shared()
-        let detector: any PictureDetector
-        if settings[pyramid] {
+        try DetectNode.make(node, in: context) { settings in
+            let model = try NetworkParams.model("ssh", variant: settings[variant].rawValue, settings)
+            let options = SSHDecoder.Options(
+                scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]))
+            let compile = context.compileOptions(NetworkParams.precision(settings))
+            let engine = try OpenVINOEngine.shared()
+            guard settings[pyramid] else {
+                let network = try SSHDetector(
+                    model.architecture, weights: model.weights, size: model.size, engine: engine, compile: compile,
+                    options: options)
+                return EngineDetector(network, model) { .faces($0) }
+            }
             let network = try PyramidDetector(
                 model.architecture, weights: model.weights, size: model.size, engine: engine, compile: compile,
                 options: options)
-            detector = EngineDetector(network, model, note: "pyramid of 4 sizes") { .faces($0) }
-        } else {
-            let network = try SSHDetector(
-                model.architecture, weights: model.weights, size: model.size, engine: engine, compile: compile,
-                options: options)
-            detector = EngineDetector(network, model) { .faces($0) }
+            return EngineDetector(network, model, note: "pyramid of 4 sizes") { .faces($0) }
         }
-        return .node(DetectNode(node.id, detector, every: settings[NetworkParams.every]))
     }
 }

@@ -10,6 +10,8 @@ public protocol PictureNetwork: AnyObject {
 
     /// The compiled network; its settings belong in reports.
     var model: CompiledModel { get }
+    /// What is before and behind the network, to be looked at one by one; nil where several networks work together.
+    var stages: PictureStages<Output>? { get }
     /// Pictures that can be in flight at once.
     var capacity: Int { get }
     /// Names who is woken, on a thread of the engine, after each inference.
@@ -34,6 +36,21 @@ extension PictureNetwork {
     }
 }
 
+/// What makes a network's input, and what reads its outputs.
+public struct PictureStages<Output> {
+    /// Fills the input.
+    public let preprocessor: Preprocessor
+    /// Reads the outputs, for a picture that lies in the input as stated.
+    public let decode: ([TensorBuffer], Placement) -> Output
+}
+
 extension Detector: PictureNetwork {
     public typealias Output = Decoder.Output
+
+    /// Pre-processing and decoding.
+    public var stages: PictureStages<Output>? {
+        PictureStages(preprocessor: preprocessor) { [decoder] outputs, placement in
+            decoder.decode(outputs, placement: placement)
+        }
+    }
 }

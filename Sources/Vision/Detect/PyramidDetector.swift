@@ -70,6 +70,9 @@ public final class PyramidDetector: PictureNetwork {
     /// The network at scale 1.
     public var model: CompiledModel { levels[1].model }
 
+    /// None: four networks work together.
+    public var stages: PictureStages<[Face]>? { nil }
+
     /// Pictures that can be in flight at once.
     public var capacity: Int { levels.map(\.capacity).min() ?? 0 }
 

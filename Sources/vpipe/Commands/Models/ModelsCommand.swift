@@ -1,32 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 internal import Networks
+import Pipeline
 
 /// `vpipe models`; each subcommand has its own file.
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "List, import, inspect and export network weights; make initial ones.",
+        commandName: "models", abstract: "List, inspect, import, export, check and measure network weights.",
         subcommands: [
             List.self,
             Info.self,
             Import.self,
             Export.self,
             Init.self,
+            Verify.self,
+            Parity.self,
             Eval.self,
         ], defaultSubcommand: List.self)
-
-    /// The catalogue entry of a network, in its first variant when none is named.
-    static func architecture(_ network: String, _ variant: String?) throws -> Architecture {
-        guard let variant = variant ?? Architecture.all.first(where: { $0.network == network })?.variant else {
-            let names = Set(Architecture.all.map(\.network)).sorted().joined(separator: ", ")
-            throw Failure(.usage, "vpipe: no network \"\(network)\"; there are \(names)")
-        }
-        do {
-            return try Architecture.find(network, variant)
-        } catch {
-            throw Failure(.usage, "vpipe: \(error)")
-        }
-    }
 
     /// Reads a size given on the command line.
     static func inputSize(_ text: String?) throws -> InputSize? {
@@ -36,4 +26,30 @@ struct ModelsCommand: ParsableCommand {
         }
         return size
     }
+
+    /// The catalogue entry of a network, in its first variant when none is named.
+    static func architecture(_ network: String, _ variant: String?) throws -> Architecture {
+        do {
+            let usual = Architecture.all.first { $0.network == network }?.variant
+            return try Architecture.find(network, variant ?? usual ?? "")
+        } catch {
+            throw Failure(.usage, "vpipe: \(error)")
+        }
+    }
+
+    /// The weights of a network: a file's, or initial ones of a seed, or the best that are installed.
+    static func model(
+        of architecture: Architecture, weights: String?, randomSeed: UInt64?, size: InputSize?
+    ) throws -> NodeModel {
+        if let randomSeed {
+            return NodeModel(
+                architecture, try architecture.build().initialWeights(seed: randomSeed),
+                path: "initial weights of seed \(randomSeed)", size: size)
+        }
+        return try NodeModel(
+            network: architecture.network, variant: architecture.variant, weights: weights, size: size)
+    }
+
+    /// A count in thousand millions, as papers give multiply-accumulates.
+    static func giga(_ count: Int) -> String { Figures.fixed(Double(count) / 1e9, 3) }
 }

@@ -8,10 +8,12 @@ extension ModelsCommand {
     struct Eval: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Measure weights against labelled pictures.",
-            discussion: "retinaface, ssh: average precision (AP) on the subsets of WIDER FACE where DATA holds their lists, and "
-                + "over all faces; DATA is WIDER FACE's own folder, or pictures with labels.json. See docs/evaluation.md.")
+            discussion: "ddrnet: intersection over union per class, on pictures in DATA/val and their labels, PNG of "
+                + "grey values or with a palette, in DATA/valannot. retinaface, ssh: average precision on the subsets of "
+                + "WIDER FACE and over all faces; DATA is its own folder, or pictures with labels.json "
+                + "(docs/evaluation.md).")
 
-        @Argument(help: "The network: retinaface or ssh.") var network: String
+        @Argument(help: "The network: ddrnet, retinaface or ssh.") var network: String
         @Option(help: "Folder with pictures and labels.", completion: .directory) var data: String
         @Option(help: "Variant of the network.") var variant: String?
         @Option(help: "Weights file; the default ones otherwise.") var weights: String?

@@ -13,6 +13,8 @@ extension ModelsCommand {
         @Argument(help: "The release: a .tflite, .pth, .pt or .caffemodel file.", completion: .file()) var file: String
         @Option(help: "Network, where it is to be checked.") var network: String?
         @Option(help: "Variant, where the file does not tell.") var variant: String?
+        @Option(help: "SPDX identifier of the licence, where the release is not a known one.") var licence: String?
+        @Option(help: "Where the weights come from, where the release is not a known one.") var provenance: String?
         @Option(name: .shortAndLong, help: "Where to write; the user's models folder by default.") var output: String?
         @Flag(help: "Replace the output if it exists.") var overwrite = false
         @Flag(help: "Every tensor that was mapped.") var verbose = false
@@ -29,11 +31,17 @@ extension ModelsCommand {
                 }
                 try FileManager.default.createDirectory(
                     at: URL(fileURLWithPath: target).deletingLastPathComponent(), withIntermediateDirectories: true)
-                try SafeTensors.write(result.weights, path: target)
+                var weights = result.weights
+                for (key, value) in [
+                    (Weights.MetadataKey.licence, licence), (Weights.MetadataKey.provenance, provenance),
+                ] {
+                    if let value, report.release == nil { weights.metadata[key] = value }
+                }
+                try SafeTensors.write(weights, path: target)
                 Console.line(
                     verbose ? report.description : "\(file): \(report.network) \(report.variant), \(report.format)")
                 if let outcome = trial.outcome { Console.line(outcome) }
-                Console.line("wrote \(target): \(result.weights.count) tensors")
+                Console.line("wrote \(target): \(weights.count) tensors, \(weights.checksum)")
             } catch let failure as Failure {
                 throw failure
             } catch {

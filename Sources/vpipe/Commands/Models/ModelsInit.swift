@@ -18,7 +18,7 @@ extension ModelsCommand {
         func run() throws {
             let architecture = try ModelsCommand.architecture(network, variant)
             do {
-                let weights = try architecture.build().initialWeights(seed: seed)
+                let weights = try architecture.build().initialWeights(seed: seed).recorded(for: architecture)
                 try SafeTensors.write(weights, path: output)
                 Console.line(
                     "wrote \(output): \(network) \(architecture.variant), \(weights.count) tensors, "

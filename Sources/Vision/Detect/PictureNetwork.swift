@@ -45,6 +45,7 @@ public struct PictureStages<Output> {
 }
 
 extension Detector: PictureNetwork {
+    /// What the decoder makes of a picture.
     public typealias Output = Decoder.Output
 
     /// Pre-processing and decoding.

@@ -30,6 +30,10 @@ public final class OverlayPainter {
                 canvas.lines(lines, stroke)
             }
         }
+        results.forEach { entry in
+            guard case .objects(let objects) = entry.result else { return }
+            drawObjects(objects, look, on: canvas)
+        }
         guard style.showsFaces else { return }
         results.forEach { entry in
             guard case .faces(let faces) = entry.result else { return }
@@ -41,7 +45,9 @@ public final class OverlayPainter {
             guard case .faces(let faces) = entry.result else { return }
             let color = style.faceColor ?? color(of: entry.node)
             // The best come first: drawn backwards, their labels are on top.
-            for face in faces.reversed() { drawLabel(style.faceLabel, face, color, look, on: canvas) }
+            for face in faces.reversed() {
+                drawLabel(style.faceLabel, face.box, face.score, color, look, on: canvas)
+            }
         }
     }
 
@@ -116,19 +122,43 @@ public final class OverlayPainter {
         }
     }
 
-    private func drawLabel(_ text: String, _ face: Face, _ color: Color, _ look: Look, on canvas: Canvas) {
-        let box = face.box
+    // MARK: Objects
+
+    /// Boxes first, so that no box runs through a label.
+    private func drawObjects(_ objects: [Detection], _ look: Look, on canvas: Canvas) {
+        for object in objects {
+            canvas.outline(
+                object.box, Stroke(color: color(of: object), width: look.lineWidth, halo: look.halo),
+                cornerRadius: look.cornerRadius)
+        }
+        guard style.showsLabels else { return }
+        for object in objects.reversed() {
+            drawLabel(object.name, object.box, object.score, color(of: object), look, on: canvas)
+        }
+    }
+
+    /// One colour a class.
+    private func color(of object: Detection) -> Color {
+        let palette = style.palette
+        return palette.isEmpty ? .white : palette[Int(object.label.magnitude % UInt(palette.count))]
+    }
+
+    // MARK: Labels
+
+    private func drawLabel(
+        _ text: String, _ box: Rect, _ score: Float, _ color: Color, _ look: Look, on canvas: Canvas
+    ) {
         let edge = look.lineWidth / 2
         // Also false for a NaN: a face out of sight has no label.
         guard box.x < Float(canvas.width), box.y < Float(canvas.height), box.x + box.width > 0,
             box.y + box.height > 0, box.x.isFinite, box.y.isFinite
         else { return }
         let label = text.isEmpty ? (width: 0, height: 0) : canvas.size(of: text, font: look.font)
-        let score = style.showsScores ? canvas.size(ofNumber: face.score, font: look.font) : (width: 0, height: 0)
-        guard label.width + score.width > 0 else { return }
-        let gap = label.width > 0 && score.width > 0 ? (look.font.size * 0.35).rounded() : 0
-        let width = Float(label.width) + gap + Float(score.width) + 2 * look.padding
-        let height = Float(max(label.height, score.height))
+        let number = style.showsScores ? canvas.size(ofNumber: score, font: look.font) : (width: 0, height: 0)
+        guard label.width + number.width > 0 else { return }
+        let gap = label.width > 0 && number.width > 0 ? (look.font.size * 0.35).rounded() : 0
+        let width = Float(label.width) + gap + Float(number.width) + 2 * look.padding
+        let height = Float(max(label.height, number.height))
         let limit = max(0, Float(canvas.width) - width)
         let x = max(0, min(limit, (box.x - edge).rounded()))
         // Above the box; inside its top edge where there is no room above.
@@ -137,13 +167,13 @@ public final class OverlayPainter {
         canvas.fill(Rect(x: x, y: y, width: width, height: height), color: color, cornerRadius: look.plateRadius)
         let ink = color.contrasting
         if label.width > 0 {
-            let drop = Float(max(label.height, score.height) - label.height) / 2
+            let drop = Float(max(label.height, number.height) - label.height) / 2
             canvas.text(text, at: Point(x: x + look.padding, y: y + drop), font: look.font, color: ink)
         }
-        if score.width > 0 {
-            let drop = Float(max(label.height, score.height) - score.height) / 2
+        if number.width > 0 {
+            let drop = Float(max(label.height, number.height) - number.height) / 2
             let left = x + look.padding + Float(label.width) + gap
-            canvas.number(face.score, at: Point(x: left, y: y + drop), font: look.font, color: ink)
+            canvas.number(score, at: Point(x: left, y: y + drop), font: look.font, color: ink)
         }
     }
 }

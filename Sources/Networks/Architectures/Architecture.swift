@@ -36,9 +36,12 @@ public struct Architecture: Sendable {
 
     /// The ONNX model at a size with weights inside: the one call from weights to an engine.
     ///
+    /// - Parameter metadata: written into the model for readers; engines ignore it.
     /// - Throws: `NetworkError` with code `.size` or `.weights`.
-    public func onnx(at size: InputSize? = nil, weights: Weights) throws(NetworkError) -> [UInt8] {
-        try build(at: size, for: weights).onnx(weights: weights)
+    public func onnx(
+        at size: InputSize? = nil, weights: Weights, metadata: [String: String] = [:]
+    ) throws(NetworkError) -> [UInt8] {
+        try build(at: size, for: weights).onnx(weights: weights, metadata: metadata)
     }
 
     /// All architectures, in the order `vpipe models list` shows them.

@@ -120,6 +120,7 @@ public enum ModelImporter {
             weights.metadata[Weights.MetadataKey.licence] = release.licence
             weights.metadata[Weights.MetadataKey.provenance] = release.provenance
         }
+        weights = try weights.recorded(for: Architecture.find(draft.network, chosen))
         let report = ImportReport(
             format: draft.format, sha256: digest, release: release, network: draft.network, variant: chosen,
             mappings: draft.mappings.filter { weights[$0.target] != nil }, ignored: draft.ignored + load.ignored,

@@ -24,13 +24,23 @@ enum FrameRecord {
             guard case .lines(let lines) = result else { return nil }
             return items(lines, to: &text, line)
         }
+        let objects = list(frame.results, "objects", to: &text, found: &found, carried: &isCarried) { result, text in
+            guard case .objects(let objects) = result else { return nil }
+            return items(objects, to: &text, object)
+        }
+        let raw = list(frame.results, "tensors", to: &text, found: &found, carried: &isCarried) { result, text in
+            guard case .tensors(let tensors) = result else { return nil }
+            return items(tensors, to: &text, tensor)
+        }
         let segmentation = frame.results.segmentation
         if let segmentation {
             areas(segmentation.map, withLabels: masks, to: &text)
             found = true
             isCarried = isCarried || segmentation.isCarried
         }
-        if kinds || more || segmentation != nil { text.raw(isCarried ? ",\"carried\":true" : ",\"carried\":false") }
+        if kinds || more || objects || raw || segmentation != nil {
+            text.raw(isCarried ? ",\"carried\":true" : ",\"carried\":false")
+        }
         text.raw("}")
         return found
     }
@@ -70,17 +80,41 @@ enum FrameRecord {
         return values.count
     }
 
-    private static func face(_ face: Face, to text: inout JSONText) {
+    /// Opens the object of something with a box and a score.
+    private static func box(_ box: Rect, _ score: Float, to text: inout JSONText) {
         text.raw("{\"box\":[")
-        text.number(face.box.x)
+        text.number(box.x)
         text.raw(",")
-        text.number(face.box.y)
+        text.number(box.y)
         text.raw(",")
-        text.number(face.box.width)
+        text.number(box.width)
         text.raw(",")
-        text.number(face.box.height)
+        text.number(box.height)
         text.raw("],\"score\":")
-        text.number(Double(face.score), decimals: 4)
+        text.number(Double(score), decimals: 4)
+    }
+
+    private static func object(_ object: Detection, to text: inout JSONText) {
+        box(object.box, object.score, to: &text)
+        text.raw(",\"label\":")
+        text.integer(UInt64(object.label.magnitude))
+        text.raw(",\"class\":")
+        text.string(object.name)
+        text.raw("}")
+    }
+
+    private static func tensor(_ tensor: RawTensor, to text: inout JSONText) {
+        text.raw("{\"name\":")
+        text.string(tensor.name)
+        text.raw(",\"shape\":[")
+        _ = items(tensor.shape, to: &text) { size, text in text.integer(UInt64(size.magnitude)) }
+        text.raw("],\"values\":[")
+        _ = items(tensor.values, to: &text) { value, text in text.significant(value) }
+        text.raw("]}")
+    }
+
+    private static func face(_ face: Face, to text: inout JSONText) {
+        box(face.box, face.score, to: &text)
         if !face.landmarks.isEmpty {
             text.raw(",\"landmarks\":[")
             _ = items(face.landmarks, to: &text, point)

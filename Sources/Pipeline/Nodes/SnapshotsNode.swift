@@ -120,6 +120,8 @@ extension Results {
             switch entry.result {
             case .lines(let lines): found = found || !lines.isEmpty
             case .faces(let faces): found = found || !faces.isEmpty
+            case .objects(let objects): found = found || !objects.isEmpty
+            case .tensors: break
             case .segmentation: found = true
             }
         }

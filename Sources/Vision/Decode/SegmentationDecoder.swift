@@ -43,12 +43,44 @@ public final class SegmentationDecoder: OutputDecoder {
     /// Prepares for a model with `outputs`, built at an input of `size`.
     ///
     /// - Throws: `VisionError.Code.outputs`, also where the model has another number of classes.
-    public init(
+    public convenience init(
         outputs: [TensorInfo], size: InputSize, classes: ClassSet, resolution: Resolution = .cells
     ) throws(VisionError) {
-        width = size.width / DDRNet.stride
-        height = size.height / DDRNet.stride
-        index = try outputs.position(of: "logits", shape: [1, classes.count, height, width])
+        let grid = InputSize(width: size.width / DDRNet.stride, height: size.height / DDRNet.stride)
+        let index = try outputs.position(of: "logits", shape: [1, classes.count, grid.height, grid.width])
+        self.init(index: index, grid: grid, size: size, classes: classes, resolution: resolution)
+    }
+
+    /// Prepares for any output of shape `[1, classes, rows, columns]`, the model's first when it has no name.
+    ///
+    /// - Parameter names: of the classes; indices stand for them when there are none.
+    /// - Throws: `VisionError.Code.outputs`.
+    public convenience init(
+        outputs: [TensorInfo], named output: String?, size: InputSize, names: [String], resolution: Resolution = .cells
+    ) throws(VisionError) {
+        let list = outputs.map(\.description).joined(separator: ", ")
+        guard let index = output.map({ name in outputs.firstIndex { $0.name == name } }) ?? 0, index < outputs.count
+        else {
+            throw VisionError(.outputs, "the model has no output \"\(output ?? "")\"; it has \(list)")
+        }
+        let info = outputs[index]
+        guard info.element == .f32, info.shape.count == 4, info.shape[0] == 1, (2...255).contains(info.shape[1]) else {
+            throw VisionError(.outputs, "the output \(info) is not f32[1,classes,rows,columns] of 2 to 255 classes")
+        }
+        guard names.isEmpty || names.count == info.shape[1] else {
+            throw VisionError(
+                .outputs, "the output \(info) tells \(info.shape[1]) classes apart, but \(names.count) are named")
+        }
+        let classes = ClassSet(naming: names.isEmpty ? (0..<info.shape[1]).map(String.init) : names)
+        self.init(
+            index: index, grid: InputSize(width: info.shape[3], height: info.shape[2]), size: size, classes: classes,
+            resolution: resolution)
+    }
+
+    private init(index: Int, grid: InputSize, size: InputSize, classes: ClassSet, resolution: Resolution) {
+        width = grid.width
+        height = grid.height
+        self.index = index
         self.size = size
         self.classes = classes
         self.resolution = resolution

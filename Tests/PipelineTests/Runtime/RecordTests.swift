@@ -40,6 +40,18 @@ import Testing
         #expect(record(two) == start + #","faces":["# + faces + "," + faces + #"],"carried":false}"#)
     }
 
+    @Test func `objects and raw tensors are records, too`() throws {
+        let results = Results()
+            .adding(.objects([Detection(box: face.box, score: 0.5, label: 3, name: "a \"b\"")]), by: "o")
+            .adding(.tensors([RawTensor(name: "t", shape: [1, 3], values: [1.5, -.infinity, 1e-9])]), by: "r")
+        let text = record(results)
+        #expect(
+            text.hasSuffix(
+                #","objects":[{"box":[1,-2.5,30,40],"score":0.5,"label":3,"class":"a \"b\""}],"#
+                    + #""tensors":[{"name":"t","shape":[1,3],"values":[1.5,null,1e-09]}],"carried":false}"#), "\(text)")
+        #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(text.utf8)) }
+    }
+
     @Test func `a segmentation is areas, and runs where asked for`() {
         let classes = ClassSet("test", [.init("road", .white), .init("a \"b\"", .black), .init("sky", .black)])
         let map = ClassMap(

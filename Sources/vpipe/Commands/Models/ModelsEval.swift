@@ -23,7 +23,7 @@ extension ModelsCommand {
             var options = Evaluation.Options(network: network, data: data)
             options.variant = variant
             options.weights = weights
-            options.size = try inputSize(size)
+            options.size = try ModelsCommand.inputSize(size)
             options.split = split
             let report: any EvaluationReport
             do {

@@ -38,8 +38,8 @@ public final class Camera {
         public var longestRetryNanoseconds: UInt64 = 1_000_000_000
         /// Nanoseconds of absence after which reading fails; nil never gives up.
         public var giveUpNanoseconds: UInt64?
-        /// Whether `next` also says, once a frame interval, that there is no signal.
-        public var reportsNoSignal = false
+        /// Whether `next` says that there is no signal once a frame interval, rather than after each attempt.
+        public var pacesNoSignal = false
 
         /// The defaults for a device.
         public init(device: String) { self.device = device }
@@ -57,7 +57,7 @@ public final class Camera {
     public enum Event: Sendable {
         /// A picture.
         case picture(Shot)
-        /// The camera is away, for this reason; said at the pace of its frames.
+        /// The camera is away, for this reason; said at the pace that `Settings.pacesNoSignal` sets.
         case noSignal(CameraFault)
         /// `interrupt` was called.
         case interrupted
@@ -186,7 +186,7 @@ public final class Camera {
         _ fault: CameraFault, _ since: UInt64, _ retryAt: UInt64
     ) throws(MediaError) -> Event? {
         let now = system.now()
-        if settings.reportsNoSignal, now >= noSignalAt {
+        if settings.pacesNoSignal, now >= noSignalAt {
             let interval = UInt64(1e9 / max(rate, 0.1))
             // Behind by more than a frame, a pause is not made up for.
             noSignalAt = noSignalAt &+ interval > now ? noSignalAt &+ interval : now &+ interval
@@ -201,10 +201,11 @@ public final class Camera {
                 }
                 if !error.fault.isTransient { statistics.lastLoss = error.detail }
                 state = .lost(error.fault, since: since, retryAt: schedule.failed(at: system.now()))
+                if !settings.pacesNoSignal { return .noSignal(error.fault) }
             }
             return nil
         }
-        pause(until: settings.reportsNoSignal ? min(retryAt, noSignalAt) : retryAt)
+        pause(until: settings.pacesNoSignal ? min(retryAt, noSignalAt) : retryAt)
         return nil
     }
 

@@ -3,7 +3,7 @@
 /// What a camera offers: formats, their sizes, their rates.
 public struct CameraFormat: Sendable, Hashable, Encodable {
     /// A size, or a range of them, with the rates there.
-    public struct Size: Sendable, Hashable, Encodable {
+    public struct Size: Sendable, Hashable, Encodable, CustomStringConvertible {
         /// Smallest width and height; the only one where the size is fixed.
         public var width, height: Int
         /// Largest width and height.
@@ -17,6 +17,20 @@ public struct CameraFormat: Sendable, Hashable, Encodable {
 
         /// Whether it is one size only.
         public var isFixed: Bool { width == maxWidth && height == maxHeight }
+
+        /// `640x480 at 30, 25 fps`.
+        public var description: String {
+            var result = "\(width)x\(height)"
+            if !isFixed {
+                result += " to \(maxWidth)x\(maxHeight)"
+                if stepWidth > 1 || stepHeight > 1 { result += " in steps of \(stepWidth)x\(stepHeight)" }
+            }
+            guard let highest = rates.first, let lowest = rates.last else { return result }
+            let listed = rates.map(CameraWish.text)
+            return result + " at "
+                + (isAnyRate ? "\(CameraWish.text(lowest)) to \(CameraWish.text(highest))" : listed.joined(separator: ", "))
+                + " fps"
+        }
 
         /// The offered size nearest to a wish.
         func nearest(to wish: (width: Int, height: Int)) -> (width: Int, height: Int) {
@@ -36,6 +50,9 @@ public struct CameraFormat: Sendable, Hashable, Encodable {
             return rates.min { abs($0 - wish) < abs($1 - wish) } ?? wish
         }
     }
+
+    /// The formats that vpipe reads, cheapest first.
+    public static var readable: [String] { CaptureFormat.all.map(\.code.description) }
 
     /// The four letters.
     public var code: String
@@ -150,20 +167,8 @@ extension CameraWish {
     static func list(_ formats: [CameraFormat]) -> String {
         formats.flatMap { format in
             format.sizes.isEmpty
-                ? ["  \(format.code)"] : format.sizes.map { "  \(format.code) \(text($0))" }
+                ? ["  \(format.code)"] : format.sizes.map { "  \(format.code) \($0)" }
         }.joined(separator: "\n")
-    }
-
-    /// `640x480 at 30, 25 fps`.
-    static func text(_ size: CameraFormat.Size) -> String {
-        var result = "\(size.width)x\(size.height)"
-        if !size.isFixed {
-            result += " to \(size.maxWidth)x\(size.maxHeight)"
-            if size.stepWidth > 1 || size.stepHeight > 1 { result += " in steps of \(size.stepWidth)x\(size.stepHeight)" }
-        }
-        guard let highest = size.rates.first, let lowest = size.rates.last else { return result }
-        let rates = size.isAnyRate ? "\(text(lowest)) to \(text(highest))" : size.rates.map(text).joined(separator: ", ")
-        return result + " at \(rates) fps"
     }
 
     /// A rate with two decimals at most, none where there are none.

@@ -121,7 +121,7 @@ final class CapturePictures {
 
 extension UnsafeMutablePointer where Pointee == AVFrame {
     /// Sets a plane of a raw frame, 0 to 2.
-    fileprivate func setPlane(_ index: Int, _ base: UnsafeMutablePointer<UInt8>, stride: Int) {
+    func setPlane(_ index: Int, _ base: UnsafeMutablePointer<UInt8>, stride: Int) {
         switch index {
         case 0: (pointee.data.0, pointee.linesize.0) = (base, Int32(stride))
         case 1: (pointee.data.1, pointee.linesize.1) = (base, Int32(stride))

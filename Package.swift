@@ -54,7 +54,7 @@ let package = Package(
         // Writes videos until it is killed: the tests look at what is left.
         .executableTarget(
             name: "MediaTestWriter", dependencies: ["Media"], path: "Tests/MediaTestWriter", swiftSettings: settings),
-        .testTarget(name: "MediaTests", dependencies: ["Media", "MediaTestWriter"], swiftSettings: settings),
+        .testTarget(name: "MediaTests", dependencies: ["Media", "MediaTestWriter", "CV4L2"], swiftSettings: settings),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"], swiftSettings: settings),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
         .testTarget(name: "VisionTests", dependencies: ["Vision"], swiftSettings: settings),

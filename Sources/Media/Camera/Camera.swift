@@ -186,12 +186,6 @@ public final class Camera {
         _ fault: CameraFault, _ since: UInt64, _ retryAt: UInt64
     ) throws(MediaError) -> Event? {
         let now = system.now()
-        if settings.pacesNoSignal, now >= noSignalAt {
-            let interval = UInt64(1e9 / max(rate, 0.1))
-            // Behind by more than a frame, a pause is not made up for.
-            noSignalAt = noSignalAt &+ interval > now ? noSignalAt &+ interval : now &+ interval
-            return .noSignal(fault)
-        }
         if now >= retryAt {
             do throws(CameraError) {
                 try open()
@@ -204,6 +198,12 @@ public final class Camera {
                 if !settings.pacesNoSignal { return .noSignal(error.fault) }
             }
             return nil
+        }
+        if settings.pacesNoSignal, now >= noSignalAt {
+            let interval = UInt64(1e9 / max(rate, 0.1))
+            // Behind by more than a frame, a pause is not made up for.
+            noSignalAt = noSignalAt &+ interval > now ? noSignalAt &+ interval : now &+ interval
+            return .noSignal(fault)
         }
         pause(until: settings.pacesNoSignal ? min(retryAt, noSignalAt) : retryAt)
         return nil

@@ -20,7 +20,8 @@ struct RetrySchedule {
         self.longest = max(1, longest)
         self.steady = steady
         wait = self.first
-        random = seed | 1
+        // Seeds that are close must not give numbers that are: splitmix64's constants (Steele et al., 2014).
+        random = (seed &+ 0x9e37_79b9_7f4a_7c15) &* 0xbf58_476d_1ce4_e5b9 | 1
     }
 
     /// It works from `now` on.

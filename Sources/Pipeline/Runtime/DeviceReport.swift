@@ -16,7 +16,8 @@ public struct DeviceReport {
         }
     }
 
-    init(_ devices: [CameraDescription]) { self.devices = devices }
+    /// A report of devices that are known already.
+    public init(_ devices: [CameraDescription]) { self.devices = devices }
 
     /// Whether there is none.
     public var isEmpty: Bool { devices.isEmpty }
@@ -49,7 +50,7 @@ public struct DeviceReport {
         if unread > 0, !all { lines.append("  and \(unread) formats that vpipe does not read") }
         let controls = device.controls.filter { all || !$0.isReadOnly }
         if !controls.isEmpty { lines.append("  controls") }
-        lines += controls.map { "    " + text($0) }
+        lines += controls.map { "    " + text($0, all: all) }
         return lines + [""]
     }
 
@@ -68,14 +69,20 @@ public struct DeviceReport {
         }
     }
 
-    private func text(_ control: CameraControl) -> String {
+    /// The longest menu that is shown whole.
+    private static let menuLimit = 12
+
+    private func text(_ control: CameraControl, all: Bool) -> String {
         let value = control.value.map { " = \($0)" } ?? ""
         switch control.kind {
         case .button: return "\(control.name): button"
         case .boolean:
             return "\(control.name)\(control.value.map { $0 == 0 ? " = false" : " = true" } ?? ""): true, false"
         case .menu:
-            let words = control.choices.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            var words = control.choices.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            if words.count > Self.menuLimit, !all {
+                words = words.prefix(Self.menuLimit) + ["and \(words.count - Self.menuLimit) more"]
+            }
             return "\(control.name)\(value): \(words.joined(separator: ", "))"
         case .integer, .bitmask:
             let step = control.step > 1 ? " in steps of \(control.step)" : ""

@@ -194,7 +194,7 @@ import Testing
         ),
         (["brightness": .integer(256)], "the control \"brightness\" takes 0 to 255, not 256"),
         (["brightness": .word("high")], "the control \"brightness\" takes 0 to 255, not \"high\""),
-        (["auto_white_balance": .integer(1)], "the control \"white_balance_automatic\" takes true or false, not 1"),
+        (["auto_white_balance": .integer(2)], "the control \"white_balance_automatic\" takes true or false, not 2"),
         (
             ["auto_exposure": .integer(2)],
             "the control \"auto_exposure\" takes \"Manual Mode\" (1), \"Aperture Priority Mode\" (3), not 2"

@@ -370,7 +370,7 @@ struct StoredPlanes {
         switch code {
         case "NV12", "NV21", "YU12", "YV12": memories = [(w, w * h * 3 / 2)]
         case "YUYV", "UYVY", "YVYU": memories = [(2 * w, 2 * w * h)]
-        case "422P", "NV16": memories = [(w, 2 * w * h)]
+        case "422P": memories = [(w, 2 * w * h)]
         case "NM12", "NM21": memories = [(w, w * h), (w, w * h / 2)]
         case "YM12", "YM21": memories = [(w, w * h), (w / 2, w * h / 4), (w / 2, w * h / 4)]
         default: memories = [(w, w * h)]
@@ -397,7 +397,6 @@ struct StoredPlanes {
             switch code {
             case "NV12": run(samples, samples / 2, [u, v])
             case "NV21": run(samples, samples / 2, [v, u])
-            case "NV16": run(samples, samples, [u, v])
             case "YU12":
                 run(samples, samples / 4, [u])
                 run(samples * 5 / 4, samples / 4, [v])

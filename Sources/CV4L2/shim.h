@@ -88,10 +88,10 @@ static inline void vpipe_v4l2_set_layout(struct v4l2_format *format, unsigned wi
 static inline unsigned vpipe_v4l2_encoding(const struct vpipe_v4l2_layout *layout) {
     return layout->encoding ? layout->encoding : V4L2_MAP_YCBCR_ENC_DEFAULT(layout->colorspace);
 }
-static inline unsigned vpipe_v4l2_quantization(const struct vpipe_v4l2_layout *layout, int is_rgb) {
+static inline unsigned vpipe_v4l2_quantization(const struct vpipe_v4l2_layout *layout, int is_not_ycbcr) {
     return layout->quantization
                ? layout->quantization
-               : V4L2_MAP_QUANTIZATION_DEFAULT(is_rgb, layout->colorspace, vpipe_v4l2_encoding(layout));
+               : V4L2_MAP_QUANTIZATION_DEFAULT(is_not_ycbcr, layout->colorspace, vpipe_v4l2_encoding(layout));
 }
 
 // Frames per second of digital timings, as a fraction in millionths; a packed struct inside a union.

@@ -75,6 +75,8 @@ public final class Camera {
     private var state: State
     private var schedule: RetrySchedule
     private var noSignalAt: UInt64 = 0
+    /// What was agreed last: it spares the enumeration of all formats on return.
+    private var choice: CameraChoice?
     /// When the camera went, until its first picture after that.
     private var awaySince: UInt64?
 
@@ -154,7 +156,8 @@ public final class Camera {
     // MARK: Coming and going
 
     private func open() throws(CameraError) {
-        let session = try CameraSession(settings, system: system)
+        let session = try CameraSession(settings, known: choice, system: system)
+        choice = session.choice
         size = (session.width, session.height)
         if let rate = session.rate, rate > 0 { self.rate = rate }
         statistics.mode = session.mode

@@ -19,6 +19,8 @@ final class CameraSession {
     let rate: Double?
     let mode: String
     let compromise: String?
+    /// What was asked of the driver, to ask for it again.
+    let choice: CameraChoice
     private let stream: CaptureStream
     private let pictures: CapturePictures
     private let stallNanoseconds: UInt64
@@ -28,8 +30,8 @@ final class CameraSession {
     private(set) var copied = 0
     private(set) var converted = 0
 
-    /// Opens, sets up and starts.
-    init(_ settings: Camera.Settings, system: VideoSystem) throws(CameraError) {
+    /// Opens, sets up and starts; `known` is what the same settings came to the last time.
+    init(_ settings: Camera.Settings, known: CameraChoice?, system: VideoSystem) throws(CameraError) {
         let device = try VideoDevice(CameraList.path(of: settings.device), system: system)
         guard device.canCapture, device.canStream else {
             // A loopback device with exclusive_caps=1 cannot capture until somebody writes to it.
@@ -42,7 +44,7 @@ final class CameraSession {
         if let timings = settings.timings { try device.select(timings: timings) }
         let wish = CameraWish(
             size: settings.size, rate: settings.rate, format: settings.format, isExact: settings.isExact)
-        let (layout, format, rate) = try device.negotiate(wish)
+        let (layout, format, rate, choice) = try device.negotiate(wish, known: known)
         try device.apply(settings.controls)
         device.watchSource()
         pictures = try CapturePictures(layout, format: format)
@@ -51,6 +53,7 @@ final class CameraSession {
             throw CameraError(.refused, "the driver's buffers are smaller than its pictures")
         }
         self.device = device
+        self.choice = choice
         width = Int(layout.width)
         height = Int(layout.height)
         self.rate = rate
@@ -123,9 +126,9 @@ final class CameraSession {
             hasDelivered = true
             let now = device.system.now()
             lastGoodAt = now
-            // Ten seconds cannot lie between capture and arrival: another clock.
-            if let capturedAt, capturedAt <= now, now &- capturedAt < 10_000_000_000 {
-                return .picture(picture, capturedAt: capturedAt)
+            // A little ahead: the driver stamps the planned end of the frame. Seconds off: another clock.
+            if let capturedAt, capturedAt < now &+ 1_000_000_000, now < capturedAt &+ 10_000_000_000 {
+                return .picture(picture, capturedAt: min(capturedAt, now))
             }
             statistics.restamped += 1
             return .picture(picture, capturedAt: now)

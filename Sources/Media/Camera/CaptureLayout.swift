@@ -73,11 +73,13 @@ struct CaptureLayout {
 }
 
 /// What the driver says of the meaning of the values, in FFmpeg's terms.
+///
+/// What it leaves open is the kernel's default: full range for all but Y'CbCr, so also for gray.
 struct CaptureColor {
     let space: AVColorSpace
     let range: AVColorRange
 
-    init(_ settled: vpipe_v4l2_layout, isRGB: Bool) {
+    init(_ settled: vpipe_v4l2_layout, isYCbCr: Bool) {
         var settled = settled
         space =
             switch vpipe_v4l2_encoding(&settled) {
@@ -87,7 +89,7 @@ struct CaptureColor {
             default: AVCOL_SPC_SMPTE170M
             }
         range =
-            vpipe_v4l2_quantization(&settled, isRGB ? 1 : 0) == V4L2_QUANTIZATION_FULL_RANGE.rawValue
+            vpipe_v4l2_quantization(&settled, isYCbCr ? 0 : 1) == V4L2_QUANTIZATION_FULL_RANGE.rawValue
             ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG
     }
 }

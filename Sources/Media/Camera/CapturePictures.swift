@@ -34,7 +34,7 @@ final class CapturePictures {
         case .raw(let samples, let swapsChroma):
             method = .raw(
                 try CaptureLayout(settled, format: samples, swapsChroma: swapsChroma),
-                CaptureColor(settled, isRGB: samples.isRGB))
+                CaptureColor(settled, isYCbCr: !samples.isRGB && !samples.isGray))
         case .packet(let codec):
             method = .decode(try PacketDecoder(codec, capacity: Int(settled.size.0)))
         }

@@ -90,10 +90,18 @@ extension VideoDevice {
         return (rates.sorted(by: >), isAny)
     }
 
-    /// Sets format, size and rate to the nearest there is, and says what the driver settled on.
-    func negotiate(
-        _ wish: CameraWish
-    ) throws(CameraError) -> (layout: vpipe_v4l2_layout, format: CaptureFormat, rate: Double?) {
+    /// What the driver settled on, and what it was asked for.
+    typealias Agreement = (layout: vpipe_v4l2_layout, format: CaptureFormat, rate: Double?, choice: CameraChoice)
+
+    /// Sets format, size and rate to the nearest there is.
+    ///
+    /// `known`, what the wish came to before, is tried first: listing everything takes long on some devices.
+    func negotiate(_ wish: CameraWish, known: CameraChoice? = nil) throws(CameraError) -> Agreement {
+        if let known, let agreement = try? settle(known), agreement.format.code == known.format,
+            Int(agreement.layout.width) == known.width, Int(agreement.layout.height) == known.height
+        {
+            return agreement
+        }
         var offers = formats()
         if !offers.contains(where: \.isReadable), captureType == V4L2_BUF_TYPE_VIDEO_CAPTURE.rawValue {
             // Sensors' own formats: libv4l2 knows how to turn most of them into YUV.
@@ -102,7 +110,16 @@ extension VideoDevice {
         }
         // A loopback device that nobody writes to.
         if offers.isEmpty { throw CameraError(.absent, "the device offers no format; nothing feeds it") }
-        let choice = try wish.choose(from: offers)
+        let agreement = try settle(try wish.choose(from: offers))
+        if wish.isExact,
+            let lacking = wish.lacking(Int(agreement.layout.width), Int(agreement.layout.height), agreement.rate)
+        {
+            throw CameraError(.unsuited, "\(lacking) by what the driver settles on")
+        }
+        return agreement
+    }
+
+    private func settle(_ choice: CameraChoice) throws(CameraError) -> Agreement {
         var format = v4l2_format()
         format.type = captureType
         try demand(vpipe_VIDIOC_G_FMT(), &format, "G_FMT")
@@ -118,11 +135,7 @@ extension VideoDevice {
             throw CameraError(.unsuited, "gives half pictures (fields); choose another input, standard or size")
         default: break
         }
-        let rate = setRate(choice.rate)
-        if wish.isExact, let lacking = wish.lacking(Int(layout.width), Int(layout.height), rate) {
-            throw CameraError(.unsuited, "\(lacking) by what the driver settles on")
-        }
-        return (layout, stored, rate)
+        return (layout, stored, setRate(choice.rate), choice)
     }
 
     /// Asks for a rate; the one in force, nil where the driver has no say in it.

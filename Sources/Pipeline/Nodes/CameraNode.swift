@@ -18,7 +18,7 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
             + CameraFormat.readable.map { .init($0, "") }, default: "auto", doc: "Stored format")
     static let exact = Param.boolean(
         "exact", default: false, doc: "Fail rather than take the nearest size or rate; the message lists what there is")
-    static let input = Param.string("input", doc: "Number or name of the input, of devices with several").optional
+    static let input = Param.string("videoInput", doc: "Number or name of the input, of devices with several").optional
     static let standard = Param.string("standard", doc: "Television standard of the input, or auto").optional
     static let timings = Param.string(
         "timings", doc: "Digital timings of the input such as 1280x720@60, or auto").optional

@@ -168,6 +168,7 @@ struct CameraDeviceTests {
         var before = ProcessState()
         for number in 0..<210 {
             if number == 10 { before = ProcessState() }
+            if number % 50 == 10 { Bench.say("\(number) returns: \(ProcessState())") }
             try Bench.read(camera, 1)
             try Bench.press("inject_fatal_streaming_error")
         }

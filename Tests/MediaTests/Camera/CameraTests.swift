@@ -65,7 +65,7 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         let picture = try #require(bench.shots.last).picture
         #expect(picture.format == format)
         #expect((picture.width, picture.height) == (64, 48))
-        #expect(picture.color == ColorSpec(matrix: .bt601, range: .limited))
+        #expect(picture.color == ColorSpec(matrix: .bt601, range: format == .gray8 ? .full : .limited))
         expect(picture, holds: 41)
         #expect(driver.mistakes.isEmpty)
     }

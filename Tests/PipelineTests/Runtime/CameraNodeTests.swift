@@ -23,7 +23,7 @@ import Testing
     @Test(arguments: [
         (#""controls": {"gain": [1]}"#, #""gain" must be a number, true, false or the word of a menu"#),
         (#""controls": {"gain": 1.5}"#, #""gain" must be a number, true, false or the word of a menu"#),
-        (#""format": "YUY2""#, "did you mean"), (#""buffers": 1"#, "2 to 32"), (#""onLost": "freeze""#, "blank"),
+        (#""format": "YUY2""#, "did you mean"), (#""buffers": 1"#, "between 2 and 32"), (#""onLost": "freeze""#, "blank"),
         (#""resolution": "640x480""#, "size"),
     ])
     func `a mistake in a camera's settings is told before anything is opened`(_ setting: String, _ text: String) throws {

@@ -17,7 +17,7 @@ final class CapturePictures {
 
     /// A picture or what was wrong.
     enum Outcome {
-        case picture(Picture, capturedAt: UInt64?)
+        case picture(Picture, capturedAt: UInt64)
         case none(Flaw)
     }
 
@@ -64,7 +64,7 @@ final class CapturePictures {
         let count = min(Int(captured.used[0]), memory.length) - start
         let isSent =
             count > 0
-            && decoder.send(memory.address + start, count: count, capturedAt: captured.capturedAt ?? 0)
+            && decoder.send(memory.address + start, count: count, capturedAt: captured.capturedAt)
         try stream.queue(captured.index)
         guard count > 0 else { return .none(.short) }
         guard isSent, let (shell, instant) = decoder.receive() else { return .none(.undecodable) }
@@ -72,7 +72,7 @@ final class CapturePictures {
             let picture = try? converter.picture(
                 adopting: shell, aspect: AVRational(num: 0, den: 1), turn: .upright, grayIsFull: true)
         else { return .none(.undecodable) }
-        return .picture(picture, capturedAt: instant == 0 ? nil : instant)
+        return .picture(picture, capturedAt: instant)
     }
 
     private func read(

@@ -9,8 +9,8 @@ final class CaptureStream {
         let index: Int
         let sequence: UInt32
         let isDamaged: Bool
-        /// Monotonic nanoseconds; nil where the driver stamps by another clock.
-        let capturedAt: UInt64?
+        /// The driver's stamp in nanoseconds, of the monotonic clock but for odd drivers.
+        let capturedAt: UInt64
         /// Bytes in use and their offset, by memory plane.
         var used = SIMD8<UInt32>(repeating: 0)
         var start = SIMD8<UInt32>(repeating: 0)
@@ -143,14 +143,11 @@ final class CaptureStream {
             throw CameraError(.inputOutput, "the driver names buffer \(buffer.index) of \(buffers.count)")
         }
         queued -= 1
-        let flags = buffer.flags
-        let isMonotonic =
-            flags & UInt32(V4L2_BUF_FLAG_TIMESTAMP_MASK) == UInt32(V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC)
         let seconds = UInt64(clamping: buffer.timestamp.tv_sec)
         let microseconds = UInt64(clamping: buffer.timestamp.tv_usec)
         var captured = Captured(
-            index: Int(buffer.index), sequence: buffer.sequence, isDamaged: flags & UInt32(V4L2_BUF_FLAG_ERROR) != 0,
-            capturedAt: isMonotonic ? seconds &* 1_000_000_000 &+ microseconds &* 1000 : nil)
+            index: Int(buffer.index), sequence: buffer.sequence, isDamaged: buffer.flags & UInt32(V4L2_BUF_FLAG_ERROR) != 0,
+            capturedAt: seconds &* 1_000_000_000 &+ microseconds &* 1000)
         if vpipe_v4l2_is_multiplanar(type) != 0 {
             for plane in 0..<min(planeCount, 8) {
                 captured.used[plane] = planes[plane].bytesused

@@ -105,6 +105,8 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         let rate = FrameRate(perSecond: camera.rate).map { Rational($0.frames, $0.seconds) } ?? Rational(0, 1)
         stream = StreamInfo(source: source, frameRate: rate, isLive: true)
         blankStream = StreamInfo(source: source, frameRate: rate, isLive: true, hasSignal: false)
+        // Fonts are looked up now rather than when the camera goes.
+        if onLost == .blank { _ = blankPicture(.absent, seconds: 0) }
     }
 
     func produce(to output: Output) throws -> Production {
@@ -120,11 +122,15 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
             let since = awaySince ?? now
             awaySince = since
             blanks += 1
-            let picture = blank.picture(
-                width: camera.size.width, height: camera.size.height, format: shape.format, color: shape.color,
-                reason: Self.words(fault), seconds: Int((now &- since) / 1_000_000_000))
+            let picture = blankPicture(fault, seconds: Int((now &- since) / 1_000_000_000))
             return emit(picture, capturedAt: now, blankStream, to: output)
         }
+    }
+
+    private func blankPicture(_ fault: CameraFault, seconds: Int) -> Picture {
+        blank.picture(
+            width: camera.size.width, height: camera.size.height, format: shape.format, color: shape.color,
+            reason: Self.words(fault), seconds: seconds)
     }
 
     private func emit(

@@ -334,9 +334,9 @@ final class FakeDriver: @unchecked Sendable {
         }
         buffer.pointee.index = UInt32(index)
         buffer.pointee.sequence = sequence
-        buffer.pointee.flags =
-            flags | UInt32(monotonicStamps ? V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC : V4L2_BUF_FLAG_TIMESTAMP_UNKNOWN)
-        let stamp = clock - 5_000_000
+        buffer.pointee.flags = flags
+        // Wall clocks are decades ahead of the machine's uptime.
+        let stamp = clock - 5_000_000 + (monotonicStamps ? 0 : 1_700_000_000_000_000_000)
         buffer.pointee.timestamp = timeval(
             tv_sec: Int(stamp / 1_000_000_000), tv_usec: Int(stamp % 1_000_000_000 / 1000))
         sequence &+= 1

@@ -11,6 +11,12 @@ static inline int vpipe_v4l2_ioctl(int fd, unsigned long request, void *argument
     return v4l2_ioctl(fd, request, argument);
 }
 
+// Has libv4l2 convert for a descriptor. It logs to stderr unless told otherwise, also that there is no frame yet.
+static inline int vpipe_v4l2_emulate(int fd) {
+    if (!v4l2_log_file) v4l2_log_file = fopen("/dev/null", "we");
+    return v4l2_fd_open(fd, 0);
+}
+
 #define VPIPE_REQUEST(name) \
     static inline unsigned long vpipe_##name(void) { return name; }
 VPIPE_REQUEST(VIDIOC_QUERYCAP)

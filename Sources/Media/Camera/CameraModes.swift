@@ -28,7 +28,8 @@ public struct CameraFormat: Sendable, Hashable, Encodable {
             guard let highest = rates.first, let lowest = rates.last else { return result }
             let listed = rates.map(CameraWish.text)
             return result + " at "
-                + (isAnyRate ? "\(CameraWish.text(lowest)) to \(CameraWish.text(highest))" : listed.joined(separator: ", "))
+                + (isAnyRate
+                    ? "\(CameraWish.text(lowest)) to \(CameraWish.text(highest))" : listed.joined(separator: ", "))
                 + " fps"
         }
 

@@ -180,7 +180,8 @@ public final class CameraOutput {
         let settled = vpipe_v4l2_get_layout(&wanted)
         guard FourCC(rawValue: settled.fourcc) == FourCC(format.rawValue) else {
             throw CameraError(
-                .busy, "another program holds the device at \(FourCC(rawValue: settled.fourcc)); close its readers, or "
+                .busy,
+                "another program holds the device at \(FourCC(rawValue: settled.fourcc)); close its readers, or "
                     + "set \"format\" to that")
         }
         let layout = try CaptureLayout(settled, format: format.av, swapsChroma: false)
@@ -189,6 +190,10 @@ public final class CameraOutput {
         guard let scaler = try? PictureScaler(target, fit: .letterbox) else {
             throw CameraError(.refused, "pictures of \(layout.width)x\(layout.height) cannot be made")
         }
+        // v4l2loopback up to 0.12 takes a writer that never said so for none when it goes, and stays without a direction;
+        // later ones refuse this before buffers are asked for, and need it not.
+        var wish = Int32(bitPattern: V4L2_BUF_TYPE_VIDEO_OUTPUT.rawValue)
+        _ = device.ask(vpipe_VIDIOC_STREAMON(), &wish)
         statistics.mode = "\(device.card), \(format.rawValue) \(layout.width)x\(layout.height)"
         return Link(
             device: device, layout: layout,

@@ -35,8 +35,8 @@ final class CameraSession {
         let device = try VideoDevice(CameraList.path(of: settings.device), system: system)
         guard device.canCapture, device.canStream else {
             // A loopback device with exclusive_caps=1 cannot capture until somebody writes to it.
-            throw device.canOutput
-                ? CameraError(.absent, "nothing feeds this output device")
+            throw device.canOutput || device.driver == "v4l2 loopback"
+                ? CameraError(.absent, "no program feeds this loopback device")
                 : CameraError(.unsuited, "is no camera: the device cannot stream pictures")
         }
         if let input = settings.input { try device.select(input: input) }
@@ -87,11 +87,10 @@ final class CameraSession {
             }
             if readiness.contains(.broken) {
                 // Taking a buffer says what is wrong; a device that has none and no error to tell is broken as well.
-                if let captured = try stream.dequeue() {
-                    if let reading = try take(captured, &statistics) { return reading }
-                } else {
+                guard let captured = try stream.dequeue() else {
                     throw CameraError(.inputOutput, "the driver reports an error while waiting")
                 }
+                if let reading = try take(captured, &statistics) { return reading }
             }
             try checkForStall(system.now())
         }

@@ -146,7 +146,8 @@ final class CaptureStream {
         let seconds = UInt64(clamping: buffer.timestamp.tv_sec)
         let microseconds = UInt64(clamping: buffer.timestamp.tv_usec)
         var captured = Captured(
-            index: Int(buffer.index), sequence: buffer.sequence, isDamaged: buffer.flags & UInt32(V4L2_BUF_FLAG_ERROR) != 0,
+            index: Int(buffer.index), sequence: buffer.sequence,
+            isDamaged: buffer.flags & UInt32(V4L2_BUF_FLAG_ERROR) != 0,
             capturedAt: seconds &* 1_000_000_000 &+ microseconds &* 1000)
         if vpipe_v4l2_is_multiplanar(type) != 0 {
             for plane in 0..<min(planeCount, 8) {

@@ -103,7 +103,7 @@ extension VideoDevice {
             return agreement
         }
         var offers = formats()
-        if !offers.contains(where: \.isReadable), captureType == V4L2_BUF_TYPE_VIDEO_CAPTURE.rawValue {
+        if !offers.isEmpty, !offers.contains(where: \.isReadable), captureType == V4L2_BUF_TYPE_VIDEO_CAPTURE.rawValue {
             // Sensors' own formats: libv4l2 knows how to turn most of them into YUV.
             emulateFormats()
             offers = formats()

@@ -29,7 +29,8 @@ struct VideoSystem: Sendable {
     /// Has libv4l2 convert for a descriptor from here on; true when it does.
     var emulate: @Sendable (_ descriptor: Int32) -> Bool
     /// Maps a driver's buffer, a readable page behind it unless it is libv4l2's own; nil when refused.
-    var map: @Sendable (_ descriptor: Int32, _ length: Int, _ offset: Int64, _ isEmulated: Bool) -> UnsafeMutableRawPointer?
+    var map:
+        @Sendable (_ descriptor: Int32, _ length: Int, _ offset: Int64, _ isEmulated: Bool) -> UnsafeMutableRawPointer?
     /// Takes back what `map` gave.
     var unmap: @Sendable (_ address: UnsafeMutableRawPointer, _ length: Int, _ isEmulated: Bool) -> Void
     /// Writes a whole picture; 0 or an errno.
@@ -55,7 +56,7 @@ struct VideoSystem: Sendable {
             }
             return 0
         },
-        emulate: { v4l2_fd_open($0, 0) >= 0 },
+        emulate: { vpipe_v4l2_emulate($0) >= 0 },
         map: mapBuffer, unmap: unmapBuffer,
         write: { descriptor, bytes, count in
             while true {

@@ -28,7 +28,9 @@ public final class NoSignalPicture {
             pixelAspect: Rational(1, 1))
         picture.fillBlack()
         let size = Float(max(10, min(height / 12, width / 16)))
-        let lines = [("no signal", Font(size: size * 1.4, isBold: true)), ("\(reason), \(seconds) s", Font(size: size))]
+        let lines = [
+            ("no signal", Font(size: size * 1.4, isBold: true)), ("\(reason), \(seconds) s", Font(size: size)),
+        ]
         canvas.draw(on: picture) { canvas in
             var top = Float(height) / 2 - size * 1.6
             for (text, font) in lines {

@@ -14,14 +14,16 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         .optional
     static let fps = Param.rate("fps", synonyms: ["rate"], doc: "Frame rate, the nearest is taken").optional
     static let format = Param.choice(
-        "format", of: [.init("auto", "the cheapest that has size and rate")]
+        "format",
+        of: [.init("auto", "the cheapest that has size and rate")]
             + CameraFormat.readable.map { .init($0, "") }, default: "auto", doc: "Stored format")
     static let exact = Param.boolean(
         "exact", default: false, doc: "Fail rather than take the nearest size or rate; the message lists what there is")
     static let input = Param.string("videoInput", doc: "Number or name of the input, of devices with several").optional
     static let standard = Param.string("standard", doc: "Television standard of the input, or auto").optional
     static let timings = Param.string(
-        "timings", doc: "Digital timings of the input such as 1280x720@60, or auto").optional
+        "timings", doc: "Digital timings of the input such as 1280x720@60, or auto"
+    ).optional
     static let controls = Param.object(
         "controls", doc: "Camera controls by name: exposure, gain, focus, white_balance, or any of `vpipe devices`"
     ).optional
@@ -45,7 +47,8 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
 
     static let contract = Contract(
         "camera", aliases: ["v4l2"], .source, summary: "Reads a camera (V4L2)",
-        details: "Frames carry the kernel's instant of capture, so latency is counted from there. Planar formats travel in "
+        details:
+            "Frames carry the kernel's instant of capture, so latency is counted from there. Planar formats travel in "
             + "the driver's own buffers, others are converted or decoded once. A camera that is unplugged, stalls, fails or "
             + "is taken by another program is tried again with growing pauses; the report names and counts each loss.",
         parameters: [
@@ -180,7 +183,11 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
             case .boolean(let value): values[member.key] = .boolean(value)
             case .string(let value): values[member.key] = .word(value)
             case .number(let number):
-                if let value = number.integer { values[member.key] = .integer(value) } else { unusable.append(member.key) }
+                if let value = number.integer {
+                    values[member.key] = .integer(value)
+                } else {
+                    unusable.append(member.key)
+                }
             default: unusable.append(member.key)
             }
         }

@@ -13,11 +13,13 @@ final class CameraOutNode: Node, NodeType, ReportingNode {
 
     static let contract = Contract(
         "camera-out", .sink, summary: "Shows frames to other programs as a webcam (v4l2loopback)",
-        details: "Load the module first: `sudo modprobe v4l2loopback video_nr=9 card_label=vpipe exclusive_caps=1` (Debian: "
+        details:
+            "Load the module first: `sudo modprobe v4l2loopback video_nr=9 card_label=vpipe exclusive_caps=1` (Debian: "
             + "v4l2loopback-dkms). The first frame sets the size, which is made even and kept; other sizes are fitted into "
             + "it. The device never holds the pipeline up: frames it does not take are counted.",
         parameters: [device, format],
-        examples: [.init("After an overlay", #"{ "type": "camera-out", "input": "overlay", "device": "/dev/video9" }"#)])
+        examples: [.init("After an overlay", #"{ "type": "camera-out", "input": "overlay", "device": "/dev/video9" }"#)]
+    )
 
     private let camera: CameraOutput
 

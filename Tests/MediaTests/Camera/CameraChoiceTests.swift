@@ -32,16 +32,17 @@ import Testing
             ])
     ]
 
-    @Test(arguments: [
-        ((1280, 720), 30.0, nil, CameraChoice(format: FourCC("MJPG")!, width: 1280, height: 720, rate: 30)),
-        ((1280, 720), 10, nil, CameraChoice(format: FourCC("YUYV")!, width: 1280, height: 720, rate: 10)),
-        ((1280, 720), 29.97, nil, CameraChoice(format: FourCC("MJPG")!, width: 1280, height: 720, rate: 30)),
-        ((640, 480), 30, nil, CameraChoice(format: FourCC("YUYV")!, width: 640, height: 480, rate: 30)),
-        ((640, 480), 30, "MJPG", CameraChoice(format: FourCC("MJPG")!, width: 640, height: 480, rate: 30)),
-        ((800, 600), 30, nil, CameraChoice(format: FourCC("YUYV")!, width: 640, height: 480, rate: 30)),
-        ((1280, 720), 120, nil, CameraChoice(format: FourCC("MJPG")!, width: 1280, height: 720, rate: 60)),
-        (nil, nil, nil, CameraChoice(format: FourCC("MJPG")!, width: 1280, height: 720, rate: 30)),
-    ] as [((Int, Int)?, Double?, String?, CameraChoice)])
+    @Test(
+        arguments: [
+            ((1280, 720), 30.0, nil, CameraChoice(format: FourCC("MJPG")!, width: 1280, height: 720, rate: 30)),
+            ((1280, 720), 10, nil, CameraChoice(format: FourCC("YUYV")!, width: 1280, height: 720, rate: 10)),
+            ((1280, 720), 29.97, nil, CameraChoice(format: FourCC("MJPG")!, width: 1280, height: 720, rate: 30)),
+            ((640, 480), 30, nil, CameraChoice(format: FourCC("YUYV")!, width: 640, height: 480, rate: 30)),
+            ((640, 480), 30, "MJPG", CameraChoice(format: FourCC("MJPG")!, width: 640, height: 480, rate: 30)),
+            ((800, 600), 30, nil, CameraChoice(format: FourCC("YUYV")!, width: 640, height: 480, rate: 30)),
+            ((1280, 720), 120, nil, CameraChoice(format: FourCC("MJPG")!, width: 1280, height: 720, rate: 60)),
+            (nil, nil, nil, CameraChoice(format: FourCC("MJPG")!, width: 1280, height: 720, rate: 30)),
+        ] as [((Int, Int)?, Double?, String?, CameraChoice)])
     func `the nearest offer is taken`(
         _ size: (Int, Int)?, _ rate: Double?, _ format: String?, _ expected: CameraChoice
     ) throws {
@@ -146,7 +147,8 @@ import Testing
 
 @Suite struct ControlPlanTests {
     private static func control(
-        _ id: UInt32, _ name: String, _ kind: CameraControl.Kind, _ range: ClosedRange<Int>, _ choices: [Int: String] = [:]
+        _ id: UInt32, _ name: String, _ kind: CameraControl.Kind, _ range: ClosedRange<Int>,
+        _ choices: [Int: String] = [:]
     ) -> CameraControl {
         CameraControl(
             name: name, label: name, kind: kind, minimum: range.lowerBound, maximum: range.upperBound, step: 1,
@@ -162,23 +164,24 @@ import Testing
         control(0x0098_0999, "model", .integer, 0...9),
     ]
 
-    @Test(arguments: [
-        (["brightness": .integer(9)], ["brightness=9"]),
-        (["Brightness": .integer(9)], ["brightness=9"]),
-        (["exposure": .integer(100)], ["auto_exposure=1", "exposure_time_absolute=100"]),
-        (["exposureTimeAbsolute": .integer(100)], ["auto_exposure=1", "exposure_time_absolute=100"]),
-        (
-            ["exposure": .integer(100), "auto_exposure": .word("aperture priority mode")],
-            ["auto_exposure=3", "exposure_time_absolute=100"]
-        ),
-        (["auto_exposure": .word("manual")], ["auto_exposure=1"]),
-        (["auto_exposure": .integer(3)], ["auto_exposure=3"]),
-        (
-            ["whiteBalance": .integer(4000), "brightness": .integer(1)],
-            ["white_balance_automatic=0", "brightness=1", "white_balance_temperature=4000"]
-        ),
-        (["autoWhiteBalance": .boolean(true)], ["white_balance_automatic=1"]),
-    ] as [([String: CameraControlValue], [String])])
+    @Test(
+        arguments: [
+            (["brightness": .integer(9)], ["brightness=9"]),
+            (["Brightness": .integer(9)], ["brightness=9"]),
+            (["exposure": .integer(100)], ["auto_exposure=1", "exposure_time_absolute=100"]),
+            (["exposureTimeAbsolute": .integer(100)], ["auto_exposure=1", "exposure_time_absolute=100"]),
+            (
+                ["exposure": .integer(100), "auto_exposure": .word("aperture priority mode")],
+                ["auto_exposure=3", "exposure_time_absolute=100"]
+            ),
+            (["auto_exposure": .word("manual")], ["auto_exposure=1"]),
+            (["auto_exposure": .integer(3)], ["auto_exposure=3"]),
+            (
+                ["whiteBalance": .integer(4000), "brightness": .integer(1)],
+                ["white_balance_automatic=0", "brightness=1", "white_balance_temperature=4000"]
+            ),
+            (["autoWhiteBalance": .boolean(true)], ["white_balance_automatic=1"]),
+        ] as [([String: CameraControlValue], [String])])
     func `names and values are understood as users write them`(
         _ wishes: [String: CameraControlValue], _ steps: [String]
     ) throws {
@@ -186,21 +189,22 @@ import Testing
         #expect(plan.steps.map { "\($0.control.name)=\($0.value)" } == steps)
     }
 
-    @Test(arguments: [
-        (
-            ["zoom": .integer(1)],
-            "has no control \"zoom\"; it has brightness, white_balance_automatic, white_balance_temperature, "
-                + "auto_exposure, exposure_time_absolute"
-        ),
-        (["brightness": .integer(256)], "the control \"brightness\" takes 0 to 255, not 256"),
-        (["brightness": .word("high")], "the control \"brightness\" takes 0 to 255, not \"high\""),
-        (["auto_white_balance": .integer(2)], "the control \"white_balance_automatic\" takes true or false, not 2"),
-        (
-            ["auto_exposure": .integer(2)],
-            "the control \"auto_exposure\" takes \"Manual Mode\" (1), \"Aperture Priority Mode\" (3), not 2"
-        ),
-        (["model": .integer(1)], "the control \"model\" cannot be set"),
-    ] as [([String: CameraControlValue], String)])
+    @Test(
+        arguments: [
+            (
+                ["zoom": .integer(1)],
+                "has no control \"zoom\"; it has brightness, white_balance_automatic, white_balance_temperature, "
+                    + "auto_exposure, exposure_time_absolute"
+            ),
+            (["brightness": .integer(256)], "the control \"brightness\" takes 0 to 255, not 256"),
+            (["brightness": .word("high")], "the control \"brightness\" takes 0 to 255, not \"high\""),
+            (["auto_white_balance": .integer(2)], "the control \"white_balance_automatic\" takes true or false, not 2"),
+            (
+                ["auto_exposure": .integer(2)],
+                "the control \"auto_exposure\" takes \"Manual Mode\" (1), \"Aperture Priority Mode\" (3), not 2"
+            ),
+            (["model": .integer(1)], "the control \"model\" cannot be set"),
+        ] as [([String: CameraControlValue], String)])
     func `what cannot be set is told with what can`(_ wishes: [String: CameraControlValue], _ text: String) throws {
         let error = try #require(throws: CameraError.self) { try ControlPlan(wishes, for: Self.controls) }
         #expect(error.detail == text)

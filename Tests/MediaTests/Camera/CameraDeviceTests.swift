@@ -10,6 +10,8 @@ private enum Bench {
     /// A vivid device; its first input is a webcam, its last HDMI.
     static let vivid = environment["VPIPE_TEST_VIVID"]
     static let loopback = environment["VPIPE_TEST_LOOPBACK"]
+    /// One without exclusive capabilities: with them, v4l2loopback 0.12 does not survive writers like ffmpeg.
+    static let openLoopback = environment["VPIPE_TEST_OPEN_LOOPBACK"]
     static let isMultiplanar = environment["VPIPE_TEST_MULTIPLANAR"] != nil
 
     static func reader(_ adjust: (inout Camera.Settings) -> Void = { _ in }) throws -> Camera {
@@ -25,8 +27,15 @@ private enum Bench {
     @discardableResult
     static func read(_ camera: Camera, _ count: Int) throws -> [Camera.Shot] {
         var shots: [Camera.Shot] = []
+        var attempts = 0
         while shots.count < count {
-            if case .picture(let shot) = try camera.next() { shots.append(shot) }
+            switch try camera.next() {
+            case .picture(let shot): shots.append(shot)
+            case .noSignal(let fault):
+                attempts += 1
+                try #require(attempts < 100, "still \(fault): \(camera.statistics)")
+            case .interrupted: return shots
+            }
         }
         return shots
     }
@@ -71,7 +80,8 @@ struct CameraDeviceTests {
     /// 75 % bars; the values are sampled low, under vivid's texts, in the middle of each bar.
     private func expectBars(_ picture: Picture) {
         let bars = [
-            (191, 191, 191), (191, 191, 0), (0, 191, 191), (0, 191, 0), (191, 0, 191), (191, 0, 0), (0, 0, 191), (0, 0, 0),
+            (191, 191, 191), (191, 191, 0), (0, 191, 191), (0, 191, 0), (191, 0, 191), (191, 0, 0), (0, 0, 191),
+            (0, 0, 0),
         ]
         let row = picture.height * 7 / 8
         for (index, rgb) in bars.enumerated() {
@@ -143,7 +153,9 @@ struct CameraDeviceTests {
         let back = MonotonicInstant.now
         // Not the oldest of a queue: what is shown was taken just now.
         #expect(back - shot.capturedAt < 500_000_000)
-        Bench.say("back \(Double(back - bound) / 1e9) s after it was plugged in, picture \(Double(back - shot.capturedAt) / 1e6) ms old")
+        Bench.say(
+            "back \(Double(back - bound) / 1e9) s after it was plugged in, picture \(Double(back - shot.capturedAt) / 1e6) ms old"
+        )
         #expect(back - bound < 2_000_000_000)
         #expect(camera.statistics.losses == [.unplugged: 1])
     }
@@ -245,38 +257,22 @@ struct CameraLoopbackTests {
     }
 
     @Test(.enabled(if: Tool.hasFFmpeg), arguments: [("mjpeg", "MJPG"), ("h264", "H264")])
-    func `compressed pictures are decoded, and the writer may come and go`(_ codec: String, _ code: String) throws {
-        let path = try #require(Bench.loopback)
-        let camera: Camera
-        do {
-            let writer = try start(codec, path)
-            defer { stop(writer) }
-            var settings = Camera.Settings(device: path)
-            settings.format = FourCC(code)
-            settings.stallNanoseconds = 3_000_000_000
-            camera = Camera(settings)
-            // The device captures once somebody has written to it.
-            let deadline = Date() + 60
-            while true {
-                do {
-                    try camera.connect()
-                    break
-                } catch {
-                    guard Date() < deadline else { throw error }
-                    Thread.sleep(forTimeInterval: 0.2)
-                }
-            }
-            let picture = try #require(try Bench.read(camera, 5).last).picture
-            #expect((picture.width, picture.height) == (320, 240))
-            // testsrc has no uniform places; its upper left is far from black.
-            #expect(picture.plane(0).row(2)[2] > 20)
-        }
-        let lost = camera.statistics.losses.count
+    func `compressed pictures are decoded`(_ codec: String, _ code: String) throws {
+        let path = try #require(Bench.openLoopback)
         let writer = try start(codec, path)
         defer { stop(writer) }
-        try Bench.read(camera, 5)
+        var settings = Camera.Settings(device: path)
+        settings.format = FourCC(code)
+        let camera = Camera(settings)
+        // There is no format before somebody has written.
+        let picture = try #require(try Bench.read(camera, 5).last).picture
+        #expect((picture.width, picture.height) == (320, 240))
+        // Bars of all colours: neither black nor white nor flat.
+        let luma = picture.plane(0)
+        let row = (0..<320).map { Int(luma.row(100)[$0]) }
+        #expect((60...200).contains(row.reduce(0, +) / 320), "\(row)")
+        #expect(Set(row).count > 4)
         Bench.say("\(code): \(camera.statistics.notes.joined(separator: "; "))")
-        #expect(camera.statistics.losses.count >= lost)
     }
 
     private func start(_ codec: String, _ path: String) throws -> Process {
@@ -287,14 +283,16 @@ struct CameraLoopbackTests {
             ? ["-c:v", "mjpeg", "-pix_fmt", "yuvj422p"]
             : ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "5"]
         process.arguments =
-            ["-v", "error", "-re", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=10"] + encoder + ["-f", "v4l2", path]
+            ["-v", "error", "-re", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=10"] + encoder + [
+                "-f", "v4l2", path,
+            ]
         process.standardInput = FileHandle.nullDevice
         try process.run()
         return process
     }
 
     private func stop(_ process: Process) {
-        process.terminate()
+        kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
 }

@@ -52,7 +52,9 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         ("GREY", false, .gray8), ("NM12", true, .nv12), ("NM21", true, .i420),
         ("YM12", true, .i420), ("YM21", true, .i420), ("NV12", true, .nv12),
     ])
-    func `every stored format becomes the picture it holds`(_ code: String, _ isMultiplanar: Bool, _ format: PixelFormat)
+    func `every stored format becomes the picture it holds`(
+        _ code: String, _ isMultiplanar: Bool, _ format: PixelFormat
+    )
         throws
     {
         let driver = FakeDriver(startingAt: 40)

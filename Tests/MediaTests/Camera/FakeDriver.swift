@@ -330,7 +330,11 @@ final class FakeDriver: @unchecked Sendable {
             guard let address = memory[(index * 8 + plane) << 20] else { return EIO }
             StoredPlanes.fill(code, address, plane, size, luma: UInt8(truncatingIfNeeded: sequence))
             let used = UInt32(max(0, place.bytes - missing))
-            if isMultiplanar { buffer.pointee.m.planes[plane].bytesused = used } else { buffer.pointee.bytesused = used }
+            if isMultiplanar {
+                buffer.pointee.m.planes[plane].bytesused = used
+            } else {
+                buffer.pointee.bytesused = used
+            }
         }
         buffer.pointee.index = UInt32(index)
         buffer.pointee.sequence = sequence
@@ -382,7 +386,9 @@ struct StoredPlanes {
     ) {
         let samples = size.width * size.height
         func run(_ from: Int, _ count: Int, _ pattern: [UInt8]) {
-            for i in 0..<count { address.storeBytes(of: pattern[i % pattern.count], toByteOffset: from + i, as: UInt8.self) }
+            for i in 0..<count {
+                address.storeBytes(of: pattern[i % pattern.count], toByteOffset: from + i, as: UInt8.self)
+            }
         }
         switch (code, plane) {
         case ("YUYV", _): run(0, 2 * samples, [luma, u, luma, v])

@@ -23,10 +23,12 @@ import Testing
     @Test(arguments: [
         (#""controls": {"gain": [1]}"#, #""gain" must be a number, true, false or the word of a menu"#),
         (#""controls": {"gain": 1.5}"#, #""gain" must be a number, true, false or the word of a menu"#),
-        (#""format": "YUY2""#, "did you mean"), (#""buffers": 1"#, "between 2 and 32"), (#""onLost": "freeze""#, "blank"),
+        (#""format": "YUY2""#, "did you mean"), (#""buffers": 1"#, "between 2 and 32"),
+        (#""onLost": "freeze""#, "blank"),
         (#""resolution": "640x480""#, "size"),
     ])
-    func `a mistake in a camera's settings is told before anything is opened`(_ setting: String, _ text: String) throws {
+    func `a mistake in a camera's settings is told before anything is opened`(_ setting: String, _ text: String) throws
+    {
         let error = try #require(throws: PipelineFileError.self) {
             _ = try pipeline(
                 #""camera": {"type": "camera", \#(setting)}, "end": {"type": "null", "input": "camera"}"#)
@@ -42,7 +44,9 @@ import Testing
         #expect(error.description == "nodes.camera: /nowhere/video0: no such device")
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a graph runs while it waits for its camera, and says so in every frame`() throws {
+    @Test(.timeLimit(.minutes(1))) func `a graph runs while it waits for its camera, and says so in every frame`()
+        throws
+    {
         let scratch = try Scratch()
         let valid = try pipeline(
             """

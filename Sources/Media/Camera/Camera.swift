@@ -8,7 +8,9 @@ internal import Synchronization
 ///
 /// Confined to one queue, but for `interrupt`. Pictures may outlive the camera and the device.
 public final class Camera {
-    /// What to open and how. What is nil is left to the device.
+    /// What to open and how.
+    ///
+    /// What is nil is left to the device.
     public struct Settings: Sendable {
         /// A device node, or a name in `/dev/v4l/by-id` or `by-path`.
         public var device: String
@@ -102,7 +104,9 @@ public final class Camera {
         rate = settings.rate ?? CameraWish.usualRate
     }
 
-    /// Opens the camera now. A device that another program is just leaving gets `patience` nanoseconds.
+    /// Opens the camera now.
+    ///
+    /// A device that another program is just leaving gets `patience` nanoseconds.
     ///
     /// - Throws: a sentence that names the device and what to do.
     public func connect(patience: UInt64 = 1_500_000_000) throws(MediaError) {
@@ -121,13 +125,17 @@ public final class Camera {
         }
     }
 
-    /// Ends `next`, now and later. Thread-safe.
+    /// Ends `next`, now and later.
+    ///
+    /// Thread-safe.
     public func interrupt() {
         isInterrupted.store(true, ordering: .releasing)
         wake.raise()
     }
 
-    /// The next event; waits for it. A loss is survived here, counted by name.
+    /// The next event; waits for it.
+    ///
+    /// A loss is survived here, counted by name.
     ///
     /// - Throws: the last fault, once it has lasted too long.
     public func next() throws(MediaError) -> Event {

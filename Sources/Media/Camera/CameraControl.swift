@@ -66,7 +66,9 @@ public enum CameraControlValue: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// Turns names and values into what the driver is told, in the order that works. Pure.
+/// Turns names and values into what the driver is told, in the order that works.
+///
+/// Pure.
 struct ControlPlan {
     /// One setting of a control.
     struct Step: Equatable {

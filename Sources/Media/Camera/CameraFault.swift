@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 
-/// Why a camera does not deliver. Reports count losses by these names.
+/// Why a camera does not deliver.
+///
+/// Reports count losses by these names.
 public enum CameraFault: String, Sendable, Hashable, CaseIterable {
     /// There is no such device, or nothing feeds it.
     case absent

@@ -200,7 +200,9 @@ public final class CameraOutput {
             bytes: .allocate(byteCount: max(Int(settled.size.0), layout.needed[0]), alignment: 64), scaler: scaler)
     }
 
-    /// v4l2loopback's own control: readers keep their format while the writer is away. Other drivers have none.
+    /// v4l2loopback's own control: readers keep their format while the writer is away.
+    ///
+    /// Other drivers have none.
     private func keepFormat(_ isKept: Bool, of device: VideoDevice) {
         for control in device.controls where control.name == "keep_format" {
             var setting = v4l2_control(id: control.id, value: isKept ? 1 : 0)

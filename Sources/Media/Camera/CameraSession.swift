@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CV4L2
 
-/// One connection to a camera, from opening it to the first fault. Confined.
+/// One connection to a camera, from opening it to the first fault.
+///
+/// Confined.
 final class CameraSession {
     /// What one wait came to.
     enum Reading {
@@ -66,7 +68,9 @@ final class CameraSession {
         lastGoodAt = system.now()
     }
 
-    /// The next picture, or the word that the wait is over. A fault ends the session.
+    /// The next picture, or the word that the wait is over.
+    ///
+    /// A fault ends the session.
     func read(wake: Int32, _ statistics: inout CameraStatistics) throws(CameraError) -> Reading {
         let system = device.system
         while true {
@@ -136,7 +140,9 @@ final class CameraSession {
         return nil
     }
 
-    /// Counts the gap before a frame. Numbers wrap at 32 bits; drivers that number nothing give none.
+    /// Counts the gap before a frame.
+    ///
+    /// Numbers wrap at 32 bits; drivers that number nothing give none.
     private func count(_ sequence: UInt32, _ statistics: inout CameraStatistics) {
         defer { lastSequence = sequence }
         statistics.numbered += 1

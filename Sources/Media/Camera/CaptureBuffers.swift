@@ -40,7 +40,9 @@ final class CaptureBuffers: @unchecked Sendable {
 
     var count: Int { memory.count }
 
-    /// A reference to buffer `index` that gives it back when the last copy of it is dropped. nil: out of memory.
+    /// A reference to buffer `index` that gives it back when the last copy of it is dropped.
+    ///
+    /// nil: out of memory.
     func lease(_ index: Int) -> UnsafeMutablePointer<AVBufferRef>? {
         let plane = memory[index][0]
         // Balanced by the release in the callback.

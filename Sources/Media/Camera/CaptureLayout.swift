@@ -2,7 +2,9 @@
 internal import CFFmpeg
 internal import CV4L2
 
-/// Where the planes of a raw picture lie in the driver's buffers, checked against their sizes. A pure value.
+/// Where the planes of a raw picture lie in the driver's buffers, checked against their sizes.
+///
+/// A pure value.
 struct CaptureLayout {
     /// One plane of the picture.
     struct PlanePlace {

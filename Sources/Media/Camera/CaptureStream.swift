@@ -2,7 +2,9 @@
 internal import CV4L2
 internal import Glibc
 
-/// Memory-mapped streaming of one device, single- or multi-planar. Confined.
+/// Memory-mapped streaming of one device, single- or multi-planar.
+///
+/// Confined.
 final class CaptureStream {
     /// A buffer as it came from the driver.
     struct Captured {

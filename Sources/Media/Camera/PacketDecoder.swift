@@ -2,7 +2,9 @@
 internal import CFFmpeg
 internal import Glibc
 
-/// Decodes the packets of a camera that compresses: one in, the picture out at once. Confined.
+/// Decodes the packets of a camera that compresses: one in, the picture out at once.
+///
+/// Confined.
 final class PacketDecoder {
     private let context: UnsafeMutablePointer<AVCodecContext>
     private let packet: UnsafeMutablePointer<AVPacket>

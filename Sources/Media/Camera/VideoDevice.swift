@@ -2,7 +2,9 @@
 internal import CV4L2
 internal import Glibc
 
-/// An open video device: the descriptor and what the driver says of itself. Confined.
+/// An open video device: the descriptor and what the driver says of itself.
+///
+/// Confined.
 ///
 /// Source: Linux media documentation, "Video for Linux API".
 final class VideoDevice {

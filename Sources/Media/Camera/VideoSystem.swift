@@ -110,7 +110,9 @@ struct VideoSystem: Sendable {
     }
 }
 
-/// Ends waits from another thread: an eventfd that stays raised. Thread-safe.
+/// Ends waits from another thread: an eventfd that stays raised.
+///
+/// Thread-safe.
 final class WakeEvent: Sendable {
     /// What `VideoSystem.wait` watches; -1 where the process has no descriptors left, so that waits run out by time.
     let descriptor: Int32 = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The picture that stands in for a live source which is away: dark, with the reason and the time on it. Confined.
+/// The picture that stands in for a live source which is away: dark, with the reason and the time on it.
+///
+/// Confined.
 public final class NoSignalPicture {
     private let pool = PicturePool()
     private let canvas = Canvas(textCapacity: 8)

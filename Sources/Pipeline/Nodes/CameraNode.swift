@@ -71,6 +71,7 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
 
     private let camera: Camera
     private let onLost: OnLost
+    private let gate: AdmissionGate?
     private let stream: StreamInfo
     private let blankStream: StreamInfo
     private let blank = NoSignalPicture()
@@ -99,11 +100,12 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         settings.pacesNoSignal = given[onLost] == .blank
         let camera = Camera(settings)
         if !given[wait] { try camera.connect() }
-        return .source(CameraNode(camera, source: node.id, onLost: given[onLost]))
+        return .source(CameraNode(camera, source: node.id, onLost: given[onLost], gate: context.gate))
     }
 
-    init(_ camera: Camera, source: String, onLost: OnLost) {
+    init(_ camera: Camera, source: String, onLost: OnLost, gate: AdmissionGate?) {
         self.camera = camera
+        self.gate = gate
         self.onLost = onLost
         let rate = FrameRate(perSecond: camera.rate).map { Rational($0.frames, $0.seconds) } ?? Rational(0, 1)
         stream = StreamInfo(source: source, frameRate: rate, isLive: true)
@@ -139,8 +141,12 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
     private func emit(
         _ picture: Picture, capturedAt: UInt64, _ stream: StreamInfo, to output: Output
     ) -> Production {
-        // Too many frames are under way: a newer one will do when there is room, and this buffer goes back.
-        guard let ticket = output.admit(capturedAt: capturedAt) else {
+        let ticket: Ticket
+        switch output.admit(capturedAt: capturedAt, past: gate) {
+        case .admitted(let admitted): ticket = admitted
+        case .refused: return .more
+        case .full:
+            // A newer frame will do when there is room, and this one's buffer goes back.
             refused += 1
             return .waiting
         }

@@ -17,7 +17,7 @@ struct PatchGrid {
     let cost: UnsafeMutablePointer<Float>
     /// 1 where descent came to its end, 0 where its steps were used up.
     let settled: UnsafeMutablePointer<Float>
-    /// Inverse of the mean-free gradients' 2 x 2 matrix of products: xx, xy, yy. Zero where there is no structure.
+    /// Inverse of the 2 x 2 matrix of the gradients' products: xx, xy, yy. Zero where there is no structure.
     let inverseXX: UnsafeMutablePointer<Float>
     let inverseXY: UnsafeMutablePointer<Float>
     let inverseYY: UnsafeMutablePointer<Float>
@@ -63,15 +63,12 @@ struct PatchGrid {
                 let offset = top(row) * level.stride + left(column)
                 let sums = products(level.gradientX + offset, level.gradientY + offset, level.stride)
                 let index = row * columns + column
-                let xx = sums.xx - sums.x * sums.x / area
-                let xy = sums.xy - sums.x * sums.y / area
-                let yy = sums.yy - sums.y * sums.y / area
-                let determinant = xx * yy - xy * xy
+                let determinant = sums.xx * sums.yy - sums.xy * sums.xy
                 // Without structure there is no step: the candidate stays.
                 let scale = abs(determinant) < 1e-3 ? 0 : 1 / determinant
-                inverseXX[index] = yy * scale
-                inverseXY[index] = -xy * scale
-                inverseYY[index] = xx * scale
+                inverseXX[index] = sums.yy * scale
+                inverseXY[index] = -sums.xy * scale
+                inverseYY[index] = sums.xx * scale
                 meanX[index] = sums.x / area
                 meanY[index] = sums.y / area
             }

@@ -115,33 +115,39 @@ struct PatchSearch: @unchecked Sendable {
             isEvaluated = true
         }
 
-        /// Steps downhill while that lowers the cost; false when the steps were used up.
+        /// Steps downhill until the cost stops falling; false when the steps were used up.
         ///
-        /// A patch that ends more than its own size from where it began is put back.
+        /// A last step that raises the cost a little is kept, and one more taken from there: interpolation blurs what
+        /// lies between pixels, so that the cost alone would draw all motion to whole ones. A patch that ends more than
+        /// its own size from where it began is put back.
         @inline(__always)
         mutating func descend(_ grid: PatchGrid, _ index: Int, steps: Int) -> Bool {
             if !isEvaluated { evaluate(u, v) }
             let start = self
-            var isSettled = false
-            for _ in 0..<steps {
+            var before = self
+            for step in 0..<steps {
+                if step > 0 {
+                    evaluate(u, v)
+                    if cost > 1.3 * before.cost {
+                        self = before
+                        return true
+                    }
+                }
+                let isLast = step > 0 && cost >= before.cost
+                before = self
                 let alongX = sums.y - sums.x * grid.meanX[index]
                 let alongY = sums.z - sums.x * grid.meanY[index]
                 let stepU = grid.inverseXX[index] * alongX + grid.inverseXY[index] * alongY
                 let stepV = grid.inverseXY[index] * alongX + grid.inverseYY[index] * alongY
-                let found = compare(u - stepU, v - stepV)
-                guard PatchSearch.cost(found) < cost else {
-                    isSettled = true
-                    break
+                u -= stepU
+                v -= stepV
+                if abs(u - start.u) > Float(PatchGrid.edge) || abs(v - start.v) > Float(PatchGrid.edge) {
+                    self = start
+                    return true
                 }
-                take(u - stepU, v - stepV, found)
-                if abs(stepU) + abs(stepV) < 0.01 {
-                    isSettled = true
-                    break
-                }
+                if isLast || abs(stepU) + abs(stepV) < 0.01 { return true }
             }
-            let limit = Float(PatchGrid.edge)
-            if abs(u - start.u) > limit || abs(v - start.v) > limit { self = start }
-            return isSettled
+            return false
         }
 
         /// The sums over the patch of its differences from the second picture, moved by a motion.

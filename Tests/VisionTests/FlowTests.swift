@@ -36,12 +36,13 @@ import Testing
         return sum / Float((field.height - 2 * margin) * (field.width - 2 * margin))
     }
 
-    @Test(arguments: [(DenseFlow.Options.ultrafast, 0.15), (.fast, 0.1), (.medium, 0.05)], [(2.3, -1.1), (5.5, 2.5)])
+    @Test(arguments: [(0, 0.15), (1, 0.1), (2, 0.05)] as [(Int, Float)], [(2.3, -1.1), (5.5, 2.5)] as [(Float, Float)])
     func `a texture's translation is found to a fraction of a pixel`(
-        preset: (options: DenseFlow.Options, tolerance: Float), motion: (x: Float, y: Float)
+        preset: (index: Int, tolerance: Float), motion: (x: Float, y: Float)
     ) {
         let scene = MovingScene(width: 160, height: 96, pan: motion, seed: 5)
-        let found = flow(scene.bytes(0), scene.bytes(1), 160, 96, preset.options)
+        let options = [DenseFlow.Options.ultrafast, .fast, .medium][preset.index]
+        let found = flow(scene.bytes(0), scene.bytes(1), 160, 96, options)
         #expect(error(found, motion.x, motion.y) < preset.tolerance)
     }
 
@@ -135,7 +136,8 @@ import Testing
         }
         let small = FlowField(width: 3, height: 2)
         field.reduce(by: 4, into: small)
-        #expect((0..<6).map { small.u[$0] } == [1.5 / 4, 5.5 / 4, 8.5 / 4, 1.5 / 4, 5.5 / 4, 8.5 / 4])
+        let row: [Float] = [1.5 / 4, 5.5 / 4, 8.5 / 4]
+        #expect((0..<6).map { small.u[$0] } == row + row)
         #expect((0..<6).allSatisfy { small.v[$0] == 2 })
     }
 }

@@ -26,41 +26,34 @@ public final class MotionCarrier {
         down.reserveCapacity(Self.samples * Self.samples)
     }
 
-    /// Takes in the next picture, in order; results of the one before can then be carried to it.
+    /// Begins at a picture whose results are known.
+    public func start(at picture: Picture) { last = picture }
+
+    /// Moves a result of the last picture to the next one, in coordinates of the pictures.
     ///
-    /// After the first one, and where the size changes, nothing moves.
-    public func advance(to picture: Picture) {
+    /// Where there is no last picture, or one of another size, nothing moves. Results without places come back as they
+    /// are.
+    public func carry(_ result: FrameResult, to picture: Picture) -> FrameResult {
         defer { last = picture }
-        guard let last, last.width == picture.width, last.height == picture.height else {
-            search = nil
-            return
-        }
-        let search = search ?? Self.makeSearch(picture)
-        self.search = search
-        search.find(from: last.plane(0), to: picture.plane(0))
+        guard let last, last.width == picture.width, last.height == picture.height else { return result }
+        prepare(for: picture).find(from: last.plane(0), to: picture.plane(0))
+        if case .lines(let lines) = result { return .lines(lines.map(carry)) }
+        if case .faces(let faces) = result { return .faces(faces.map(carry)) }
+        return result
     }
 
-    /// Forgets the last picture: after a seek.
-    public func reset() {
-        last = nil
-        search = nil
-    }
+    /// Forgets the last picture.
+    public func reset() { last = nil }
 
-    /// The result where the last step moved it, in coordinates of the pictures.
-    public func carry(_ result: FrameResult) -> FrameResult {
-        guard search != nil else { return result }
-        switch result {
-        case .lines(let lines): return .lines(lines.map(carry))
-        case .faces(let faces): return .faces(faces.map(carry))
-        }
-    }
-
-    private static func makeSearch(_ picture: Picture) -> DenseFlow {
+    private func prepare(for picture: Picture) -> DenseFlow {
+        if let search, search.width == picture.width, search.height == picture.height { return search }
         var level = 0
-        while level < 5, picture.width >> (level + 1) >= columns { level += 1 }
-        return DenseFlow(
+        while level < 5, picture.width >> (level + 1) >= Self.columns { level += 1 }
+        let made = DenseFlow(
             width: picture.width, height: picture.height,
             options: DenseFlow.Options(finestLevel: level, stride: 4, iterations: 12, refinements: 0))
+        search = made
+        return made
     }
 
     private func carry(_ line: LineSegment) -> LineSegment {

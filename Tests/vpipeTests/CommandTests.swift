@@ -9,7 +9,7 @@ import Testing
         (["run", "pipelines/demo.json", "--set", "lines.treshold=1"], "did you mean"),
         (["run", "pipelines/demo.json", "--set", "lines.threshold=7"], "lines.threshold"),
         (["nodes", "retinafase"], "did you mean \"retinaface\""),
-        (["models", "info", "yolo"], "there are ddrnet, "),
+        (["models", "info", "yolo"], "there are mlsd, retinaface, "),
     ])
     func `a user's mistake exits with 2 and says what to do`(_ arguments: [String], _ text: String) throws {
         let outcome = try Program.run(arguments)

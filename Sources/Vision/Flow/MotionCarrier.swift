@@ -36,16 +36,29 @@ public final class MotionCarrier {
     public func carry(_ result: FrameResult, to picture: Picture) -> FrameResult {
         defer { last = picture }
         guard let last, last.width == picture.width, last.height == picture.height else { return result }
-        prepare(for: picture).find(from: last.plane(0), to: picture.plane(0))
-        if case .lines(let lines) = result { return .lines(lines.map(carry)) }
-        if case .faces(let faces) = result { return .faces(faces.map(carry)) }
-        return result
+        switch result {
+        case .lines(let lines):
+            find(from: last, to: picture)
+            return .lines(lines.map(carry))
+        case .faces(let faces):
+            find(from: last, to: picture)
+            return .faces(faces.map(carry))
+        case .objects(let objects):
+            find(from: last, to: picture)
+            return .objects(objects.map(carry))
+        case .tensors, .segmentation:
+            return result
+        }
     }
 
     /// Forgets the last picture.
     public func reset() { last = nil }
 
-    private func prepare(for picture: Picture) -> DenseFlow {
+    private func find(from last: Picture, to picture: Picture) {
+        search(for: picture).find(from: last.plane(0), to: picture.plane(0))
+    }
+
+    private func search(for picture: Picture) -> DenseFlow {
         if let search, search.width == picture.width, search.height == picture.height { return search }
         var level = 0
         while level < 5, picture.width >> (level + 1) >= Self.columns { level += 1 }
@@ -65,10 +78,19 @@ public final class MotionCarrier {
 
     private func carry(_ face: Face) -> Face {
         let motion = motion(inside: face.box)
-        let origin = moved(Point(x: face.box.x, y: face.box.y), by: motion)
         return Face(
-            box: Rect(x: origin.x, y: origin.y, width: face.box.width, height: face.box.height), score: face.score,
-            landmarks: face.landmarks.map { moved($0, by: motion) })
+            box: moved(face.box, by: motion), score: face.score, landmarks: face.landmarks.map { moved($0, by: motion) }
+        )
+    }
+
+    private func carry(_ object: Detection) -> Detection {
+        var object = object
+        object.box = moved(object.box, by: motion(inside: object.box))
+        return object
+    }
+
+    private func moved(_ box: Rect, by motion: Point) -> Rect {
+        Rect(x: box.x + motion.x, y: box.y + motion.y, width: box.width, height: box.height)
     }
 
     private func moved(_ point: Point, by motion: Point) -> Point {

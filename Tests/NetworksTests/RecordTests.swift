@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Networks
 import Testing
 
@@ -29,6 +30,23 @@ struct RecordTests {
         #expect(read.metadata["provenance"] == "made here")
         #expect(read.metadata["licence"] == "unknown")
         #expect(read.isIntact == true)
+    }
+
+    @Test("The weights that ship record all that, and are the ones that were written")
+    func shipped() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("models").path
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".safetensors") }
+        #expect(files.count >= 2)
+        for file in files {
+            let weights = try SafeTensors.read(path: folder + "/" + file)
+            #expect(weights.isIntact == true, "\(file): write it again with vpipe models export")
+            for key in [
+                "network", "variant", "parameters", "multiply_accumulates", "input_sizes", "licence", "provenance",
+            ] {
+                #expect(weights.metadata[key] != nil && weights.metadata[key] != "unknown", "\(file): \(key)")
+            }
+        }
     }
 
     @Test("The checksum notices one changed bit, another shape, type or name, and nothing else")

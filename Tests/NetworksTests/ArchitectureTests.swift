@@ -115,12 +115,12 @@ struct ArchitectureTests {
         #expect(
             Architecture.all.map { "\($0.network) \($0.variant)" } == [
                 "mlsd tiny", "mlsd large", "retinaface mobilenet0.25", "retinaface mobilenet0.25-leaky",
-                "retinaface mobilenet0.25-first",
+                "retinaface mobilenet0.25-first", "dwtanet T", "dwtanet S", "dwtanet M",
             ])
         #expect(throws: NetworkError(.unknown, path: "mlsd", "no variant \"huge\"; there are tiny, large")) {
             try Architecture.find("mlsd", "huge")
         }
-        #expect(throws: NetworkError(.unknown, "no network \"yolo\"; there are mlsd, retinaface")) {
+        #expect(throws: NetworkError(.unknown, "no network \"yolo\"; there are mlsd, retinaface, dwtanet")) {
             try Architecture.find("yolo", "n")
         }
     }

@@ -35,7 +35,9 @@ public struct Architecture: Sendable {
     }
 
     /// All architectures, in the order `vpipe models list` shows them.
-    public static let all: [Architecture] = MLSD.Variant.allCases.map(mlsd) + RetinaFace.Family.allCases.map(retinaFace)
+    public static let all: [Architecture] =
+        MLSD.Variant.allCases.map(mlsd) + RetinaFace.Family.allCases.map(retinaFace)
+        + DWTANet.Variant.allCases.map(dwtaNet)
 
     /// Finds an entry.
     ///
@@ -71,5 +73,15 @@ public struct Architecture: Sendable {
             defaultSize: InputSize(width: 640, height: 480), sizes: RetinaFace.sizes,
             normalisation: RetinaFace.normalisation,
             make: { size throws(NetworkError) in try network.network(at: size) })
+    }
+
+    private static func dwtaNet(_ variant: DWTANet.Variant) -> Architecture {
+        Architecture(
+            network: "dwtanet", variant: variant.rawValue, summary: "brighter, cleaner video of dark scenes",
+            paper: "Lin et al., DWTA-Net, arXiv 2510.09450, 2025 (the idea; layers and sizes are our own)",
+            reference: "none published; blocks after VMamba (MIT)",
+            defaultSize: InputSize(width: 640, height: 360), sizes: DWTANet.sizes,
+            normalisation: DWTANet.normalisation,
+            make: { size throws(NetworkError) in try DWTANet(variant).network(at: size) })
     }
 }

@@ -4,7 +4,7 @@
 public enum BuiltInNodes {
     private static let types: [any NodeType.Type] = [
         VideoNode.self, ImagesNode.self, TestPatternNode.self,
-        MLSDNode.self, RetinaFaceNode.self,
+        MLSDNode.self, RetinaFaceNode.self, DWTANetNode.self,
         ScaleNode.self, RateNode.self, OverlayNode.self, MergeNode.self,
         FileNode.self, SnapshotsNode.self, JSONLNode.self, NullNode.self,
     ]

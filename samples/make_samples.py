@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from scenes import camera as cameras
-from scenes.heads import Look
+from scenes.heads import Look, linear
 from scenes.people import Light, Person
 from scenes.room import Room
 
@@ -67,6 +67,10 @@ CLIPS = {
                  people=[Walk(CHIDI, 0.98, 0.50, 0.20, (0.02, 0.02), 0.35, 2.2, drift=-0.020),
                          Walk(ANNA, 0.42, 0.50, 0.29, (0.04, 0.03), 0.38, 0.0, drift=0.012),
                          Walk(BEN, 1.48, 0.52, 0.34, (0.03, 0.03), 0.38, 3.3, drift=-0.014, zoom=0.05)]),
+    "night": dict(seconds=4, size=(640, 360), lines=False, dark=dict(exposure=0.035, electrons=1200, read=0.0008), crf="20",
+                  camera=lambda s: dict(position=(-0.25 + 0.06 * s, 0.0, 0.60 + 0.03 * s), yaw=0.06 - 0.015 * s, pitch=0.02),
+                  people=[Walk(CHIDI, 0.42, 0.50, 0.30, (0.04, 0.03), 0.38, 0.0, drift=0.05),
+                          Walk(ANNA, 1.25, 0.52, 0.36, (0.03, 0.03), 0.38, 3.3, drift=-0.03)]),
     "tiny": dict(seconds=2, size=(320, 240), lines=True, sound=24000,
                  camera=lambda s: dict(position=(-0.25 + 0.1 * s, 0.0, 0.9), yaw=0.06 - 0.03 * s, pitch=0.02),
                  people=[Walk(ANNA, 0.60, 0.52, 0.46, (0.05, 0.03), 0.3, 0.0, drift=0.05)]),
@@ -97,6 +101,8 @@ class Scene:
             depth[cover] = 0.3
         lines = cameras.lines(self.room, camera, picture, depth) if self.clip["lines"] else None
         keep = [f for i, f in enumerate(faces) if self.seen(f["box"], covers[i + 1 :]) >= 0.6]
+        if self.clip.get("dark"):
+            picture = darkened(picture, n, **self.clip["dark"])
         return np.clip(picture + 0.5, 0, 255).astype(np.uint8), keep, lines
 
     def place(self, picture, person, pose):
@@ -129,6 +135,16 @@ class Scene:
         return inside.mean()
 
 
+def darkened(picture, n, exposure, electrons, read):
+    """What a small sensor sees of the picture in little light: shot noise, read noise, 8 bits.
+
+    exposure: share of the light; electrons: full well; read: its noise, in shares of full well."""
+    rng = np.random.default_rng(1000 + n)
+    light = linear(np.clip(picture, 0, 255)) * exposure
+    light = rng.poisson(light * electrons) / electrons + rng.normal(0, read, light.shape)
+    return cameras.encode(np.clip(light, 0, 1))
+
+
 def sound(seconds):
     """A soft rising sweep with a beep at every full second, so that sync can be heard: mono float -1..1."""
     t = np.arange(int(seconds * SOUND_RATE)) / SOUND_RATE
@@ -145,7 +161,7 @@ def write(name, folder):
     rounded = lambda v: [round(float(x), 1) for x in v]
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as out, open(folder / f"{name}.jsonl", "w") as truth:
         out.metadata["comment"] = "rendered by samples/make_samples.py, Apache-2.0"
-        video = out.add_stream("libx264", rate=RATE, options={"crf": "25", "preset": "veryslow", "g": "50", "threads": "1"})
+        video = out.add_stream("libx264", rate=RATE, options={"crf": scene.clip.get("crf", "25"), "preset": "veryslow", "g": "50", "threads": "1"})
         video.width, video.height, video.pix_fmt = scene.width, scene.height, "yuv420p"
         video.time_base = fractions.Fraction(1, RATE)
         context = video.codec_context  # BT.709, limited range, and said so

@@ -34,18 +34,23 @@ public final class FlowField {
         precondition(
             factor > 0 && smaller.width == (width + factor - 1) / factor
                 && smaller.height == (height + factor - 1) / factor, "a field of another size")
-        for (source, target) in [(u, smaller.u), (v, smaller.v)] {
-            for row in 0..<smaller.height {
-                let rows = min(factor, height - row * factor)
-                for column in 0..<smaller.width {
-                    let columns = min(factor, width - column * factor)
-                    var sum: Float = 0
-                    for y in 0..<rows {
-                        let start = source + (row * factor + y) * width + column * factor
-                        for x in 0..<columns { sum += start[x] }
-                    }
-                    target[row * smaller.width + column] = sum / Float(rows * columns * factor)
+        reduce(u, by: factor, into: smaller.u, smaller)
+        reduce(v, by: factor, into: smaller.v, smaller)
+    }
+
+    private func reduce(
+        _ source: UnsafePointer<Float>, by factor: Int, into target: UnsafeMutablePointer<Float>, _ smaller: FlowField
+    ) {
+        for row in 0..<smaller.height {
+            let rows = min(factor, height - row * factor)
+            for column in 0..<smaller.width {
+                let columns = min(factor, width - column * factor)
+                var sum: Float = 0
+                for y in 0..<rows {
+                    let start = source + (row * factor + y) * width + column * factor
+                    for x in 0..<columns { sum += start[x] }
                 }
+                target[row * smaller.width + column] = sum / Float(rows * columns * factor)
             }
         }
     }

@@ -65,4 +65,16 @@ enum Vectors {
             clamp(value.x, low, high), clamp(value.y, low, high), clamp(value.z, low, high),
             clamp(value.w, low, high))
     }
+
+    /// Each lane without its sign.
+    @inline(__always)
+    static func magnitude(_ value: SIMD8<Float>) -> SIMD8<Float> {
+        unsafeBitCast(unsafeBitCast(value, to: SIMD8<UInt32>.self) & 0x7FFF_FFFF, to: SIMD8<Float>.self)
+    }
+
+    /// Each lane raised to 1.
+    @inline(__always)
+    static func atLeastOne(_ value: SIMD8<Float>) -> SIMD8<Float> {
+        value.replacing(with: 1, where: value .< 1)
+    }
 }

@@ -44,7 +44,7 @@ public final class TemporalAggregator {
     public let options: Options
 
     /// Motion from the frame last aligned to the output before it.
-    public let flow: FlowField
+    public var flow: FlowField { motion.flow }
     /// The output before, warped onto the frame last aligned: `[3, h, w]`; all zero where there is none yet.
     public var history: FloatPlanes { historyImage.readOnly }
     /// 1 where `history` shows the frame, 0 where it was outside or occluded, and everywhere after a cut: `[1, h, w]`.
@@ -60,20 +60,45 @@ public final class TemporalAggregator {
 
     private let historyImage: FloatImage
     private let validityImage: FloatImage
-    private let blendedImage: FloatImage
     private let weightsImage: FloatImage
+    /// Two images in turn: the output that is history, and the one being blended.
+    private let outputs: (FloatImage, FloatImage)
+    /// The last output, nil when there is none.
+    private var previous: FloatImage?
+    private var blendedImage: FloatImage
+    /// Frames that went into each pixel of the last output, and of `history`.
+    private let age: FloatImage
+    private let historyAge: FloatImage
+
+    private let motion: FrameMotion
+    private let residual: ResidualFilter
+    private let estimator: NoiseEstimate
+    private var cuts = CutDetector()
+    private var isNoiseKnown = false
 
     /// Allocates everything for frames of one size.
     public init(width: Int, height: Int, options: Options = Options()) {
+        precondition(width > 0 && height > 0, "frames are not empty")
+        precondition(options.maximumWeight >= 0 && options.maximumWeight < 1, "some of each frame is new")
+        precondition(options.falloff > 0 && options.noiseAfterBox > 0, "divisors are positive")
         self.width = width
         self.height = height
         self.options = options
-        flow = FlowField(width: width, height: height)
         historyImage = FloatImage(channels: 3, width: width, height: height)
         validityImage = FloatImage(channels: 1, width: width, height: height)
-        blendedImage = FloatImage(channels: 3, width: width, height: height)
         weightsImage = FloatImage(channels: 1, width: width, height: height)
+        outputs = (
+            FloatImage(channels: 3, width: width, height: height), FloatImage(channels: 3, width: width, height: height)
+        )
+        blendedImage = outputs.0
+        age = FloatImage(channels: 1, width: width, height: height)
+        historyAge = FloatImage(channels: 1, width: width, height: height)
+        motion = FrameMotion(width: width, height: height, options: options)
+        residual = ResidualFilter(width: width, height: height)
+        estimator = NoiseEstimate(width: width, height: height)
     }
+
+    // MARK: - Frame by frame
 
     /// Aligns, blends and commits: the frame denoised by its past.
     @discardableResult
@@ -85,20 +110,102 @@ public final class TemporalAggregator {
     }
 
     /// Finds the motion from `frame` to the last output and warps that onto it: `flow`, `history`, `validity`.
+    ///
+    /// - Precondition: `frame` is `[3, height, width]`, as are all planes given.
     public func align(_ frame: FloatPlanes) {
+        check(frame)
+        isFresh = !motion.find(frame, hasHistory: previous != nil)
+        guard !isFresh, let previous else { return forget() }
+        Warp.sample(previous.readOnly, along: flow, into: historyImage.planes)
+        Warp.sample(age.readOnly, along: flow, into: historyAge.planes)
+        Warp.validity(of: flow, into: validityImage.planes)
+        motion.invalidateHidden(validityImage.planes)
     }
 
     /// Weighs `estimate`, of the frame last aligned, against the history: `weights`, `blended`.
     ///
     /// A first frame, and one after a cut, comes out bit for bit as it went in.
     public func blend(_ estimate: FloatPlanes) {
+        check(estimate)
+        // The output that is history must outlive the frame: whoever commits may still read it.
+        blendedImage = previous === outputs.0 ? outputs.1 : outputs.0
+        updateNoise(estimate)
+        if !isFresh, cuts.isCut(difference: residual.load(estimate: estimate, history: history)) {
+            isFresh = true
+            forget()
+        }
+        guard !isFresh else { return blendedImage.copy(estimate) }
+        let rule = BlendRule(options, noise: max(noise, Self.leastNoise))
+        for row in 0..<height {
+            let start = row * width
+            let weights = weightsImage.planes.base + start
+            residual.residual(row, into: weights)
+            rule.apply(
+                weights, validity: validityImage.planes.base + start, age: historyAge.planes.base + start, count: width)
+            for channel in 0..<3 {
+                mix(
+                    estimate.plane(channel) + start, history.plane(channel) + start, weights,
+                    into: blendedImage.planes.plane(channel) + start)
+            }
+        }
+        age.copy(historyAge.readOnly)
     }
 
     /// Makes `output`, of the frame last blended, the history of the next.
+    ///
+    /// - Parameters:
+    ///   - output: `blended` itself, or what a network made of it.
     public func commit(_ output: FloatPlanes) {
+        check(output)
+        if output.base != UnsafePointer(blendedImage.planes.base) {
+            blendedImage.copy(output)
+        }
+        previous = blendedImage
+        motion.remember(blended)
     }
 
     /// Forgets all history: after a seek or a gap.
     public func reset() {
+        previous = nil
+        cuts.reset()
+        motion.reset()
+        isNoiseKnown = false
+        isFresh = true
+    }
+
+    // MARK: - Steps
+
+    /// Less noise than this is that of rounding to bytes.
+    private static let leastNoise: Float = 0.3 / 255
+    /// How much of the noise estimate each frame renews.
+    private static let noiseRenewal: Float = 0.1
+
+    private func check(_ planes: FloatPlanes) {
+        precondition(
+            planes.channels == 3 && planes.width == width && planes.height == height, "planes of another shape")
+    }
+
+    /// Leaves nothing of a history that does not belong to the frame.
+    private func forget() {
+        flow.clear()
+        historyImage.fill(0)
+        validityImage.fill(0)
+        weightsImage.fill(0)
+        age.fill(1)
+    }
+
+    private func updateNoise(_ estimate: FloatPlanes) {
+        guard let found = estimator.measure(estimate) else { return }
+        noise = isNoiseKnown ? noise + (found - noise) * Self.noiseRenewal : found
+        isNoiseKnown = true
+    }
+
+    private func mix(
+        _ estimate: UnsafePointer<Float>, _ history: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
+        into out: UnsafeMutablePointer<Float>
+    ) {
+        for index in 0..<width {
+            out[index] = estimate[index] + weights[index] * (history[index] - estimate[index])
+        }
     }
 }

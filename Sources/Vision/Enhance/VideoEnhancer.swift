@@ -32,8 +32,14 @@ public final class VideoEnhancer {
         /// The aggregation's constants.
         public var aggregation = TemporalAggregator.Options()
 
-        /// Automatic exposure, the pictures' size.
-        public init() {}
+        /// Automatic exposure, the pictures' size, noise judged by brightness.
+        ///
+        /// Real noise is judged more leniently than white noise need be: what is rejected shows as specks.
+        public init() {
+            aggregation.profilesNoise = true
+            aggregation.tolerance = 2
+            aggregation.falloff = 0.9
+        }
     }
 
     /// What happened so far.

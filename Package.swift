@@ -55,7 +55,7 @@ let package = Package(
         .testTarget(name: "MediaTests", dependencies: ["Media", "MediaTestWriter"], swiftSettings: settings),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"], swiftSettings: settings),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
-        .testTarget(name: "VisionTests", dependencies: ["Vision"], swiftSettings: settings),
+        .testTarget(name: "VisionTests", dependencies: ["Vision", "CMallocCounter"], swiftSettings: settings),
         .testTarget(name: "PipelineTests", dependencies: ["Pipeline"], swiftSettings: settings),
         .testTarget(name: "vpipeTests", dependencies: ["vpipe"], swiftSettings: settings),
     ]

@@ -117,7 +117,7 @@ import Testing
         for parameter in try architecture.build().parameters {
             let fan = Float(max(1, parameter.shape.dropFirst().reduce(1, *)))
             let isLast = parameter.name.hasPrefix("R1") || parameter.name.hasPrefix("S3")
-            let bound = parameter.shape.count > 1 ? (3 / fan).squareRoot() * (isLast ? 0.02 : 1) : 0.1
+            let bound = (parameter.shape.count > 1 ? (3 / fan).squareRoot() : 0.1) * (isLast ? 0.02 : 1)
             let values = (0..<parameter.shape.reduce(1, *)).map { _ in
                 Float.random(in: -bound...bound, using: &generator) + (parameter.role == .scale ? 1 : 0)
             }

@@ -46,9 +46,15 @@ public final class FlowField {
             for column in 0..<smaller.width {
                 let columns = min(factor, width - column * factor)
                 var sum: Float = 0
-                for y in 0..<rows {
-                    let start = source + (row * factor + y) * width + column * factor
-                    for x in 0..<columns { sum += start[x] }
+                let start = source + (row &* factor &* width &+ column &* factor)
+                if columns == 4 {
+                    var four = SIMD4<Float>()
+                    for y in 0..<rows { four += Vectors.load4(start + y &* width) }
+                    sum = (four.x + four.y) + (four.z + four.w)
+                } else {
+                    for y in 0..<rows {
+                        for x in 0..<columns { sum += start[y &* width &+ x] }
+                    }
                 }
                 target[row * smaller.width + column] = sum / Float(rows * columns * factor)
             }

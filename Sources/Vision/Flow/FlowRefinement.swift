@@ -132,9 +132,11 @@ struct FlowRefinement {
     private func linearise() {
         let stride = level.stride
         forEachVector { index in
-            Vectors.store((Vectors.load8(mean + (index &+ 1)) - Vectors.load8(mean + (index &- 1))) * 0.5, meanX + index)
             Vectors.store(
-                (Vectors.load8(mean + (index &+ stride)) - Vectors.load8(mean + (index &- stride))) * 0.5, meanY + index)
+                (Vectors.load8(mean + (index &+ 1)) - Vectors.load8(mean + (index &- 1))) * 0.5, meanX + index)
+            Vectors.store(
+                (Vectors.load8(mean + (index &+ stride)) - Vectors.load8(mean + (index &- stride))) * 0.5, meanY + index
+            )
         }
         level.replicateEdge(meanX)
         level.replicateEdge(meanY)
@@ -148,7 +150,8 @@ struct FlowRefinement {
                 (Vectors.load8(plane + (index &+ stride)) - Vectors.load8(plane + (index &- stride))) * 0.5
             }
             let xy = across(meanY)
-            store(grey, index, Vectors.load8(meanX + index), Vectors.load8(meanY + index), Vectors.load8(change + index))
+            store(
+                grey, index, Vectors.load8(meanX + index), Vectors.load8(meanY + index), Vectors.load8(change + index))
             store(alongX, index, across(meanX), xy, across(change))
             store(alongY, index, xy, down(meanY), down(change))
         }

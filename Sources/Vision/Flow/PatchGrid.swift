@@ -17,7 +17,7 @@ struct PatchGrid {
     let cost: UnsafeMutablePointer<Float>
     /// 1 where descent came to its end, 0 where its steps were used up.
     let settled: UnsafeMutablePointer<Float>
-    /// Inverse of the 2 x 2 matrix of the gradients' products: xx, xy, yy. Zero where there is no structure.
+    /// Inverse of the 2 x 2 matrix of the gradients' products, xx, xy, yy; zero where there is no structure.
     let inverseXX: UnsafeMutablePointer<Float>
     let inverseXY: UnsafeMutablePointer<Float>
     let inverseYY: UnsafeMutablePointer<Float>

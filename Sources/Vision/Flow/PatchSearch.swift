@@ -172,7 +172,7 @@ struct PatchSearch: @unchecked Sendable {
     }
 
     @inline(__always)
-    private static func compare(
+    static func compare(
         _ first: UnsafePointer<Float>, _ gradientX: UnsafePointer<Float>, _ gradientY: UnsafePointer<Float>,
         _ second: UnsafePointer<Float>, stride: Int, _ x: Float, _ y: Float
     ) -> SIMD4<Float> {

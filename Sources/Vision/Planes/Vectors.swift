@@ -59,11 +59,11 @@ enum Vectors {
         return raised < high ? raised : high
     }
 
+    /// The same, lane by lane; masks, because the optimiser makes branches of scalar comparisons here.
     @inline(__always)
     static func clamp(_ value: SIMD4<Float>, _ low: Float, _ high: Float) -> SIMD4<Float> {
-        SIMD4(
-            clamp(value.x, low, high), clamp(value.y, low, high), clamp(value.z, low, high),
-            clamp(value.w, low, high))
+        let raised = SIMD4(repeating: low).replacing(with: value, where: value .> low)
+        return SIMD4(repeating: high).replacing(with: raised, where: raised .< high)
     }
 
     /// Each lane without its sign.

@@ -3,7 +3,7 @@
 /// The history's weight at each pixel, from its residual, its age and the noise.
 ///
 /// ```
-///   v   = 1 / max(n, 1)                                        variance of history over that of a frame
+///   v   = 1 / n                                       variance of history over that of a frame; n is at least 1
 ///   rho = r / (sqrt(2 / pi) * sigma * noiseAfterBox * sqrt(1 + v))     1 where only noise differs
 ///   g   = validity * exp(-(max(0, rho - tolerance) / falloff)^2)
 ///   w   = g * min(maximumWeight, n / (n + 1)),                 age = g > 0.05 ? min(n + 1, 1 / (1 - maximumWeight)) : 1
@@ -27,29 +27,29 @@ struct BlendRule {
         residualScale = 1 / ((2 / Float.pi).squareRoot() * noise * options.noiseAfterBox)
     }
 
-    /// Writes the weights of a row over its residuals, and its ages over what they were.
+    /// Writes the weights of a row over its residuals, and its ages after from those before.
     func apply(
-        _ weights: UnsafeMutablePointer<Float>, validity: UnsafePointer<Float>, age: UnsafeMutablePointer<Float>,
-        count: Int
+        _ weights: UnsafeMutablePointer<Float>, validity: UnsafePointer<Float>, before: UnsafePointer<Float>,
+        age: UnsafeMutablePointer<Float>, count: Int
     ) {
         for index in 0..<count {
-            let n = age[index]
-            let v = 1 / (n > 1 ? n : 1)
-            let rho = weights[index] * residualScale / (1 + v).squareRoot()
+            let n = before[index] > 1 ? before[index] : 1
+            // 1 / (1 + v) is n / (n + 1) too.
+            let share = n / (n + 1)
+            let rho = weights[index] * residualScale * share.squareRoot()
             let excess = (rho > tolerance ? rho - tolerance : 0) * inverseFalloff
             let belief = validity[index] * BlendRule.exponential(-(excess * excess))
-            let share = n / (n + 1)
             weights[index] = belief * (share < maximumWeight ? share : maximumWeight)
             let older = n + 1 < maximumAge ? n + 1 : maximumAge
             age[index] = belief > Self.rejection ? older : 1
         }
     }
 
-    /// e to the power of `x`, at most 0, right to about 1e-6; 0 where that is below 1e-37.
+    /// e to the power of `x`, at most 0, right to about 1e-6; at least 1e-38.
     @inline(__always)
     static func exponential(_ x: Float) -> Float {
-        let power = x * 1.442_695_04
-        guard power > -126 else { return 0 }
+        let exact = x * 1.442_695_04
+        let power = exact > -126 ? exact : -126
         // 1.5 * 2^23 leaves no bits for a fraction: adding it rounds, and the low bits are the whole number.
         let shift: Float = 12_582_912
         let shifted = power + shift

@@ -49,11 +49,11 @@ public final class TemporalAggregator {
     /// Motion from the frame last aligned to the output before it.
     public var flow: FlowField { motion.flow }
     /// The output before, warped onto the frame last aligned: `[3, h, w]`; all zero where there is none yet.
-    public var history: FloatPlanes { historyImage.readOnly }
+    public var history: FloatPlanes { Self.colours(historyImage) }
     /// 1 where `history` shows the frame, 0 where it was outside or occluded, and everywhere after a cut: `[1, h, w]`.
     public var validity: FloatPlanes { validityImage.readOnly }
     /// The estimate last given, blended with the history: `[3, h, w]`.
-    public var blended: FloatPlanes { blendedImage.readOnly }
+    public var blended: FloatPlanes { Self.colours(blendedImage) }
     /// The history's weight in `blended`: `[1, h, w]`, 0...`maximumWeight`.
     public var weights: FloatPlanes { weightsImage.readOnly }
     /// Whether the frame last aligned has no history: the first one, one after `reset()`, or one after a cut.
@@ -61,17 +61,15 @@ public final class TemporalAggregator {
     /// Standard deviation of the estimates' noise, smoothed over time.
     public private(set) var noise: Float = 0
 
+    /// Colours and, as a fourth plane, age: frames that went into each pixel.
     private let historyImage: FloatImage
     private let validityImage: FloatImage
     private let weightsImage: FloatImage
-    /// Two images in turn: the output that is history, and the one being blended.
+    /// Colours and age in turn: the output that is history, and the one being made.
     private let outputs: (FloatImage, FloatImage)
     /// The last output, nil when there is none.
     private var previous: FloatImage?
     private var blendedImage: FloatImage
-    /// Frames that went into each pixel of the last output, and of `history`.
-    private let age: FloatImage
-    private let historyAge: FloatImage
 
     private let motion: FrameMotion
     private let residual: ResidualFilter
@@ -88,15 +86,13 @@ public final class TemporalAggregator {
         self.width = width
         self.height = height
         self.options = options
-        historyImage = FloatImage(channels: 3, width: width, height: height)
+        historyImage = FloatImage(channels: 4, width: width, height: height)
         validityImage = FloatImage(channels: 1, width: width, height: height)
         weightsImage = FloatImage(channels: 1, width: width, height: height)
         outputs = (
-            FloatImage(channels: 3, width: width, height: height), FloatImage(channels: 3, width: width, height: height)
+            FloatImage(channels: 4, width: width, height: height), FloatImage(channels: 4, width: width, height: height)
         )
         blendedImage = outputs.0
-        age = FloatImage(channels: 1, width: width, height: height)
-        historyAge = FloatImage(channels: 1, width: width, height: height)
         motion = FrameMotion(width: width, height: height, options: options)
         residual = ResidualFilter(width: width, height: height)
         estimator = NoiseEstimate(width: width, height: height)
@@ -122,7 +118,6 @@ public final class TemporalAggregator {
         isFresh = !motion.find(frame, hasHistory: previous != nil)
         guard !isFresh, let previous else { return forget() }
         Warp.sample(previous.readOnly, along: flow, into: historyImage.planes)
-        Warp.sample(age.readOnly, along: flow, into: historyAge.planes)
         Warp.validity(of: flow, into: validityImage.planes)
         motion.invalidateHidden(validityImage.planes)
     }
@@ -140,7 +135,10 @@ public final class TemporalAggregator {
             forget()
         }
         if options.profilesNoise { profile.update(estimate, least: Self.leastNoise) }
-        guard !isFresh else { return blendedImage.copy(estimate) }
+        guard !isFresh else {
+            Self.copy(estimate, into: blendedImage)
+            return ages.update(repeating: 1, count: width * height)
+        }
         let rule = BlendRule(options, noise: max(noise, Self.leastNoise))
         for row in 0..<height {
             let start = row * width
@@ -150,25 +148,23 @@ public final class TemporalAggregator {
                 profile.normalise(weights, of: estimate, row: row, uniform: max(noise, Self.leastNoise))
             }
             rule.apply(
-                weights, validity: validityImage.planes.base + start, age: historyAge.planes.base + start, count: width)
+                weights, validity: validityImage.planes.base + start, before: historyImage.planes.plane(3) + start,
+                age: ages + start, count: width)
             for channel in 0..<3 {
                 mix(
                     estimate.plane(channel) + start, history.plane(channel) + start, weights,
                     into: blendedImage.planes.plane(channel) + start)
             }
         }
-        age.copy(historyAge.readOnly)
     }
 
-    /// Makes `output`, of the frame last blended, the history of the next.
+    /// Makes `output`, of the frame last blended, the history of the next; `blended` then holds it.
     ///
     /// - Parameters:
     ///   - output: `blended` itself, or what a network made of it.
     public func commit(_ output: FloatPlanes) {
         check(output)
-        if output.base != UnsafePointer(blendedImage.planes.base) {
-            blendedImage.copy(output)
-        }
+        if output.base != blended.base { Self.copy(output, into: blendedImage) }
         previous = blendedImage
         motion.remember(blended)
     }
@@ -190,6 +186,16 @@ public final class TemporalAggregator {
     /// How much of the noise estimate each frame renews.
     private static let noiseRenewal: Float = 0.1
 
+    private var ages: UnsafeMutablePointer<Float> { blendedImage.planes.plane(3) }
+
+    private static func colours(_ image: FloatImage) -> FloatPlanes {
+        FloatPlanes(base: image.planes.base, channels: 3, width: image.width, height: image.height)
+    }
+
+    private static func copy(_ planes: FloatPlanes, into image: FloatImage) {
+        image.planes.base.update(from: planes.base, count: planes.count)
+    }
+
     private func check(_ planes: FloatPlanes) {
         precondition(
             planes.channels == 3 && planes.width == width && planes.height == height, "planes of another shape")
@@ -201,7 +207,6 @@ public final class TemporalAggregator {
         historyImage.fill(0)
         validityImage.fill(0)
         weightsImage.fill(0)
-        age.fill(1)
     }
 
     private func updateNoise(_ estimate: FloatPlanes) {

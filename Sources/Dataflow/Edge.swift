@@ -157,6 +157,9 @@ final class Edge: @unchecked Sendable {
         return seenBound
     }
 
+    /// Whether the producer has ended. May be read from any thread.
+    var isClosed: Bool { bound.load(ordering: .acquiring) == Self.ended }
+
     /// Whether something arrived since the consumer last looked; part of the parking protocol.
     var hasNews: Bool {
         !ring.isEmpty || bound.load(ordering: .sequentiallyConsistent) != seenBound

@@ -77,6 +77,8 @@ public enum DropCause: UInt8, Sendable, Hashable, CaseIterable {
     case rateLimited
     /// The data could not be decoded or used.
     case corrupt
+    /// The source did not let it in: it would have been finished too late.
+    case refused
 
     /// The name shown in reports.
     public var name: String { String(describing: self) }

@@ -55,28 +55,22 @@ public final class LatencyHistogram: @unchecked Sendable {
 
     /// The figures of several histograms taken together.
     public static func summary(of histograms: [LatencyHistogram]) -> LatencySummary {
-        var merged = [UInt64](repeating: 0, count: bucketCount)
-        var sum: UInt64 = 0
-        var largest: UInt64 = 0
-        for histogram in histograms {
-            for i in 0..<bucketCount { merged[i] &+= histogram.buckets[i].load(ordering: .relaxed) }
-            sum &+= histogram.sum.load(ordering: .relaxed)
-            largest = max(largest, histogram.largest.load(ordering: .relaxed))
-        }
-        let count = merged.reduce(0, &+)
-        func quantile(_ q: Double) -> UInt64 {
-            guard count > 0 else { return 0 }
-            let rank = max(1, UInt64((q * Double(count)).rounded(.up)))
-            var seen: UInt64 = 0
-            for i in 0..<bucketCount {
-                seen &+= merged[i]
-                if seen >= rank { return min(middle(ofBucket: i), largest) }
-            }
-            return largest
-        }
-        return LatencySummary(
-            count: count, mean: count == 0 ? 0 : sum / count, p50: quantile(0.50), p95: quantile(0.95),
-            p99: quantile(0.99), max: largest)
+        var counts = LatencyCounts()
+        for histogram in histograms { histogram.add(to: &counts) }
+        let largest = histograms.map { $0.largest.load(ordering: .relaxed) }.max() ?? 0
+        return counts.summary(largest: largest)
+    }
+
+    /// Everything recorded so far, for taking differences.
+    public var counts: LatencyCounts {
+        var counts = LatencyCounts()
+        add(to: &counts)
+        return counts
+    }
+
+    private func add(to counts: inout LatencyCounts) {
+        for i in 0..<Self.bucketCount { counts.buckets[i] &+= buckets[i].load(ordering: .relaxed) }
+        counts.sum &+= sum.load(ordering: .relaxed)
     }
 
     /// The bucket a value falls into.

@@ -209,6 +209,16 @@ final class Ledger: @unchecked Sendable {
 
     // MARK: Reading
 
+    /// Frames admitted so far.
+    var admittedCount: UInt64 { admitted.load(ordering: .acquiring) }
+
+    /// Frames under way: two loads, exact whenever nothing settles at that moment.
+    var inFlight: UInt64 {
+        let settled = self.settled.load(ordering: .acquiring)
+        let admitted = admittedCount
+        return admitted > settled ? admitted - settled : 0
+    }
+
     /// A frame's fate as numbers; names are put to the places by the graph.
     enum RecordedFate: Equatable {
         case inFlight

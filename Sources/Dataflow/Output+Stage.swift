@@ -205,6 +205,9 @@ extension Output {
         item.release()
     }
 
+    /// Whether `close` was said. May be read from any thread.
+    var isClosed: Bool { !edges.contains { !$0.isClosed } }
+
     /// Says on every edge that no more will come.
     func close() {
         edges.forEach { $0.close() }

@@ -128,6 +128,12 @@ public final class Output {
         return ticket
     }
 
+    /// Frames of this source that are under way.
+    public var inFlight: Int {
+        guard let sourceIndex else { preconditionFailure("only a source asks for its frames") }
+        return Int(truncatingIfNeeded: ledgers[sourceIndex].inFlight)
+    }
+
     /// Sends an item to every edge of a port. The item's ticket must be one the node answers for.
     ///
     /// On one port, sequence numbers must rise. An unconnected port takes and forgets the item.

@@ -36,12 +36,14 @@ import Testing
         return sum / Float((field.height - 2 * margin) * (field.width - 2 * margin))
     }
 
-    @Test(arguments: [(DenseFlow.Options.ultrafast, 0.15), (.fast, 0.1), (.medium, 0.05)], [(2.3, -1.1), (5.5, 2.5)])
+    @Test(
+        arguments: [(0, 0.25), (1, 0.15), (2, 0.05)] as [(Int, Float)], [(2.3, -1.1), (5.5, 2.5)] as [(Float, Float)])
     func `a texture's translation is found to a fraction of a pixel`(
-        preset: (options: DenseFlow.Options, tolerance: Float), motion: (x: Float, y: Float)
+        preset: (index: Int, tolerance: Float), motion: (x: Float, y: Float)
     ) {
         let scene = MovingScene(width: 160, height: 96, pan: motion, seed: 5)
-        let found = flow(scene.bytes(0), scene.bytes(1), 160, 96, preset.options)
+        let options = [DenseFlow.Options.ultrafast, .fast, .medium][preset.index]
+        let found = flow(scene.bytes(0), scene.bytes(1), 160, 96, options)
         #expect(error(found, motion.x, motion.y) < preset.tolerance)
     }
 
@@ -101,7 +103,7 @@ import Testing
         let scene = MovingScene(width: 96, height: 64, pan: (1.5, -0.5), seed: 8)
         let (first, second) = (scene.bytes(0), scene.bytes(1))
         let twice = flow(first, second, 96, 64, .fast, magnification: 2)
-        #expect(twice.width == 192 && error(twice, 3, -1) < 0.15)
+        #expect(twice.width == 192 && error(twice, 3, -1, margin: 24) < 0.3)
         // A field that is one pixel smaller belongs to pictures whose size was rounded up.
         let odd = FlowField(width: 191, height: 127)
         let search = DenseFlow(width: 96, height: 64, magnification: 2)
@@ -135,7 +137,8 @@ import Testing
         }
         let small = FlowField(width: 3, height: 2)
         field.reduce(by: 4, into: small)
-        #expect((0..<6).map { small.u[$0] } == [1.5 / 4, 5.5 / 4, 8.5 / 4, 1.5 / 4, 5.5 / 4, 8.5 / 4])
+        let row: [Float] = [1.5 / 4, 5.5 / 4, 8.5 / 4]
+        #expect((0..<6).map { small.u[$0] } == row + row)
         #expect((0..<6).allSatisfy { small.v[$0] == 2 })
     }
 }

@@ -115,3 +115,82 @@ import Testing
         return width * height / (a[2] * a[3] + b[2] * b[3] - width * height)
     }
 }
+
+@Suite(.serialized) struct ServiceTests {
+    /// Datagrams that arrive at a socket of the service manager's kind.
+    private final class Manager {
+        let path: String
+        private let descriptor: Int32
+
+        init() throws {
+            path = NSTemporaryDirectory() + "/vpipe-\(UInt32.random(in: 0...UInt32.max)).sock"
+            descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            let name = Array(path.utf8)
+            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
+            let status = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
+            }
+            try #require(status == 0)
+        }
+
+        deinit {
+            close(descriptor)
+            unlink(path)
+        }
+
+        /// Everything that has come so far.
+        func messages() -> [String] {
+            var messages: [String] = []
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            while case let count = recv(descriptor, &buffer, buffer.count, 0), count > 0 {
+                messages.append(String(decoding: buffer[..<count], as: UTF8.self))
+            }
+            return messages
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2))) func `the service manager hears ready, alive, reloading and stopping`() throws {
+        let manager = try Manager()
+        let file = NSTemporaryDirectory() + "/vpipe-service-\(UUID().uuidString).json"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        func write(_ fps: String) throws {
+            try """
+            {"nodes":{"bars":{"type":"testpattern","size":"64x64","frames":0,"realtime":true},
+            "thin":{"type":"rate","input":"bars","fps":\(fps)},"end":{"type":"null","input":"thin"}}}
+            """.write(toFile: file, atomically: true, encoding: .utf8)
+        }
+        try write("20")
+        var heard: [String] = []
+        var step = 0
+        let outcome = try Program.run(
+            ["run", file], environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"],
+            signalWhen: {
+                heard += manager.messages()
+                switch step {
+                case 0 where heard.contains { $0.hasPrefix("WATCHDOG=1") }:
+                    step = 1
+                    try? write("10")
+                    return SIGHUP
+                case 1 where heard.filter { $0.hasPrefix("READY=1") }.count == 2:
+                    step = 2
+                    try? write("oops")
+                    return SIGHUP
+                case 2 where heard.filter { $0.hasPrefix("READY=1") }.count == 3:
+                    step = 3
+                    return SIGTERM
+                default: return nil
+                }
+            })
+        heard += manager.messages()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(heard.first?.hasPrefix("READY=1") == true)
+        #expect(heard.contains { $0.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") })
+        #expect(heard.last?.hasPrefix("STOPPING=1") == true || heard.contains { $0.hasPrefix("STOPPING=1") })
+        #expect(outcome.errors.contains("reloaded: thin.fps: 20 -> 10"))
+        #expect(outcome.errors.contains("nothing was reloaded: the file has errors"))
+    }
+}

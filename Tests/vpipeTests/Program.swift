@@ -28,6 +28,23 @@ struct Program {
         _ arguments: [String], in folder: String = root, environment: [String: String] = [:],
         interruptWhen: (() -> Bool)? = nil
     ) throws -> Outcome {
+        var isSent = false
+        return try run(
+            arguments, in: folder, environment: environment,
+            signalWhen: interruptWhen.map { isDue in
+                {
+                    guard !isSent, isDue() else { return nil }
+                    isSent = true
+                    return SIGINT
+                }
+            })
+    }
+
+    /// Starts it in `folder`; `signalWhen` is polled, and the process is sent what it returns.
+    static func run(
+        _ arguments: [String], in folder: String = root, environment: [String: String] = [:],
+        signalWhen: (() -> Int32?)?
+    ) throws -> Outcome {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
@@ -42,9 +59,9 @@ struct Program {
         process.standardError = FileHandle(forWritingAtPath: files[1])
         process.standardInput = FileHandle.nullDevice
         try process.run()
-        if let interruptWhen {
-            while process.isRunning, !interruptWhen() { usleep(20_000) }
-            process.interrupt()
+        while let signalWhen, process.isRunning {
+            if let number = signalWhen() { kill(process.processIdentifier, number) }
+            usleep(20_000)
         }
         process.waitUntilExit()
         func text(_ file: String) throws -> String { try String(contentsOfFile: file, encoding: .utf8) }

@@ -19,6 +19,7 @@ public struct PipelineSchema: Sendable {
         let definitions =
             [
                 ("interpolation", Self.interpolation), ("link", Self.link), ("target", Self.target),
+                ("ladder", Self.ladder),
                 ("node", node),
             ] + contracts.contracts.map { ("node:" + $0.type, definition(of: $0)) }
         return .object([
@@ -34,6 +35,7 @@ public struct PipelineSchema: Sendable {
                     ("$comment", ["type": "string"]),
                     ("name", Self.described("Name shown in reports", ("type", "string"))),
                     ("target", ["$ref": "#/$defs/target"]),
+                    ("ladder", ["$ref": "#/$defs/ladder"]),
                     (
                         "nodes",
                         .object([
@@ -180,6 +182,29 @@ public struct PipelineSchema: Sendable {
             ])
         ),
         ("additionalProperties", false),
+    ])
+
+    private static let ladder: JSONDocument = .object([
+        ("description", "What may get cheaper, step by step, to hold the target while running"),
+        (
+            "oneOf",
+            [
+                .object([("enum", ["auto", "off"])]),
+                .object([
+                    ("type", "array"), ("maxItems", .integer(PipelineValidator.stepLimit)),
+                    (
+                        "items",
+                        .object([
+                            ("type", "object"), ("minProperties", 1),
+                            (
+                                "propertyNames",
+                                ["pattern": "^([A-Za-z0-9_-]{1,64}\\.[A-Za-z0-9]+|\\$comment)$"]
+                            ),
+                        ])
+                    ),
+                ]),
+            ]
+        ),
     ])
 
     private static func described(_ doc: String, _ schema: (String, JSONDocument)) -> JSONDocument {

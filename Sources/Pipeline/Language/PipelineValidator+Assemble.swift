@@ -2,7 +2,9 @@
 
 extension PipelineValidator {
     /// Puts together the pipeline of a file without errors.
-    func assemble(_ links: [DraftLink], name: String?, target: PipelineTarget?) -> ValidatedPipeline? {
+    func assemble(
+        _ links: [DraftLink], name: String?, target: PipelineTarget?, ladder: LadderChoice
+    ) -> ValidatedPipeline? {
         let flow = GraphFlow(drafts: drafts, links: links)
         guard flow.order.count == drafts.count else { return nil }
         var isLive = Array(repeating: false, count: drafts.count)
@@ -31,8 +33,14 @@ extension PipelineValidator {
                     results: flow.carried[index].first ?? flow.arriving[index],
                     position: source.position(of: draft.location.offset)))
         }
+        let steps =
+            switch ladder {
+            case .usual: target == nil ? Ladder() : Ladder.usual(for: nodes)
+            case .steps(let steps): Ladder(steps: steps)
+            }
         return ValidatedPipeline(
-            file: source.file, name: name, target: target, nodes: nodes, warnings: problems.diagnostics(in: source))
+            file: source.file, name: name, target: target, ladder: steps, nodes: nodes,
+            warnings: problems.diagnostics(in: source))
     }
 
     private func resolve(_ link: DraftLink, isLive: Bool) -> ValidatedLink? {

@@ -10,7 +10,7 @@ struct PipelineValidator {
 
     /// More nodes than this are refused.
     static let nodeLimit = 1000
-    static let topKeys = ["$schema", "$comment", "name", "target", "nodes"]
+    static let topKeys = ["$schema", "$comment", "name", "target", "ladder", "nodes"]
     static let targetKeys = ["fps", "latencyMs"]
     static let fpsSpec = ParamSpec(
         name: "fps", kind: .number, limits: ParamLimits(lowest: 0.1, highest: 1000),
@@ -43,10 +43,11 @@ struct PipelineValidator {
             }
         }
         readNodes(root)
+        let ladder = readLadder(root["ladder"], target: target)
         let links = resolveLinks()
         checkGraph(links)
         guard !problems.hasErrors else { return nil }
-        return assemble(links, name: name, target: target)
+        return assemble(links, name: name, target: target, ladder: ladder)
     }
 
     // MARK: The top of the file

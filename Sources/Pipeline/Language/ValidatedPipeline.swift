@@ -79,6 +79,8 @@ public struct ValidatedPipeline: Sendable {
     public let name: String?
     /// What the pipeline promises; nil promises nothing.
     public let target: PipelineTarget?
+    /// How it may get cheaper to hold its target.
+    public let ladder: Ladder
     /// Every node after all the nodes it reads; otherwise in the order of the file.
     public let nodes: [ValidatedNode]
     /// What is doubtful, though it can run.

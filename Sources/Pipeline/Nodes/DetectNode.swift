@@ -22,55 +22,110 @@ protocol PictureDetector: AnyObject {
 ///
 ///     process: frame --submit--> [held ...] --advance: completed, oldest first--> frame + result
 ///
-/// With `every` above 1 the frames between carry the last result on, marked as carried.
-final class DetectNode: Node, ReportingNode {
+/// With `every` above 1 the frames between carry the last result on, marked as carried. The rungs of the ladder may
+/// name other settings (size, variant, precision): their detectors are ready from the start, and the frames under way
+/// in the old one are finished in order.
+final class DetectNode: Node, ReportingNode, AdjustableNode {
     private struct Held {
         let frame: Frame
-        let isSubmitted: Bool
+        /// Which detector works on it; nil for a frame that carries the last result on.
+        let detector: Int?
+    }
+
+    private struct Choice {
+        let detector: any PictureDetector
+        /// The settings that made it, but for `every`.
+        let key: String
+        var frames = 0
+    }
+
+    private struct Mode {
+        var choice: Int
+        var every: Int
     }
 
     private let id: String
-    private let detector: any PictureDetector
-    private let every: Int
+    private var choices: [Choice]
+    private var mode: Mode
+    private let changes = Mailbox<Mode>()
+    private let keys: [String]
+    let maxHeld: Int
     private var held: [Held] = []
-    private var count = 0
+    private var sinceInference = 0
     private var last: FrameResult?
 
-    init(_ id: String, _ detector: any PictureDetector, every: Int) {
-        self.id = id
-        self.detector = detector
-        self.every = every
-        held.reserveCapacity(detector.capacity * every)
+    /// Makes a node of the detectors that `make` builds for the settings of the pipeline and of its rungs.
+    static func make(
+        _ node: ValidatedNode, in context: BuildContext, _ make: (Settings) throws -> any PictureDetector
+    ) throws -> BuiltNode {
+        var choices: [Choice] = []
+        var most = 1
+        for rung in 0..<context.pipeline.ladder.rungCount {
+            let settings = context.pipeline.ladder.settings(of: node, on: rung)
+            most = max(most, settings[NetworkParams.every])
+            let key = key(settings)
+            if !choices.contains(where: { $0.key == key }) {
+                choices.append(Choice(detector: try make(settings), key: key))
+            }
+        }
+        return .node(DetectNode(node.id, choices, every: node.settings[NetworkParams.every], most: most))
     }
 
-    var maxHeld: Int { detector.capacity * every }
+    private init(_ id: String, _ choices: [Choice], every: Int, most: Int) {
+        self.id = id
+        self.choices = choices
+        keys = choices.map(\.key)
+        mode = Mode(choice: 0, every: every)
+        maxHeld = (choices.map(\.detector.capacity).max() ?? 1) * most
+        held.reserveCapacity(maxHeld)
+    }
 
-    func start(_ link: StageLink) throws { try detector.onCompletion { link.wake() } }
+    private static func key(_ settings: Settings) -> String {
+        ["variant", "weights", "size", "precision"].map { settings.value(named: $0)?.text ?? "" }.joined(separator: "|")
+    }
+
+    func start(_ link: StageLink) throws {
+        for choice in choices { try choice.detector.onCompletion { link.wake() } }
+    }
+
+    func adjust(to settings: Settings) throws {
+        guard let choice = keys.firstIndex(of: Self.key(settings)) else {
+            throw OutputError("its network would have to be built anew: name it in the ladder, or restart")
+        }
+        // Frames between inferences are held no longer than the graph was built for.
+        let every = min(settings[NetworkParams.every], max(1, maxHeld / choices[choice].detector.capacity))
+        changes.post(Mode(choice: choice, every: every))
+    }
 
     func process(_ item: Item, to output: Output) throws -> Disposition {
+        if let new = changes.take() { mode = new }
         guard held.count < maxHeld else { return .busy }
         let frame = item.frame
-        let isCarried = count % every != 0
+        let isCarried = sinceInference > 0 && sinceInference < mode.every
         if isCarried, held.isEmpty {
-            count += 1
+            sinceInference += 1
             emit(frame, last, isCarried: true, to: output)
             return .done
         }
-        if !isCarried, try !detector.submit(frame.picture) { return .busy }
-        count += 1
-        held.append(Held(frame: frame, isSubmitted: !isCarried))
+        if !isCarried {
+            guard try choices[mode.choice].detector.submit(frame.picture) else { return .busy }
+            choices[mode.choice].frames += 1
+            sinceInference = 0
+        }
+        sinceInference += 1
+        held.append(Held(frame: frame, detector: isCarried ? nil : mode.choice))
         return .held
     }
 
     func advance(to output: Output) throws {
         while let oldest = held.first {
-            if oldest.isSubmitted {
-                guard let result = try detector.nextResult() else { return }
+            if let detector = oldest.detector {
+                guard let result = try choices[detector].detector.nextResult() else { return }
                 // In the source's coordinates, so that frames carried to or scaled later agree.
                 last = oldest.frame.map.isIdentity ? result : oldest.frame.map(result)
             }
             held.removeFirst()
-            emit(oldest.frame, last, isCarried: !oldest.isSubmitted, to: output)
+            emit(oldest.frame, last, isCarried: oldest.detector == nil, to: output)
             output.finish(oldest.frame.ticket)
         }
     }
@@ -80,7 +135,10 @@ final class DetectNode: Node, ReportingNode {
         return held.isEmpty
     }
 
-    var notes: [String] { [detector.summary] }
+    var notes: [String] {
+        guard choices.count > 1 else { return choices.map(\.detector.summary) }
+        return choices.map { "\($0.detector.summary): \($0.frames) frames" }
+    }
 
     private func emit(_ frame: Frame, _ result: FrameResult?, isCarried: Bool, to output: Output) {
         guard let result else { return output.emit(frame) }

@@ -7,7 +7,8 @@ internal import Vision
 
 /// `mlsd`: line segments.
 enum MLSDNode: NodeType {
-    static let variant = Param.choice("variant", default: MLSD.Variant.tiny, doc: "tiny for speed, large for exactness")
+    static let variant = Param.choice(
+        "variant", default: MLSD.Variant.tiny, changeable: true, doc: "tiny for speed, large for exactness")
     static let threshold = Param.number(
         "threshold", default: 0.1, range: 0...1, synonyms: ["confidence", "score"], doc: "Lowest score kept")
     static let minimumLength = Param.number(
@@ -24,16 +25,16 @@ enum MLSDNode: NodeType {
         examples: [.init("Lines", #"{ "type": "mlsd", "input": "video", "variant": "tiny", "threshold": 0.1 }"#)])
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        let settings = node.settings
-        let model = try NetworkParams.model("mlsd", variant: settings[variant].rawValue, settings)
-        // The decoder counts in pixels of the output map, which is half the input.
-        let length = settings[minimumLength] / 2 * Double(model.size.width) / 512
-        let options = LineDecoder.Options(
-            scoreThreshold: Float(settings[threshold]), minimumLength: Float(length))
-        let detector = try LineDetector(
-            model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
-            compile: context.compileOptions(NetworkParams.precision(settings)), options: options)
-        let wrapped = EngineDetector(detector, model) { .lines($0) }
-        return .node(DetectNode(node.id, wrapped, every: settings[NetworkParams.every]))
+        try DetectNode.make(node, in: context) { settings in
+            let model = try NetworkParams.model("mlsd", variant: settings[variant].rawValue, settings)
+            // The decoder counts in pixels of the output map, which is half the input.
+            let length = settings[minimumLength] / 2 * Double(model.size.width) / 512
+            let options = LineDecoder.Options(
+                scoreThreshold: Float(settings[threshold]), minimumLength: Float(length))
+            let detector = try LineDetector(
+                model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
+                compile: context.compileOptions(NetworkParams.precision(settings)), options: options)
+            return EngineDetector(detector, model) { .lines($0) }
+        }
     }
 }

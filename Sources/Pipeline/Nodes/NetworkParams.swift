@@ -11,16 +11,17 @@ enum NetworkParams {
         "weights", doc: "Weights file (.safetensors, or an official release); the best installed ones when absent"
     ).optional
     static let size = Param.size(
-        "size", range: 32...4096, doc: "Size of the network's input; what the weights were made for when absent"
+        "size", range: 32...4096, changeable: true,
+        doc: "Size of the network's input; what the weights were made for when absent"
     ).optional
     static let precision = Param.choice(
-        "precision", default: PrecisionChoice.auto,
+        "precision", default: PrecisionChoice.auto, changeable: true,
         docs: [
             "auto": "f32: the only one whose results were measured to be the network's own", "f32": "32-bit floats",
             "bf16": "faster where the processor has it, less exact",
         ], doc: "Arithmetic of the network")
     static let every = Param.integer(
-        "every", default: 1, range: 1...1000, unit: "frames",
+        "every", default: 1, range: 1...1000, unit: "frames", changeable: true,
         doc: "Run the network on every Nth frame; the frames between carry its last result, marked as carried")
 
     /// The model that `settings` ask for.

@@ -3,7 +3,7 @@ internal import Dataflow
 internal import Media
 
 /// `overlay`: draws what was found onto the frame.
-final class OverlayNode: JoinNode, NodeType {
+final class OverlayNode: JoinNode, NodeType, AdjustableNode {
     static let scores = Param.boolean("scores", default: true, changeable: true, doc: "Write scores beside boxes")
     static let labels = Param.boolean("labels", default: true, changeable: true, doc: "Write labels beside boxes")
     static let lineWidth = Param.number(
@@ -23,18 +23,26 @@ final class OverlayNode: JoinNode, NodeType {
     private let pool = PicturePool()
     private let canvas = Canvas()
     private let painter: OverlayPainter
+    private let changes = Mailbox<OverlayStyle>()
 
     static func make(_ node: ValidatedNode, in context: BuildContext) -> BuiltNode {
+        .join(OverlayNode(style(node.settings)))
+    }
+
+    private static func style(_ settings: Settings) -> OverlayStyle {
         var style = OverlayStyle()
-        style.showsScores = node.settings[scores]
-        style.showsLabels = node.settings[labels]
-        style.lineWidth = Float(node.settings[lineWidth])
-        return .join(OverlayNode(style))
+        style.showsScores = settings[scores]
+        style.showsLabels = settings[labels]
+        style.lineWidth = Float(settings[lineWidth])
+        return style
     }
 
     init(_ style: OverlayStyle) { painter = OverlayPainter(style: style) }
 
+    func adjust(to settings: Settings) { changes.post(Self.style(settings)) }
+
     func join(_ items: JoinedItems, to output: Output) -> Disposition {
+        if let style = changes.take() { painter.style = style }
         let frame = MergeNode.merged(items)
         guard !frame.results.isEmpty else {
             output.emit(frame)

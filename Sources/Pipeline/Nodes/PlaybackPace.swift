@@ -11,6 +11,9 @@ struct PlaybackPace {
         self.first = first
     }
 
+    /// The instant at which the frame of timestamp `pts` is due, in nanoseconds.
+    func due(_ pts: Double) -> UInt64 { origin &+ UInt64(max(0, pts - first) * 1e9) }
+
     /// Seconds until the frame of timestamp `pts` is due; nil once it is.
     func wait(now: UInt64, for pts: Double) -> Double? {
         let elapsed = Double(now &- origin) / 1e9

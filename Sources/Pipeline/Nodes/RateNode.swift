@@ -3,8 +3,8 @@ internal import Dataflow
 internal import Media
 
 /// `rate`: thins a stream out to a frame rate.
-final class RateNode: Node, NodeType {
-    static let fps = Param.rate("fps", doc: "Highest frame rate let through")
+final class RateNode: Node, NodeType, AdjustableNode {
+    static let fps = Param.rate("fps", changeable: true, doc: "Highest frame rate let through")
 
     static let contract = Contract(
         "rate", .processing, summary: "Lets frames through up to a frame rate and drops the rest",
@@ -13,8 +13,9 @@ final class RateNode: Node, NodeType {
         parameters: [fps],
         examples: [.init("Five frames a second", #"{ "type": "rate", "input": "camera", "fps": 5 }"#)])
 
-    private let interval: Double
+    private var interval: Double
     private var next = -Double.infinity
+    private let changes = Mailbox<Double>()
 
     static func make(_ node: ValidatedNode, in context: BuildContext) -> BuiltNode {
         .node(RateNode(framesPerSecond: node.settings[fps].perSecond))
@@ -22,7 +23,13 @@ final class RateNode: Node, NodeType {
 
     init(framesPerSecond: Double) { interval = 1 / framesPerSecond }
 
+    func adjust(to settings: Settings) { changes.post(1 / settings[Self.fps].perSecond) }
+
     func process(_ item: Item, to output: Output) -> Disposition {
+        if let interval = changes.take() {
+            self.interval = interval
+            next = -Double.infinity
+        }
         let time = item.frame.pts.seconds
         // A hundredth of the interval forgives timestamps that were rounded to their time base.
         guard time >= next - interval * 0.01 else {

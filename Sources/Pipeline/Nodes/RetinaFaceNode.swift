@@ -27,14 +27,14 @@ enum RetinaFaceNode: NodeType {
         examples: [.init("Faces", #"{ "type": "retinaface", "input": "video", "size": "640x480" }"#)])
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        let settings = node.settings
-        let model = try NetworkParams.model("retinaface", variant: settings[variant].rawValue, settings)
-        let options = FaceDecoder.Options(
-            scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]))
-        let detector = try FaceDetector(
-            model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
-            compile: context.compileOptions(NetworkParams.precision(settings)), options: options)
-        let wrapped = EngineDetector(detector, model) { .faces($0) }
-        return .node(DetectNode(node.id, wrapped, every: settings[NetworkParams.every]))
+        try DetectNode.make(node, in: context) { settings in
+            let model = try NetworkParams.model("retinaface", variant: settings[variant].rawValue, settings)
+            let options = FaceDecoder.Options(
+                scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]))
+            let detector = try FaceDetector(
+                model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
+                compile: context.compileOptions(NetworkParams.precision(settings)), options: options)
+            return EngineDetector(detector, model) { .faces($0) }
+        }
     }
 }

@@ -20,6 +20,7 @@ final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
     private let stream: StreamInfo
     private let frames: Int
     private let paced: Bool
+    private let gate: AdmissionGate?
     private var count = 0
     private var link: StageLink?
     private var pace: PlaybackPace?
@@ -32,13 +33,15 @@ final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
             width: size.width, height: size.height, frameRate: Rational(rate.frames, rate.seconds))
         return .source(
             TestPatternNode(
-                pattern, source: node.id, frames: settings[frames], paced: settings[realtime]))
+                pattern, source: node.id, frames: settings[frames], paced: settings[realtime],
+                gate: node.isLive ? context.gate : nil))
     }
 
-    init(_ pattern: TestPattern, source: String, frames: Int, paced: Bool) {
+    init(_ pattern: TestPattern, source: String, frames: Int, paced: Bool, gate: AdmissionGate?) {
         self.pattern = pattern
         self.frames = frames
         self.paced = paced
+        self.gate = gate
         stream = StreamInfo(source: source, frameRate: pattern.frameRate, isLive: paced)
     }
 
@@ -46,6 +49,7 @@ final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
 
     func produce(to output: Output) -> Production {
         guard frames == 0 || count < frames else { return .ended }
+        var capturedAt = output.now
         if paced {
             let seconds = Double(count) / (stream.frameRate.value ?? 25)
             if pace == nil { pace = PlaybackPace(now: output.now, first: seconds) }
@@ -53,13 +57,17 @@ final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
                 if link?.isStopping == true { return .ended }
                 usleep(UInt32(min(nap, 0.02) * 1e6))
             }
+            capturedAt = pace?.due(seconds) ?? capturedAt
         }
-        guard let ticket = output.admit() else { return .waiting }
-        let made = pattern.frame(count)
-        count += 1
-        output.emit(
-            Frame(
-                ticket: ticket, picture: made.picture, pts: made.pts, duration: made.duration, stream: stream))
+        switch output.admit(capturedAt: capturedAt, past: gate) {
+        case .full: return .waiting
+        case .refused: count += 1
+        case .admitted(let ticket):
+            let made = pattern.frame(count)
+            count += 1
+            output.emit(
+                Frame(ticket: ticket, picture: made.picture, pts: made.pts, duration: made.duration, stream: stream))
+        }
         return .more
     }
 

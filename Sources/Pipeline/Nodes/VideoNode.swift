@@ -29,6 +29,7 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
     private let stream: StreamInfo
     private let paced: Bool
     private let loops: Bool
+    private let gate: AdmissionGate?
     private var pending: DecodedPicture?
     private var link: StageLink?
     private var pace: PlaybackPace?
@@ -43,13 +44,14 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
         return .source(
             VideoNode(
                 reader: try VideoReader(settings[url], options: options), source: node.id, paced: settings[realtime],
-                loops: settings[loop]))
+                loops: settings[loop], gate: node.isLive ? context.gate : nil))
     }
 
-    init(reader: VideoReader, source: String, paced: Bool, loops: Bool) {
+    init(reader: VideoReader, source: String, paced: Bool, loops: Bool, gate: AdmissionGate?) {
         self.reader = reader
         self.paced = paced
         self.loops = loops
+        self.gate = gate
         stream = reader.info.streamInfo(source: source)
     }
 
@@ -57,9 +59,10 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
 
     func produce(to output: Output) throws -> Production {
         if pending == nil {
-            do {
+            do throws(MediaError) {
                 pending = try reader.read()
-            } catch let error as MediaError where error.code == .interrupted {
+            } catch {
+                guard error.code == .interrupted else { throw error }
                 return .ended
             }
         }
@@ -72,11 +75,17 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
                 usleep(UInt32(min(nap, 0.02) * 1e6))
             }
         }
-        guard let ticket = output.admit() else { return .waiting }
-        pending = nil
-        output.emit(
-            Frame(
-                ticket: ticket, picture: decoded.picture, pts: decoded.pts, duration: decoded.duration, stream: stream))
+        let capturedAt = pace?.due(decoded.pts.seconds) ?? output.now
+        switch output.admit(capturedAt: capturedAt, past: gate) {
+        case .full: return .waiting
+        case .refused: pending = nil
+        case .admitted(let ticket):
+            pending = nil
+            output.emit(
+                Frame(
+                    ticket: ticket, picture: decoded.picture, pts: decoded.pts, duration: decoded.duration,
+                    stream: stream))
+        }
         return .more
     }
 

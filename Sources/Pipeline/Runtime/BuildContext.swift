@@ -27,12 +27,15 @@ public final class BuildContext {
     public let options: Options
     /// The pipeline being built.
     public let pipeline: ValidatedPipeline
+    /// What live sources ask before they let a frame in; nil where no latency is promised.
+    let gate: AdmissionGate?
     /// The nodes made so far, by id.
     public internal(set) var made: [String: BuiltNode] = [:]
 
     init(pipeline: ValidatedPipeline, options: Options) {
         self.pipeline = pipeline
         self.options = options
+        gate = pipeline.target?.latencyMilliseconds.map { AdmissionGate(latencyMilliseconds: $0) }
     }
 
     /// The source that feeds `node`, where it has exactly one.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Dataflow
+internal import Synchronization
 
 /// A pipeline in operation: its nodes, opened, and the graph that runs them, once.
 ///
@@ -16,16 +17,22 @@ public final class PipelineRun: @unchecked Sendable {
         public let lines: [String]
     }
 
-    /// The pipeline as it was validated.
-    public let pipeline: ValidatedPipeline
+    /// What is in force, which a reload and the ladder change.
+    private struct InForce {
+        var pipeline: ValidatedPipeline
+        var rung = 0
+    }
+
+    private let inForce: Mutex<InForce>
     private let graph: Graph
     private let nodes: [(id: String, node: AnyObject)]
+    private let keeper: TargetKeeper?
 
     /// Opens everything the pipeline names and joins it up.
     ///
     /// - Throws: `PipelineRunError` naming the node that cannot work and why.
     public init(_ pipeline: ValidatedPipeline, options: BuildContext.Options = .init()) throws {
-        self.pipeline = pipeline
+        inForce = Mutex(InForce(pipeline: pipeline))
         let context = BuildContext(pipeline: pipeline, options: options)
         var builder = GraphBuilder(name: pipeline.name ?? "pipeline")
         var ids: [String: NodeID] = [:]
@@ -65,12 +72,58 @@ public final class PipelineRun: @unchecked Sendable {
         }
         self.nodes = nodes
         graph = try builder.build()
+        keeper = pipeline.target.map {
+            TargetKeeper(target: $0, ladder: pipeline.ladder, cores: options.cores, gate: context.gate)
+        }
         // Compiling networks leaves tens of megabytes of freed memory behind; give them back before the frames come.
         Heap.trim()
     }
 
     /// Starts all nodes, sinks first.
-    public func start() throws { try graph.start() }
+    public func start() throws {
+        try graph.start()
+        keeper?.start(pulse: { [graph] in graph.pulse() }, apply: { [weak self] in try self?.take(rung: $0) })
+    }
+
+    /// The pipeline as it was validated, or as it was last reloaded.
+    public var pipeline: ValidatedPipeline { inForce.withLock { $0.pipeline } }
+
+    /// Puts a rung of the ladder into force.
+    func take(rung: Int) throws {
+        let pipeline = inForce.withLock { state in
+            state.rung = rung
+            return state.pipeline
+        }
+        for id in pipeline.ladder.nodes { try adjust(id, to: pipeline, on: rung) }
+    }
+
+    private func adjust(_ id: String, to pipeline: ValidatedPipeline, on rung: Int) throws {
+        guard let declared = pipeline[id], let node = nodes.first(where: { $0.id == id })?.node as? any AdjustableNode
+        else { return }
+        try node.adjust(to: pipeline.ladder.settings(of: declared, on: rung))
+    }
+
+    /// Puts what a changed file says into force, where that needs no restart.
+    ///
+    /// - Returns: what changed, one line each, as `node.parameter: old -> new`.
+    /// - Throws: `ReloadError` naming everything that needs a restart; then nothing has changed.
+    public func reload(_ new: ValidatedPipeline) throws -> [String] {
+        let (old, rung) = inForce.withLock { ($0.pipeline, $0.rung) }
+        let changes = try Reload(from: old, to: new)
+        for id in changes.nodes { try adjust(id, to: new, on: rung) }
+        inForce.withLock { $0.pipeline = new }
+        return changes.lines
+    }
+
+    /// Names who is told when the pipeline gets cheaper or dearer to hold its target: the change, and the rung taken.
+    ///
+    /// Called on a queue of the run.
+    public func onLadderChange(_ tell: @escaping @Sendable (Governor.Change, String) -> Void) {
+        keeper?.onChange(tell)
+    }
+
+    /// The book of the target so far; nil where the pipeline has none.
+    public var targetRecord: TargetRecord? { keeper?.record }
 
     /// Ends the sources; what is under way is delivered and every file finalised.
     public func stop() {
@@ -86,6 +139,9 @@ public final class PipelineRun: @unchecked Sendable {
 
     /// The figures so far; cheap enough for a status line.
     public func snapshot() -> RunReport { graph.snapshot() }
+
+    /// What has been done so far, for rates.
+    func pulse() -> GraphPulse { graph.pulse() }
 
     /// Waits for the end, `seconds` at most; nil when it is still running then.
     public func waitUntilFinished(seconds: Double) -> RunReport? {

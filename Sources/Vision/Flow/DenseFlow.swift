@@ -123,11 +123,18 @@ public final class DenseFlow {
     /// - Precondition: the planes are `width` x `height`; `flow` is `magnification` times that, less what rounding up
     ///   to whole pixels added.
     public func compute(from picture: Plane, to other: Plane, into flow: FlowField, guess: FlowField? = nil) {
+        precondition(fits(flow) && guess.map(fits) != false, "a field of another size")
+        find(from: picture, to: other, guess: guess)
+        guard let finest = levels.first, let expansion else { return flow.clear() }
+        expansion.run(finest, into: flow)
+    }
+
+    /// Finds the motion without writing a field, to be asked for at single places.
+    func find(from picture: Plane, to other: Plane, guess: FlowField? = nil) {
         precondition(
             picture.width == width && picture.height == height && other.width == width && other.height == height,
             "pictures of another size")
-        precondition(fits(flow) && guess.map(fits) != false, "a field of another size")
-        guard let finest = levels.first, let expansion else { return flow.clear() }
+        guard let finest = levels.first else { return }
         fillPyramid(picture, other, finest)
         for index in levels.indices.reversed() {
             start(levels[index], from: index + 1 < levels.count ? levels[index + 1] : nil)
@@ -135,7 +142,16 @@ public final class DenseFlow {
             blends[index].run(levels[index])
             if options.refinements > 0 { refinements[index].run(fixedPoints: options.refinements) }
         }
-        expansion.run(finest, into: flow)
+    }
+
+    /// The motion last found at a position of the picture, in its pixels; positions outside have that of the border.
+    func motion(x: Float, y: Float) -> (u: Float, v: Float) {
+        guard let finest = levels.first else { return (0, 0) }
+        let scale = Float(finestScale)
+        let column = Int(Vectors.clamp(x / scale, 0, Float(finest.width - 1)))
+        let row = Int(Vectors.clamp(y / scale, 0, Float(finest.height - 1)))
+        let index = row * finest.stride + column
+        return (finest.u[index] * scale, finest.v[index] * scale)
     }
 
     private func fits(_ flow: FlowField) -> Bool {

@@ -7,11 +7,18 @@
 ///   flat: across and down small beside those of other blocks, which says nothing about the diagonal of white noise
 ///   sigma = median |diagonal / 2| over the flattest third of the blocks / 0.6745
 /// ```
+/// Blocks and cells without any detail were clipped to black or white, or flattened by a codec: they are left out.
 /// - Note: Thread-safety: confined. Allocates when made only.
 final class NoiseEstimate {
     private static let block = 16
+    /// Detail below half a grey level a cell is none.
+    private static let leastActivity = Float(block * block / 4) * 0.5 / 255
     /// The median of |x| when x is normal with deviation 1.
     private static let medianOfNormal: Float = 0.6745
+    /// Its mean.
+    private static let meanOfNormal: Float = 0.7979
+    /// A diagonal of a quarter of a grey level is none.
+    private static let leastDetail: Float = 0.25 / 255
 
     private let columns: Int
     private let rows: Int
@@ -44,14 +51,17 @@ final class NoiseEstimate {
         forEachBlock { row, column in
             let found = Self.activity(plane + Self.block * (row * width + column), width)
             activity[row * columns + column] = found
-            activities.add(found)
+            if found >= Self.leastActivity { activities.add(found) }
         }
-        let limit = activities.quantile(1.0 / 3)
+        // With nothing to go by this is the least, and no block is used.
+        let limit = max(activities.quantile(1.0 / 3), Self.leastActivity)
         forEachBlock { row, column in
-            guard activity[row * columns + column] <= limit else { return }
+            guard (Self.leastActivity...limit).contains(activity[row * columns + column]) else { return }
             addDetails(plane + Self.block * (row * width + column), width)
         }
-        return details.quantile(0.5) / Self.medianOfNormal
+        let median = details.quantile(0.5)
+        // Where a codec left most diagonals at nothing the few others still say how much the rest may differ.
+        return median > Self.leastDetail ? median / Self.medianOfNormal : details.mean / Self.meanOfNormal
     }
 
     @inline(__always)
@@ -82,7 +92,7 @@ final class NoiseEstimate {
             for x in 0..<Self.block / 2 {
                 let (a, b) = (upper[2 &* x], upper[2 &* x &+ 1])
                 let (c, d) = (lower[2 &* x], lower[2 &* x &+ 1])
-                details.add(((a + d) - (b + c)) * 0.5)
+                if a != b || b != c || c != d { details.add(((a + d) - (b + c)) * 0.5) }
             }
         }
     }
@@ -94,8 +104,13 @@ struct MagnitudeHistogram {
     private static let shift: UInt32 = 18
     private var counts = [Int32](repeating: 0, count: 1 << 13)
     private var total: Int32 = 0
+    private var sum: Float = 0
+
+    /// The mean magnitude; 0 when none was added.
+    var mean: Float { total > 0 ? sum / Float(total) : 0 }
 
     mutating func clear() {
+        sum = 0
         for index in counts.indices { counts[index] = 0 }
         total = 0
     }
@@ -103,6 +118,7 @@ struct MagnitudeHistogram {
     mutating func add(_ value: Float) {
         counts[Int((value.bitPattern & 0x7FFF_FFFF) >> Self.shift)] &+= 1
         total &+= 1
+        sum += abs(value)
     }
 
     /// The magnitude that `share` of those added do not exceed, interpolated within its bin; 0 when there are none.

@@ -34,11 +34,18 @@ struct RunCommand: ParsableCommand {
         } catch {
             throw Failure(.failed, "vpipe: \(error)")
         }
-        let signals = StopSignals(run)
+        let manager = ServiceManager()
+        let isInteractive = Console.Stream.errors.isTerminal
+        let signals = StopSignals(run, isInteractive: isInteractive, manager: manager)
+        let reload =
+            isInteractive || file.pipeline == "-"
+            ? nil : ReloadSignal(run, file: file.pipeline, overrides: file.overrides, manager: manager)
+        manager.ready()
         let log = RunLog(run, format: logFormat, isQuiet: quiet)
-        let report = wait(for: run, log: log)
-        withExtendedLifetime(signals) {}
-        let verdict = Verdict(report, target: pipeline.target)
+        log.followLadder()
+        let report = wait(for: run, log: log, manager: manager)
+        withExtendedLifetime((signals, reload)) {}
+        let verdict = Verdict(report, target: pipeline.target, record: run.targetRecord)
         log.finish(report, notes: run.notes(), verdict: verdict)
         if !report.failures.isEmpty || !report.isBalanced || report.state == .aborted {
             throw ExitCode(ExitStatus.failed.rawValue)
@@ -46,13 +53,15 @@ struct RunCommand: ParsableCommand {
         if verdict?.isKept == false { throw ExitCode(ExitStatus.targetMissed.rawValue) }
     }
 
-    private func wait(for run: PipelineRun, log: RunLog) -> RunReport {
+    private func wait(for run: PipelineRun, log: RunLog, manager: ServiceManager) -> RunReport {
         let begin = DispatchTime.now().uptimeNanoseconds
         var isStopped = false
+        var nextUpdate = log.interval
         while true {
-            var pause = log.interval
+            let elapsed = Double(DispatchTime.now().uptimeNanoseconds - begin) / 1e9
+            var pause = min(max(0.001, nextUpdate - elapsed), manager.watchdogInterval ?? .infinity)
             if let duration, !isStopped {
-                let left = duration - Double(DispatchTime.now().uptimeNanoseconds - begin) / 1e9
+                let left = duration - elapsed
                 if left <= 0 {
                     run.stop()
                     isStopped = true
@@ -61,6 +70,9 @@ struct RunCommand: ParsableCommand {
                 }
             }
             if let report = run.waitUntilFinished(seconds: pause) { return report }
+            if manager.watchdogInterval != nil { manager.alive(log.status) }
+            guard Double(DispatchTime.now().uptimeNanoseconds - begin) / 1e9 >= nextUpdate else { continue }
+            nextUpdate += log.interval
             log.update()
         }
     }

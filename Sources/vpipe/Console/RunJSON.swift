@@ -59,6 +59,37 @@ enum RunJSON {
         let failures: [String: String]
         let balanced: Bool
         let target: [Clause]?
+        let ladder: Ladder?
+    }
+
+    private struct Ladder: Encodable {
+        struct Rung: Encodable {
+            let rung: String
+            let share: Double
+        }
+
+        let changes: Int
+        let rungs: [Rung]
+        let seconds, fastSeconds, promptSeconds: Int
+
+        init(_ record: TargetRecord) {
+            changes = record.changeCount
+            rungs = record.rungs.indices.map { Rung(rung: record.rungs[$0], share: record.share(of: $0)) }
+            seconds = record.seconds.measured
+            fastSeconds = record.seconds.fast
+            promptSeconds = record.seconds.prompt
+        }
+    }
+
+    private struct Step: Encodable {
+        let event = "ladder"
+        let from, to: Int
+        let rung, cause: String
+    }
+
+    /// A change of rung.
+    static func ladder(_ change: Governor.Change, rung: String) -> String {
+        encode(Step(from: change.from, to: change.to, rung: rung, cause: change.cause))
     }
 
     /// The figures in the middle of a run.
@@ -73,7 +104,9 @@ enum RunJSON {
     }
 
     /// The report.
-    static func final(_ report: RunReport, notes: [PipelineRun.Notes], verdict: Verdict?) -> String {
+    static func final(
+        _ report: RunReport, notes: [PipelineRun.Notes], verdict: Verdict?, record: TargetRecord?
+    ) -> String {
         encode(
             Final(
                 seconds: Double(report.elapsed) / 1e9,
@@ -93,7 +126,39 @@ enum RunJSON {
                 failures: Dictionary(
                     report.failures.map { ($0.node, $0.message) }, uniquingKeysWith: { first, _ in first }),
                 balanced: report.isBalanced,
-                target: verdict.map { $0.clauses.map { .init(text: $0.text, kept: $0.isKept) } }))
+                target: verdict.map { $0.clauses.map { .init(text: $0.text, kept: $0.isKept) } },
+                ladder: record.map { Ladder($0) }))
+    }
+
+    private struct Plan: Encodable {
+        struct Node: Encodable {
+            let node, type: String
+            let cpuMs: Double
+            let aloneFps: Double?
+        }
+        struct Rung: Encodable {
+            let rung: String
+            let cpuMs, fps: Double
+        }
+
+        let nodes: [Node]
+        let ladder: [Rung]
+        let expectedFps: Double
+        let sourceFps, latencyMs: Double?
+        let cores: Int
+        let holdsFps, holdsLatency: Bool
+    }
+
+    /// What a pipeline is predicted to do.
+    static func plan(_ plan: PipelinePlan) -> String {
+        encode(
+            Plan(
+                nodes: plan.nodes.map {
+                    .init(node: $0.id, type: $0.type, cpuMs: $0.cpuPerFrame, aloneFps: $0.serialLimit)
+                },
+                ladder: plan.rungs.map { .init(rung: $0.name, cpuMs: $0.cpuPerFrame, fps: $0.capacity) },
+                expectedFps: plan.expectedRate(), sourceFps: plan.sourceRate, latencyMs: plan.latencyP99,
+                cores: plan.cores, holdsFps: plan.keepsRate(), holdsLatency: plan.keepsLatency))
     }
 
     private static func encode(_ value: some Encodable) -> String {

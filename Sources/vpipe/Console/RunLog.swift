@@ -23,6 +23,18 @@ final class RunLog {
     /// Seconds between updates.
     var interval: Double { isLive ? 0.25 : 10 }
 
+    /// Says every change of rung as it happens.
+    func followLadder() {
+        guard !isQuiet else { return }
+        run.onLadderChange { [format, isLive] change, rung in
+            switch format {
+            case .json: Console.line(RunJSON.ladder(change, rung: rung), to: .errors)
+            case .text:
+                Console.line((isLive ? "\r\u{1B}[K" : "") + RunReportText.ladder(change, rung: rung), to: .errors)
+            }
+        }
+    }
+
     /// Says how far the run is.
     func update() {
         guard !isQuiet else { return }
@@ -46,13 +58,22 @@ final class RunLog {
         }
     }
 
+    /// A line for a service manager.
+    var status: String {
+        let report = run.snapshot()
+        let dropped = report.sources.reduce(0) { $0 + $1.dropped }
+        return "\(Figures.count(Self.progress(of: report))) frames delivered, \(Figures.count(dropped)) dropped"
+    }
+
     /// Prints the report.
     func finish(_ report: RunReport, notes: [PipelineRun.Notes], verdict: Verdict?) {
         if hasStatusLine { Console.print("\r\u{1B}[K", to: .errors) }
         switch format {
-        case .json: Console.line(RunJSON.final(report, notes: notes, verdict: verdict), to: .errors)
+        case .json:
+            Console.line(RunJSON.final(report, notes: notes, verdict: verdict, record: run.targetRecord), to: .errors)
         case .text:
-            let lines = RunReportText.lines(report, pipeline: run.pipeline, notes: notes, verdict: verdict)
+            let lines = RunReportText.lines(
+                report, pipeline: run.pipeline, notes: notes, verdict: verdict, record: run.targetRecord)
             let problems = RunReportText.problems(report)
             for line in isQuiet ? problems : lines + problems { Console.line(line, to: .errors) }
         }

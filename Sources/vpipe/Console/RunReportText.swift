@@ -6,7 +6,8 @@ internal import Pipeline
 enum RunReportText {
     /// The figures: nodes, books, verdict.
     static func lines(
-        _ report: RunReport, pipeline: ValidatedPipeline, notes: [PipelineRun.Notes], verdict: Verdict?
+        _ report: RunReport, pipeline: ValidatedPipeline, notes: [PipelineRun.Notes], verdict: Verdict?,
+        record: TargetRecord?
     ) -> [String] {
         var table = TextTable(
             ["node", "type", "items", "fps", "p50 ms", "p95 ms", "p99 ms", "wait p95 ms", "dropped"],
@@ -51,12 +52,25 @@ enum RunReportText {
         let delivered = report.sources.reduce(0) { $0 + $1.delivered }
         let rate = seconds > 0 ? Double(delivered) / seconds : 0
         lines.append("\(Figures.count(delivered)) frames in \(Figures.span(seconds)), \(Figures.fixed(rate, 1)) fps")
+        if let record, record.changeCount > 0 {
+            for rung in record.rungs.indices where record.nanoseconds[rung] > 0 {
+                lines.append(
+                    "ladder \(rung), \(record.rungs[rung]): \(Figures.fixed(record.share(of: rung) * 100, 1)) % of the time"
+                )
+            }
+            lines.append("ladder: \(Figures.count(UInt64(record.changeCount))) changes")
+        }
         if let verdict {
             for clause in verdict.clauses {
                 lines.append("target \(clause.isKept ? "kept" : "MISSED"): \(clause.text)")
             }
         }
         return lines
+    }
+
+    /// One change of rung.
+    static func ladder(_ change: Governor.Change, rung: String) -> String {
+        "ladder \(change.from) -> \(change.to) (\(rung)): \(change.cause)"
     }
 
     /// What went wrong.

@@ -4,7 +4,7 @@ internal import Foundation
 internal import Pipeline
 internal import Synchronization
 
-/// Turns SIGINT and SIGTERM into a stop, and a second one into an abort.
+/// Turns SIGINT, SIGTERM and, of a terminal that closes, SIGHUP into a stop, and a second one into an abort.
 ///
 /// - Note: Thread-safety: thread-safe; the handlers run on a queue, not in signal context.
 final class StopSignals: Sendable {
@@ -12,8 +12,8 @@ final class StopSignals: Sendable {
     private let count = Atomic<Int>(0)
 
     /// Listens as long as it lives.
-    init(_ run: PipelineRun) {
-        sources = [SIGINT, SIGTERM].map { number in
+    init(_ run: PipelineRun, isInteractive: Bool, manager: ServiceManager) {
+        sources = ([SIGINT, SIGTERM] + (isInteractive ? [SIGHUP] : [])).map { number in
             signal(number, SIG_IGN)
             return DispatchSource.makeSignalSource(signal: number, queue: .global(qos: .userInitiated))
         }
@@ -21,6 +21,7 @@ final class StopSignals: Sendable {
             source.setEventHandler { [weak self] in
                 switch self?.count.wrappingAdd(1, ordering: .relaxed).newValue {
                 case 1:
+                    manager.stopping()
                     Console.line("\nstopping: delivering what is under way; press again to abort", to: .errors)
                     run.stop()
                 case 2: run.abort()

@@ -42,7 +42,8 @@ let package = Package(
         .executableTarget(
             name: "vpipe",
             dependencies: [
-                "Pipeline", "Dataflow", "Networks", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Pipeline", "Dataflow", "Networks", "Inference",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
 
@@ -56,7 +57,7 @@ let package = Package(
         .testTarget(name: "NetworksTests", dependencies: ["Networks"], swiftSettings: settings),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
         .testTarget(name: "VisionTests", dependencies: ["Vision", "CMallocCounter"], swiftSettings: settings),
-        .testTarget(name: "PipelineTests", dependencies: ["Pipeline"], swiftSettings: settings),
-        .testTarget(name: "vpipeTests", dependencies: ["vpipe"], swiftSettings: settings),
+        .testTarget(name: "PipelineTests", dependencies: ["Pipeline", "Inference"], swiftSettings: settings),
+        .testTarget(name: "vpipeTests", dependencies: ["vpipe", "Networks"], swiftSettings: settings),
     ]
 )

@@ -52,6 +52,7 @@ public final class MotionCarrier {
         switch result {
         case .lines(let lines): return .lines(lines.map(carry))
         case .faces(let faces): return .faces(faces.map(carry))
+        case .objects, .tensors, .segmentation: return result
         }
     }
 

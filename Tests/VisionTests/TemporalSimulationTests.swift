@@ -6,6 +6,7 @@ import Testing
 
 /// The specification's simulation: a textured square moves over a texture that is still or panned, under white noise.
 ///
+/// A camera panned by (2.3, -1.1) pixels a frame moves the background the other way.
 /// A constant weight of 0.9, wherever the flow points inside, is compared with the rule. The whole table, 24 frames of
 /// 640 x 360 a case, needs an optimised build:
 /// `VPIPE_FIGURES=1 swift test -c release -Xswiftc -enable-testing --filter TemporalSimulation`.
@@ -30,7 +31,7 @@ import Testing
         width: Int, height: Int, object: Int, frames: Int, isPanned: Bool, sigma: Float
     ) -> (noisy: Double, outcome: Outcome) {
         let scene = MovingScene(
-            width: width, height: height, object: object, pan: isPanned ? (2.3, -1.1) : (0, 0),
+            width: width, height: height, object: object, pan: isPanned ? (-2.3, 1.1) : (0, 0),
             speed: (5.5, 2.5), seed: 7)
         let dynamic = TemporalAggregator(width: width, height: height)
         let constant = ConstantWeight(width: width, height: height)
@@ -99,9 +100,8 @@ import Testing
             width: 640, height: 360, object: 120, frames: 24, isPanned: setting.isPanned,
             sigma: setting.sigma)
         print("panned \(setting.isPanned), sigma \(setting.sigma): noisy \(noisy), \(outcome)")
-        // The texture is another, so that more than the table is as good as the table.
-        #expect(outcome.dynamic > setting.wanted.dynamic - 0.5)
-        #expect(outcome.objectDynamic > setting.wanted.objectDynamic - 0.5)
+        #expect(abs(outcome.dynamic - setting.wanted.dynamic) < 0.5)
+        #expect(abs(outcome.objectDynamic - setting.wanted.objectDynamic) < 0.5)
         #expect(outcome.dynamic > outcome.constant + 0.5 && outcome.objectDynamic > outcome.objectConstant + 0.5)
     }
 }

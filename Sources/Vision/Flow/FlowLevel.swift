@@ -39,9 +39,7 @@ final class FlowLevel {
         self.height = height
         self.arena = arena
         let stride = (width + 7) & ~7 + 2 * Self.border
-        func plane() -> UnsafeMutablePointer<Float> {
-            arena.take(stride * (height + 2 * Self.border)) + (Self.border * stride + Self.border)
-        }
+        func plane() -> UnsafeMutablePointer<Float> { Self.plane(arena, stride, height) }
         self.stride = stride
         first = plane()
         second = plane()
@@ -53,8 +51,10 @@ final class FlowLevel {
     }
 
     /// Another plane of this layout, all zero.
-    func makePlane() -> UnsafeMutablePointer<Float> {
-        arena.take(stride * (height + 2 * Self.border)) + (Self.border * stride + Self.border)
+    func makePlane() -> UnsafeMutablePointer<Float> { Self.plane(arena, stride, height) }
+
+    private static func plane(_ arena: FloatArena, _ stride: Int, _ height: Int) -> UnsafeMutablePointer<Float> {
+        arena.take(stride * (height + 2 * border)) + (border * stride + border)
     }
 
     /// Fills one sample of border around a plane with what lies nearest.

@@ -26,42 +26,47 @@ public final class MotionCarrier {
         down.reserveCapacity(Self.samples * Self.samples)
     }
 
-    /// Takes in the next picture, in order; results of the one before can then be carried to it.
+    /// Begins at a picture whose results are known.
+    public func start(at picture: Picture) { last = picture }
+
+    /// Moves a result of the last picture to the next one, in coordinates of the pictures.
     ///
-    /// After the first one, and where the size changes, nothing moves.
-    public func advance(to picture: Picture) {
+    /// Where there is no last picture, or one of another size, nothing moves. Results without places come back as they
+    /// are.
+    public func carry(_ result: FrameResult, to picture: Picture) -> FrameResult {
         defer { last = picture }
-        guard let last, last.width == picture.width, last.height == picture.height else {
-            search = nil
-            return
-        }
-        let search = search ?? Self.makeSearch(picture)
-        self.search = search
-        search.find(from: last.plane(0), to: picture.plane(0))
-    }
-
-    /// Forgets the last picture: after a seek.
-    public func reset() {
-        last = nil
-        search = nil
-    }
-
-    /// The result where the last step moved it, in coordinates of the pictures.
-    public func carry(_ result: FrameResult) -> FrameResult {
-        guard search != nil else { return result }
+        guard let last, last.width == picture.width, last.height == picture.height else { return result }
         switch result {
-        case .lines(let lines): return .lines(lines.map(carry))
-        case .faces(let faces): return .faces(faces.map(carry))
-        case .objects, .tensors, .segmentation: return result
+        case .lines(let lines):
+            find(from: last, to: picture)
+            return .lines(lines.map(carry))
+        case .faces(let faces):
+            find(from: last, to: picture)
+            return .faces(faces.map(carry))
+        case .objects(let objects):
+            find(from: last, to: picture)
+            return .objects(objects.map(carry))
+        case .tensors, .segmentation:
+            return result
         }
     }
 
-    private static func makeSearch(_ picture: Picture) -> DenseFlow {
+    /// Forgets the last picture.
+    public func reset() { last = nil }
+
+    private func find(from last: Picture, to picture: Picture) {
+        search(for: picture).find(from: last.plane(0), to: picture.plane(0))
+    }
+
+    private func search(for picture: Picture) -> DenseFlow {
+        if let search, search.width == picture.width, search.height == picture.height { return search }
         var level = 0
-        while level < 5, picture.width >> (level + 1) >= columns { level += 1 }
-        return DenseFlow(
+        while level < 5, picture.width >> (level + 1) >= Self.columns { level += 1 }
+        let made = DenseFlow(
             width: picture.width, height: picture.height,
             options: DenseFlow.Options(finestLevel: level, stride: 4, iterations: 12, refinements: 0))
+        search = made
+        return made
     }
 
     private func carry(_ line: LineSegment) -> LineSegment {
@@ -73,10 +78,19 @@ public final class MotionCarrier {
 
     private func carry(_ face: Face) -> Face {
         let motion = motion(inside: face.box)
-        let origin = moved(Point(x: face.box.x, y: face.box.y), by: motion)
         return Face(
-            box: Rect(x: origin.x, y: origin.y, width: face.box.width, height: face.box.height), score: face.score,
-            landmarks: face.landmarks.map { moved($0, by: motion) })
+            box: moved(face.box, by: motion), score: face.score, landmarks: face.landmarks.map { moved($0, by: motion) }
+        )
+    }
+
+    private func carry(_ object: Detection) -> Detection {
+        var object = object
+        object.box = moved(object.box, by: motion(inside: object.box))
+        return object
+    }
+
+    private func moved(_ box: Rect, by motion: Point) -> Rect {
+        Rect(x: box.x + motion.x, y: box.y + motion.y, width: box.width, height: box.height)
     }
 
     private func moved(_ point: Point, by motion: Point) -> Point {

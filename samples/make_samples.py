@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from scenes import camera as cameras
-from scenes.heads import Look
+from scenes.heads import Look, linear
 from scenes.people import Light, Person
 from scenes.room import Room
 from scenes.street import Street
@@ -69,6 +69,10 @@ CLIPS = {
                  people=[Walk(CHIDI, 0.98, 0.50, 0.20, (0.02, 0.02), 0.35, 2.2, drift=-0.020),
                          Walk(ANNA, 0.42, 0.50, 0.29, (0.04, 0.03), 0.38, 0.0, drift=0.012),
                          Walk(BEN, 1.48, 0.52, 0.34, (0.03, 0.03), 0.38, 3.3, drift=-0.014, zoom=0.05)]),
+    "night": dict(seconds=4, size=(640, 360), lines=False, dark=dict(exposure=0.035, electrons=1200, read=0.0008), crf="20",
+                  camera=lambda s: dict(position=(-0.25 + 0.06 * s, 0.0, 0.60 + 0.03 * s), yaw=0.06 - 0.015 * s, pitch=0.02),
+                  people=[Walk(CHIDI, 0.42, 0.50, 0.30, (0.04, 0.03), 0.38, 0.0, drift=0.05),
+                          Walk(ANNA, 1.25, 0.52, 0.36, (0.03, 0.03), 0.38, 3.3, drift=-0.03)]),
     "street": dict(seconds=4, size=(640, 360), place=Street, people=[], lines=False, truth=False, sound=24000, crf="30",
                    camera=lambda s: dict(position=(0.9 + 0.05 * np.sin(2 * s), 0.02 * np.sin(5 * s), 0.5 + 1.6 * s), yaw=0.015 * np.sin(s), pitch=0.0)),
     "tiny": dict(seconds=2, size=(320, 240), lines=True, sound=24000,
@@ -101,6 +105,8 @@ class Scene:
             depth[cover] = 0.3
         lines = cameras.lines(self.room, camera, picture, depth) if self.clip["lines"] else None
         keep = [f for i, f in enumerate(faces) if self.seen(f["box"], covers[i + 1 :]) >= 0.6]
+        if self.clip.get("dark"):
+            picture = darkened(picture, n, **self.clip["dark"])
         return np.clip(picture + 0.5, 0, 255).astype(np.uint8), keep, lines
 
     def place(self, picture, person, pose):
@@ -131,6 +137,16 @@ class Scene:
             return 0.0
         inside[b - y0 : d - y0, a - x0 : c - x0] = ~np.any([k[b:d, a:c] for k in covers] or [np.zeros((d - b, c - a), bool)], axis=0)
         return inside.mean()
+
+
+def darkened(picture, n, exposure, electrons, read):
+    """What a small sensor sees of the picture in little light: shot noise, read noise, 8 bits.
+
+    exposure: share of the light; electrons: full well; read: its noise, in shares of full well."""
+    rng = np.random.default_rng(1000 + n)
+    light = linear(np.clip(picture, 0, 255)) * exposure
+    light = rng.poisson(light * electrons) / electrons + rng.normal(0, read, light.shape)
+    return cameras.encode(np.clip(light, 0, 1))
 
 
 def sound(seconds):

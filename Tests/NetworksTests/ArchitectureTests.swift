@@ -186,12 +186,13 @@ struct ArchitectureTests {
             Architecture.all.map { "\($0.network) \($0.variant)" } == [
                 "mlsd tiny", "mlsd large", "retinaface mobilenet0.25", "retinaface mobilenet0.25-leaky",
                 "retinaface mobilenet0.25-first", "retinaface resnet50", "ssh mobilenet0.25", "ssh vgg16",
-                "ddrnet 23-slim", "ddrnet 23", "ddrnet 39",
+                "ddrnet 23-slim", "ddrnet 23", "ddrnet 39", "dwtanet T", "dwtanet S", "dwtanet M",
             ])
         #expect(throws: NetworkError(.unknown, path: "mlsd", "no variant \"huge\"; there are tiny, large")) {
             try Architecture.find("mlsd", "huge")
         }
-        #expect(throws: NetworkError(.unknown, "no network \"yolo\"; there are mlsd, retinaface, ssh, ddrnet")) {
+        #expect(throws: NetworkError(.unknown, "no network \"yolo\"; there are mlsd, retinaface, ssh, ddrnet, dwtanet"))
+        {
             try Architecture.find("yolo", "n")
         }
     }

@@ -21,6 +21,9 @@ struct OperationTests {
             (.resize(.bilinear, height: 7, width: 9), [1, 2, 3, 4], [1, 2, 7, 9]),
             (.softmax(axis: 2), [1, 30, 2], [1, 30, 2]),
             (.affine(scale: [1, 2], offset: [0, 0]), [1, 2, 3, 3], [1, 2, 3, 3]),
+            (.spaceToDepth(block: 4), [1, 3, 8, 12], [1, 48, 2, 3]),
+            (.depthToSpace(block: 2), [1, 8, 3, 5], [1, 2, 6, 10]),
+            (.clip(low: 0, high: 1), [1, 2, 3, 3], [1, 2, 3, 3]), (.complement, [1, 7], [1, 7]),
         ])
     func shapes(operation: LayerOperation, input: [Int], expected: [Int]) throws {
         let builder = NetworkBuilder(name: "n", variant: "v")
@@ -91,6 +94,18 @@ struct OperationTests {
         #expect(
             message { b, x in _ = try b.apply("t", .transpose([0, 1, 1, 2]), x) }
                 == "t: [0, 1, 1, 2] does not reorder the axes of 1x64x8x8")
+        #expect(
+            message { b, x in _ = try b.split("s", x, axis: 1, sizes: [60, 3]) } == "s: cannot cut 64 into [60, 3]")
+        #expect(
+            message { b, x in _ = try b.apply("d", .spaceToDepth(block: 3), x) }
+                == "d: 8x8 is not made of squares of 3")
+        #expect(
+            message { b, x in _ = try b.apply("d", .depthToSpace(block: 3), x) }
+                == "d: 64 channels do not fill squares of 3")
+        #expect(
+            message { b, x in
+                _ = try b.apply("h", .bidirectionalScan(axis: 2), x, b.linear("l", x, outputs: 4))
+            } == "h: cannot scan 1x64x8x8 and 1x64x8x4 together")
         #expect(message { b, x in _ = try b.topK("k", x, count: 65, axis: 1) } == "k: cannot take the top 65 of 64")
         #expect(message { b, x in try b.output("x", b.apply("r", .relu, x)) } == "x: is already an input or output")
     }
@@ -142,6 +157,26 @@ struct OperationTests {
                 1, 3, 2, 4,
             ])
         #expect(try run([1, 2, 1, 1], [0, 0]) { b, x in try b.apply("s", .softmax(axis: 1), x) } == [0.5, 0.5])
+        let eight: [Float] = [0, 1, 2, 3, 4, 5, 6, 7]
+        // Two channels of one square each become eight, channel before row before column.
+        #expect(try run([1, 2, 2, 2], eight) { b, x in try b.apply("d", .spaceToDepth(block: 2), x) } == eight)
+        #expect(
+            try run([1, 1, 2, 4], eight) { b, x in try b.apply("d", .spaceToDepth(block: 2), x) }
+                == [0, 2, 1, 3, 4, 6, 5, 7])
+        #expect(
+            try run([1, 4, 1, 2], eight) { b, x in try b.apply("d", .depthToSpace(block: 2), x) }
+                == [0, 2, 1, 3, 4, 6, 5, 7])
+        let matrix = Tensor(shape: [2, 3], floats: [1, 2, 3, -1, 0, 1])
+        #expect(
+            try run([1, 3], [1, 10, 100], ["l.weight": matrix, "l.bias": Tensor(shape: [2], floats: [0, 1])]) { b, x in
+                try b.linear("l", x, outputs: 2, bias: true)
+            } == [321, 100])
+        // States from the left 1, 2.5, 4.25; from the right 2.75, 3.5, 3; both added.
+        #expect(
+            try run([1, 1, 3], [1, 2, 3]) { b, x in
+                let half = try b.apply("c", .clip(low: 0.5, high: 0.5), x)
+                return try b.apply("h", .bidirectionalScan(axis: 2), half, x)
+            } == [1 + 2.75, 2.5 + 3.5, 4.25 + 3])
         #expect(
             try run([1, 2, 1, 1], [2, 3]) { b, x in try b.apply("n", .affine(scale: [2, 3], offset: [1, -1]), x) }
                 == [5, 8])

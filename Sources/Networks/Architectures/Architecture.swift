@@ -52,6 +52,7 @@ public struct Architecture: Sendable {
         + (RetinaFace.Family.allCases.map { RetinaFace($0) } + [RetinaFace(.leaky, backbone: .resNet50)]).map(
             retinaFace)
         + [SSH(), SSH(.vgg16)].map(ssh) + DDRNet.Variant.allCases.map(ddrnet)
+        + DWTANet.Variant.allCases.map(dwtaNet)
 
     /// Finds an entry; `mobilenet` variants exist in every width that can be built.
     ///
@@ -113,5 +114,15 @@ public struct Architecture: Sendable {
             makeFor: { size, weights throws(NetworkError) in
                 try DDRNet(variant, classes: DDRNet(weights: weights)?.classes ?? 19).network(at: size)
             })
+    }
+
+    private static func dwtaNet(_ variant: DWTANet.Variant) -> Architecture {
+        Architecture(
+            network: "dwtanet", variant: variant.rawValue, summary: "brighter, cleaner video of dark scenes",
+            paper: "Lin et al., DWTA-Net, arXiv 2510.09450, 2025 (the idea; layers and sizes are our own)",
+            reference: "none published; blocks after VMamba (MIT)",
+            defaultSize: InputSize(width: 640, height: 360), sizes: DWTANet.sizes,
+            normalisation: DWTANet.normalisation,
+            make: { size throws(NetworkError) in try DWTANet(variant).network(at: size) })
     }
 }

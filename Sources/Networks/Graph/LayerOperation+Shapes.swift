@@ -35,7 +35,7 @@ extension LayerOperation {
         case .batchNorm, .globalAveragePool:
             let (n, _, _) = try image(x, channels: nil)
             return self == .globalAveragePool ? [[n, x[1], 1, 1]] : [x]
-        case .relu, .relu6, .leakyRelu, .sigmoid, .tanh:
+        case .relu, .relu6, .leakyRelu, .sigmoid, .tanh, .complement, .clip, .layerNorm, .scale:
             return [x]
         case .softmax(let axis):
             try check(x.indices.contains(axis), "no axis \(axis) in \(dimensions(x))")
@@ -80,10 +80,34 @@ extension LayerOperation {
             var shape = x
             shape[axis] = count
             return [shape, shape]
+        case .linear(let l):
+            try check(x.last == l.inputs, "expected \(l.inputs) along the last axis, got \(dimensions(x))")
+            return [x.dropLast() + [l.outputs]]
+        case .split(let axis, let sizes):
+            try check(x.indices.contains(axis), "no axis \(axis) in \(dimensions(x))")
+            try check(
+                sizes.allSatisfy { $0 > 0 } && sizes.reduce(0, +) == x[axis], "cannot cut \(x[axis]) into \(sizes)")
+            return sizes.map { size in
+                var shape = x
+                shape[axis] = size
+                return shape
+            }
+        case .spaceToDepth(let block):
+            let (n, h, w) = try image(x, channels: nil)
+            try check(block > 0 && h % block == 0 && w % block == 0, "\(w)x\(h) is not made of squares of \(block)")
+            return [[n, x[1] * block * block, h / block, w / block]]
+        case .depthToSpace(let block):
+            let (n, h, w) = try image(x, channels: nil)
+            try check(block > 0 && x[1] % (block * block) == 0, "\(x[1]) channels do not fill squares of \(block)")
+            return [[n, x[1] / (block * block), h * block, w * block]]
+        case .bidirectionalScan(let axis):
+            try check(x.indices.contains(axis), "no axis \(axis) in \(dimensions(x))")
+            try check(x == inputs[1], "cannot scan \(dimensions(x)) and \(dimensions(inputs[1])) together")
+            return [x]
         }
     }
 
-    /// Multiply-accumulates of convolutions; everything else counts as free, as in the papers.
+    /// Multiply-accumulates of convolutions and matrix products; everything else counts as free, as in the papers.
     func multiplyAccumulates(input: [Int], output: [Int]) -> Int {
         switch self {
         case .convolution(let c):
@@ -91,6 +115,7 @@ extension LayerOperation {
         case .transposedConvolution(let c):
             return input.reduce(1, *) * (c.outputChannels / c.groups) * c.kernel * c.kernel
         case .bilinearDeconvolution: return input.reduce(1, *) * Self.bilinearKernel.count
+        case .linear(let l): return output.reduce(1, *) * l.inputs
         default: return 0
         }
     }
@@ -100,7 +125,7 @@ extension LayerOperation {
     private func checkArity(_ count: Int) throws(NetworkError) {
         let expected: ClosedRange<Int>
         switch self {
-        case .add, .subtract, .multiply: expected = 2...2
+        case .add, .subtract, .multiply, .bidirectionalScan: expected = 2...2
         case .concat: expected = 1...Int.max
         default: expected = 1...1
         }

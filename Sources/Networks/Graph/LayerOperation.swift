@@ -105,9 +105,21 @@ public enum Resampling: Sendable, Hashable {
     case nearest
 }
 
+/// A matrix product along the last axis.
+///
+/// Weight: `[out, in]`.
+public struct Linear: Sendable, Hashable {
+    /// Extent of the input's last axis.
+    public var inputs: Int
+    /// Extent of the output's last axis.
+    public var outputs: Int
+    /// Whether a bias per output is added.
+    public var hasBias: Bool
+}
+
 /// One kind of layer.
 ///
-/// Layout is NCHW everywhere.
+/// Layout is NCHW everywhere, but for what acts on the last axis: there channels come last.
 ///
 /// To add a kind: a case here, its shapes in `LayerOperation+Shapes.swift`, its ONNX form in `ONNXEmitter.swift`; the
 /// compiler names every place. Kinds with trained numbers also get a method in `NetworkBuilder` declaring them.
@@ -144,6 +156,23 @@ public enum LayerOperation: Sendable, Hashable {
     case reshape([Int])
     /// The largest values along an axis, sorted, and their indices (int64): two outputs.
     case topK(count: Int, axis: Int)
+    /// `1 - x`.
+    case complement
+    /// `min(max(x, low), high)`.
+    case clip(low: Float, high: Float)
+    case linear(Linear)
+    /// Brings the last axis to mean 0 and variance 1, then scales and shifts it by trained vectors.
+    case layerNorm(epsilon: Float)
+    /// Multiplies the last axis by a trained vector.
+    case scale
+    /// Cuts one axis into pieces of these extents: as many outputs.
+    case split(axis: Int, sizes: [Int])
+    /// Every `block x block` square becomes channels, in the order channel, row, column (PyTorch's `pixel_unshuffle`).
+    case spaceToDepth(block: Int)
+    /// The inverse of `spaceToDepth` (PyTorch's `pixel_shuffle`).
+    case depthToSpace(block: Int)
+    /// The recurrence `h[t] = a[t] * h[t-1] + b[t]` along an axis, run from both ends, both results added; inputs a, b.
+    case bidirectionalScan(axis: Int)
 }
 
 extension LayerOperation {
@@ -184,6 +213,15 @@ extension LayerOperation {
         case .transpose: return "transpose"
         case .reshape: return "reshape"
         case .topK(let count, _): return "top \(count)"
+        case .complement: return "complement"
+        case .clip(let low, let high): return "clip \(low)...\(high)"
+        case .linear: return "linear"
+        case .layerNorm: return "layernorm"
+        case .scale: return "scale"
+        case .split(_, let sizes): return "split \(sizes.count)"
+        case .spaceToDepth(let block): return "space to depth \(block)"
+        case .depthToSpace(let block): return "depth to space \(block)"
+        case .bidirectionalScan(let axis): return "scan axis \(axis)"
         }
     }
 }

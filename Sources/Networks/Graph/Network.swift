@@ -71,7 +71,7 @@ public struct Network: Sendable, Hashable {
         parameters.filter(\.isTrainable).reduce(0) { $0 + $1.shape.reduce(1, *) }
     }
 
-    /// Multiply-accumulates of one inference, convolutions only.
+    /// Multiply-accumulates of one inference, convolutions and matrix products only.
     public var multiplyAccumulates: Int { layers.reduce(0) { $0 + multiplyAccumulates(of: $1) } }
 
     /// Multiply-accumulates of one layer.

@@ -22,6 +22,11 @@ extension NetworkBuilder {
         return try apply(path, operation, x)
     }
 
+    /// `x * sigmoid(x)`.
+    public func silu(_ path: String, _ x: Value) throws(NetworkError) -> Value {
+        try apply(path, .multiply, x, apply("\(path).gate", .sigmoid, x))
+    }
+
     /// Convolution without bias, batch normalisation, non-linearity: `path.first`, `path.first+1` and `path.first+2`,
     /// the way PyTorch numbers the members of a `Sequential`.
     public func convolutionBlock(

@@ -92,6 +92,11 @@ public final class NetworkBuilder {
         return (made[0], made[1])
     }
 
+    /// Cuts one axis into pieces.
+    public func split(_ path: String, _ x: Value, axis: Int, sizes: [Int]) throws(NetworkError) -> [Value] {
+        try append(path, .split(axis: axis, sizes: sizes), [x], [])
+    }
+
     // MARK: - Layers with trained numbers
 
     /// Appends a convolution; padding defaults to the one that keeps the size at stride 1.
@@ -147,6 +152,32 @@ public final class NetworkBuilder {
             Parameter(name: "\(path).\($0.0)", shape: [x.channels], role: $0.1, rows: nil)
         }
         return try append(path, .batchNorm(epsilon: epsilon), [x], parameters)[0]
+    }
+
+    /// Appends a matrix product along the last axis.
+    public func linear(_ path: String, _ x: Value, outputs: Int, bias: Bool = false) throws(NetworkError) -> Value {
+        let operation = Linear(inputs: x.shape.last ?? 1, outputs: outputs, hasBias: bias)
+        var parameters = [
+            Parameter(name: path + ".weight", shape: [outputs, operation.inputs], role: .weight, rows: nil)
+        ]
+        if bias { parameters.append(Parameter(name: path + ".bias", shape: [outputs], role: .bias, rows: nil)) }
+        return try append(path, .linear(operation), [x], parameters)[0]
+    }
+
+    /// Appends a normalisation of the last axis.
+    public func layerNorm(_ path: String, _ x: Value, epsilon: Float = 1e-5) throws(NetworkError) -> Value {
+        let shape = [x.shape.last ?? 1]
+        let parameters = [
+            Parameter(name: path + ".weight", shape: shape, role: .scale, rows: nil),
+            Parameter(name: path + ".bias", shape: shape, role: .shift, rows: nil),
+        ]
+        return try append(path, .layerNorm(epsilon: epsilon), [x], parameters)[0]
+    }
+
+    /// Multiplies the last axis by a trained vector, whose key is the path itself.
+    public func scale(_ path: String, _ x: Value) throws(NetworkError) -> Value {
+        let parameter = Parameter(name: path, shape: [x.shape.last ?? 1], role: .scale, rows: nil)
+        return try append("\(path).scaled", .scale, [x], [parameter])[0]
     }
 
     // MARK: - Private

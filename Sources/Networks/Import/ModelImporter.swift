@@ -53,7 +53,8 @@ public enum ModelImporter {
     // MARK: - Private
 
     /// Files whose tensors carry names: the names tell the network.
-    private static func named(_ source: Weights, format: String) throws(NetworkError) -> ImportDraft {
+    private static func named(_ file: Weights, format: String) throws(NetworkError) -> ImportDraft {
+        let source = DWTANetImport.averaged(file) ?? file
         let isWrapped = !source.names.isEmpty && source.names.allSatisfy { $0.contains("module.") }
         var weights = Weights()
         weights.metadata = source.metadata
@@ -70,6 +71,7 @@ public enum ModelImporter {
             return try MLSDImport.draft(weights, origin, format: format)
         }
         if DDRNetImport.matches(weights) { return try DDRNetImport.draft(weights, origin, format: format) }
+        if DWTANetImport.matches(weights) { return DWTANetImport.draft(weights, origin, format: format) }
         let some = source.names.prefix(3).joined(separator: ", ")
         throw NetworkError(.unsupported, "no known network has these tensors: \(some) ... (\(source.count) in all)")
     }

@@ -72,7 +72,8 @@ private struct ONNXEmitter {
         for port in network.inputs { graph.input(port.name, shape: port.shape) }
         for port in network.outputs {
             let producer = network.layers.first { $0.outputs.contains(port.value) }
-            let isIndex = producer.map { $0.outputs.count == 2 && $0.outputs[1] == port.value } ?? false
+            let isIndex =
+                if case .topK? = producer?.operation { producer?.outputs.last == port.value } else { false }
             graph.output(port.name, shape: port.shape, isInteger: isIndex)
         }
         return graph.model(metadata: metadata)
@@ -165,7 +166,86 @@ private struct ONNXEmitter {
         case .topK(let count, let axis):
             graph.integers("\(path).k", [count])
             node("TopK", ["\(path).k"], ["axis": .integer(axis), "largest": .integer(1), "sorted": .integer(1)])
+        case .complement:
+            graph.floats("constant.1", shape: [], [1])
+            graph.node("Sub", name: path, inputs: ["constant.1"] + inputs, outputs: layer.outputs.map(name))
+        case .clip(let low, let high):
+            graph.floats("constant.\(low)", shape: [], [low])
+            graph.floats("constant.\(high)", shape: [], [high])
+            node("Clip", ["constant.\(low)", "constant.\(high)"])
+        case .linear(let l): emitLinear(layer, l)
+        case .layerNorm(let epsilon):
+            node("LayerNormalization", parameters, ["axis": .integer(-1), "epsilon": .float(epsilon)])
+        case .scale: node("Mul", parameters)
+        case .split(let axis, let sizes):
+            graph.integers("\(path).sizes", sizes)
+            node("Split", ["\(path).sizes"], ["axis": .integer(axis)])
+        case .spaceToDepth(let block): emitSpaceToDepth(layer, block)
+        case .depthToSpace(let block):
+            node("DepthToSpace", [], ["blocksize": .integer(block), "mode": .string("CRD")])
+        case .bidirectionalScan(let axis): emitScan(layer, axis: axis)
         }
+    }
+
+    // MARK: - Operations of several nodes
+
+    /// ONNX multiplies by `[in, out]`; engines fold the transposition of a constant.
+    private mutating func emitLinear(_ layer: Layer, _ l: Linear) {
+        let path = layer.path
+        let (transposed, product) = ("\(path).transposed", l.hasBias ? "\(path).product" : name(layer.outputs[0]))
+        graph.node(
+            "Transpose", name: transposed, inputs: [layer.parameters[0].name], outputs: [transposed],
+            ["perm": .integers([1, 0])])
+        graph.node("MatMul", name: "\(path).product", inputs: [name(layer.inputs[0]), transposed], outputs: [product])
+        guard l.hasBias else { return }
+        graph.node(
+            "Add", name: path, inputs: [product, layer.parameters[1].name], outputs: [name(layer.outputs[0])])
+    }
+
+    /// By way of six axes: ONNX' own operation orders the channels differently, and is no faster on OpenVINO.
+    private mutating func emitSpaceToDepth(_ layer: Layer, _ block: Int) {
+        let path = layer.path
+        let s = network.shapes[layer.inputs[0]]
+        graph.integers("\(path).cells", [s[0], s[1], s[2] / block, block, s[3] / block, block])
+        graph.integers("\(path).shape", network.shapes[layer.outputs[0]])
+        graph.node(
+            "Reshape", name: "\(path).cut", inputs: [name(layer.inputs[0]), "\(path).cells"],
+            outputs: ["\(path).cut"])
+        graph.node(
+            "Transpose", name: "\(path).turn", inputs: ["\(path).cut"], outputs: ["\(path).turn"],
+            ["perm": .integers([0, 1, 3, 5, 2, 4])])
+        graph.node(
+            "Reshape", name: path, inputs: ["\(path).turn", "\(path).shape"], outputs: [name(layer.outputs[0])])
+    }
+
+    /// Unrolled step by step: the Scan operator is wrong on OpenVINO 2026.4 (the state is not fed back) and slower.
+    private mutating func emitScan(_ layer: Layer, axis: Int) {
+        let path = layer.path
+        let length = network.shapes[layer.inputs[0]][axis]
+        graph.integers("constant.ones.\(length)", [Int](repeating: 1, count: length))
+        func pieces(_ kind: String) -> [String] { (0..<length).map { "\(path).\(kind).\($0)" } }
+        let (decays, drives) = (pieces("decay"), pieces("drive"))
+        for (input, parts) in zip(layer.inputs, [decays, drives]) {
+            graph.node(
+                "Split", name: parts[0] + ".split", inputs: [name(input), "constant.ones.\(length)"], outputs: parts,
+                ["axis": .integer(axis)])
+        }
+        let ways = [("forward", Array(0..<length)), ("backward", Array((0..<length).reversed()))]
+        for (way, order) in ways {
+            var states = drives
+            for (before, step) in zip(order, order.dropFirst()) {
+                let state = "\(path).\(way).\(step)"
+                graph.node(
+                    "Mul", name: state + ".kept", inputs: [decays[step], states[before]], outputs: [state + ".kept"])
+                graph.node("Add", name: state, inputs: [state + ".kept", drives[step]], outputs: [state])
+                states[step] = state
+            }
+            graph.node(
+                "Concat", name: "\(path).\(way)", inputs: states, outputs: ["\(path).\(way)"],
+                ["axis": .integer(axis)])
+        }
+        graph.node(
+            "Add", name: path, inputs: ["\(path).forward", "\(path).backward"], outputs: [name(layer.outputs[0])])
     }
 
     private func name(_ value: Int) -> String { names[value] ?? "value.\(value)" }

@@ -143,6 +143,70 @@ public struct ReferenceExecutor: Sendable {
                 }
             }
             return [values, indices]
+        case .complement: return [a.map { 1 - $0 }]
+        case .clip(let low, let high): return [a.map { min(max($0, low), high) }]
+        case .linear(let l):
+            return [
+                (0..<total).map { (i: Int) -> Float in
+                    let (row, output) = (i / l.outputs * l.inputs, i % l.outputs)
+                    return (0..<l.inputs).reduce(w.count > 1 ? w[1][output] : 0) {
+                        $0 + a[row + $1] * w[0][output * l.inputs + $1]
+                    }
+                }
+            ]
+        case .layerNorm(let epsilon):
+            var result = a
+            for lane in lanes(s, s.count - 1) {
+                let mean = lane.reduce(Float(0)) { $0 + a[$1] } / Float(lane.count)
+                let variance = lane.reduce(Float(0)) { $0 + (a[$1] - mean) * (a[$1] - mean) } / Float(lane.count)
+                for (c, i) in lane.enumerated() {
+                    result[i] = (a[i] - mean) / (variance + epsilon).squareRoot() * w[0][c] + w[1][c]
+                }
+            }
+            return [result]
+        case .scale: return [a.indices.map { a[$0] * w[0][$0 % w[0].count] }]
+        case .split(let axis, let sizes):
+            var start = 0
+            return sizes.map { size in
+                var shape = s
+                shape[axis] = size
+                defer { start += size }
+                return (0..<shape.reduce(1, *)).map { (i: Int) -> Float in
+                    var index = unflatten(i, shape)
+                    index[axis] += start
+                    return a[flatten(index, s)]
+                }
+            }
+        case .spaceToDepth(let block):
+            return [
+                (0..<total).map { (i: Int) -> Float in
+                    let index = unflatten(i, out)
+                    let (channel, cell) = (index[1] / (block * block), index[1] % (block * block))
+                    return a[
+                        flatten(
+                            [index[0], channel, index[2] * block + cell / block, index[3] * block + cell % block], s)]
+                }
+            ]
+        case .depthToSpace(let block):
+            return [
+                (0..<total).map { (i: Int) -> Float in
+                    let index = unflatten(i, out)
+                    let channel = (index[1] * block + index[2] % block) * block + index[3] % block
+                    return a[flatten([index[0], channel, index[2] / block, index[3] / block], s)]
+                }
+            ]
+        case .bidirectionalScan(let axis):
+            var result = [Double](repeating: 0, count: total)
+            for lane in lanes(s, axis) {
+                for order in [lane, lane.reversed()] {
+                    var state = 0.0
+                    for i in order {
+                        state = Double(a[i]) * state + Double(x[1][i])
+                        result[i] += state
+                    }
+                }
+            }
+            return [result.map { Float($0) }]
         }
     }
 

@@ -25,6 +25,9 @@ public final class TemporalAggregator {
         public var falloff: Float = 0.6
         /// What a mean over 3 x 3 pixels leaves of the noise: 1/3 for white noise, more where it is correlated.
         public var noiseAfterBox: Float = 1 / 3
+        /// Whether residuals are judged by the noise of their brightness, measured where it hurts, rather than by one
+        /// figure for the whole picture: for real video, whose noise is neither white nor even.
+        public var profilesNoise = false
         /// Whether pixels whose flow there and back disagrees count as invalid; doubles the cost of flow.
         public var checksConsistency = false
         /// How much work the flow is.
@@ -71,6 +74,7 @@ public final class TemporalAggregator {
     private let motion: FrameMotion
     private let residual: ResidualFilter
     private let estimator: NoiseEstimate
+    private let profile: NoiseProfile
     private var cuts = CutDetector()
     private var isNoiseKnown = false
 
@@ -92,6 +96,7 @@ public final class TemporalAggregator {
         motion = FrameMotion(width: width, height: height, options: options)
         residual = ResidualFilter(width: width, height: height)
         estimator = NoiseEstimate(width: width, height: height)
+        profile = NoiseProfile(width: options.profilesNoise ? width : 1, height: options.profilesNoise ? height : 1)
     }
 
     // MARK: - Frame by frame
@@ -129,6 +134,7 @@ public final class TemporalAggregator {
             isFresh = true
             forget()
         }
+        if options.profilesNoise { profile.update(estimate, least: Self.leastNoise) }
         guard !isFresh else {
             Self.copy(estimate, into: blendedImage)
             return ages.update(repeating: 1, count: width * height)
@@ -138,6 +144,9 @@ public final class TemporalAggregator {
             let start = row * width
             let weights = weightsImage.planes.base + start
             residual.residual(row, into: weights)
+            if options.profilesNoise {
+                profile.normalise(weights, of: estimate, row: row, uniform: max(noise, Self.leastNoise))
+            }
             rule.apply(
                 weights, validity: validityImage.planes.base + start, before: historyImage.planes.plane(3) + start,
                 age: ages + start, count: width)
@@ -166,6 +175,7 @@ public final class TemporalAggregator {
         cuts.reset()
         motion.reset()
         isNoiseKnown = false
+        profile.reset()
         isFresh = true
     }
 

@@ -2,6 +2,7 @@
 # make demo    set up, build, and run lines and faces on the sample
 # make test    set up and run all tests
 # make bench   measure: parts, pipeline, limit, and a Python rival
+# make train-smoke   every training recipe for a moment, on generated data
 # make deps    only the set-up: Debian packages and OpenVINO
 # make install PREFIX=/usr/local
 
@@ -9,7 +10,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 RELEASE = .build/release/vpipe
 
-.PHONY: demo test bench deps build install swift-toolchain docs
+.PHONY: demo test bench train-smoke deps build install swift-toolchain docs
 
 demo: build
 	@mkdir -p out
@@ -22,6 +23,9 @@ test: deps swift-toolchain
 
 bench: build
 	scripts/bench
+
+train-smoke: build
+	scripts/train-smoke
 
 deps:
 	@scripts/deps

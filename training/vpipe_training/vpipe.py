@@ -15,8 +15,9 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 def program():
-    """The program to run: $VPIPE, then this checkout's builds, then the one in $PATH."""
-    built = [_ROOT / ".build" / kind / "vpipe" for kind in ("release", "debug")]
+    """The program to run: $VPIPE, then this checkout's last build, then the one in $PATH."""
+    built = [path for kind in ("release", "debug") if (path := _ROOT / ".build" / kind / "vpipe").exists()]
+    built.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for candidate in [os.environ.get("VPIPE"), *map(str, built), shutil.which("vpipe")]:
         if candidate and os.access(candidate, os.X_OK):
             return candidate

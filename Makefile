@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # make demo    set up, build, and run lines and faces on the sample
 # make test    set up and run all tests
+# make test-camera  the camera's tests on virtual devices, in QEMU
 # make bench   measure: parts, pipeline, limit, and a Python rival
 # make train-smoke   every training recipe for a moment, on generated data
 # make deps    only the set-up: Debian packages and OpenVINO
@@ -10,7 +11,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 RELEASE = .build/release/vpipe
 
-.PHONY: demo test bench train-smoke deps build install swift-toolchain docs
+.PHONY: train-smoke demo test test-camera bench deps build install swift-toolchain docs
 
 demo: build
 	@mkdir -p out
@@ -20,6 +21,10 @@ demo: build
 
 test: deps swift-toolchain
 	scripts/test
+
+test-camera: swift-toolchain
+	@scripts/deps qemu-system-x86 busybox-static kmod xz-utils gcc make
+	scripts/test-camera
 
 bench: build
 	scripts/bench

@@ -3,6 +3,7 @@
 # make test    set up and run all tests
 # make test-camera  the camera's tests on virtual devices, in QEMU
 # make bench   measure: parts, pipeline, limit, and a Python rival
+# make train-smoke   every training recipe for a moment, on generated data
 # make deps    only the set-up: Debian packages and OpenVINO
 # make install PREFIX=/usr/local
 
@@ -10,7 +11,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 RELEASE = .build/release/vpipe
 
-.PHONY: demo test test-camera bench deps build install swift-toolchain docs
+.PHONY: train-smoke demo test test-camera bench deps build install swift-toolchain docs
 
 demo: build
 	@mkdir -p out
@@ -27,6 +28,9 @@ test-camera: swift-toolchain
 
 bench: build
 	scripts/bench
+
+train-smoke: build
+	scripts/train-smoke
 
 deps:
 	@scripts/deps

@@ -66,6 +66,26 @@ struct ONNXTests {
         #expect(graph.messages(12).allSatisfy { made.contains($0.text(1)) })
     }
 
+    @Test("A model for training keeps batch normalisations and every head; folded weights stay folded")
+    func training() throws {
+        let entry = try Architecture.find("mlsd", "tiny")
+        let size = InputSize(width: 32, height: 32)
+        let weights = try entry.build(at: size).initialWeights(seed: 1)
+        let graph = try #require(Message(entry.trainingONNX(at: size, weights: weights)).messages(7).first)
+        #expect(graph.messages(12).map { $0.text(1) } == ["logits"])
+        let network = try MLSD(.tiny, head: .full).network(at: size)
+        let kinds = graph.messages(1).map { $0.text(4) }
+        #expect(kinds.count { $0 == "BatchNormalization" } == network.layers.count { $0.operation.kind == "batchnorm" })
+        let names = Set(graph.messages(5).map { $0.text(8) })
+        #expect(network.parameters.allSatisfy { names.contains($0.name) })
+
+        let folded = try network.folding(weights)
+        let teacher = try #require(Message(entry.trainingONNX(at: size, weights: folded)).messages(7).first)
+        #expect(!teacher.messages(1).contains { $0.text(4) == "BatchNormalization" })
+        #expect(teacher.messages(12).map { $0.text(1) } == ["logits"])
+        #expect(throws: NetworkError.self) { try entry.trainingONNX(at: size, weights: Weights()) }
+    }
+
     @Test("A pruned head emits only the rows it uses")
     func pruned() throws {
         let network = try MLSD(.tiny).network(at: InputSize(width: 32, height: 32))

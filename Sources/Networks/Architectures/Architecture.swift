@@ -23,6 +23,8 @@ public struct Architecture: Sendable {
     private let make: @Sendable (InputSize) throws(NetworkError) -> Network
     /// Builds what weights are for, where they decide more than the numbers: how many classes there are.
     private var makeFor: (@Sendable (InputSize, Weights) throws(NetworkError) -> Network)?
+    /// Builds what training supervises, where that is more than inference needs.
+    private var makeSupervised: (@Sendable (InputSize) throws(NetworkError) -> Network)?
 
     /// Builds the network at a size, at the default one when nil.
     ///
@@ -42,6 +44,27 @@ public struct Architecture: Sendable {
         at size: InputSize? = nil, weights: Weights, metadata: [String: String] = [:]
     ) throws(NetworkError) -> [UInt8] {
         try build(at: size, for: weights).onnx(weights: weights, metadata: metadata)
+    }
+
+    /// The ONNX model to train: every head, and batch normalisations as layers of their own.
+    ///
+    /// Weights whose normalisations are folded already, such as a teacher's, give the folded network.
+    ///
+    /// - Parameter metadata: written into the model for readers; engines ignore it.
+    /// - Throws: `NetworkError` with code `.size` or `.weights`.
+    public func trainingONNX(
+        at size: InputSize? = nil, weights: Weights, metadata: [String: String] = [:]
+    ) throws(NetworkError) -> [UInt8] {
+        let network: Network
+        if let makeSupervised {
+            network = try makeSupervised(size ?? defaultSize)
+        } else {
+            network = try build(at: size, for: weights)
+        }
+        let folded = network.folded
+        return try folded.check(weights).isComplete
+            ? folded.onnxAsIs(weights: weights, metadata: metadata)
+            : network.onnxAsIs(weights: weights, metadata: metadata)
     }
 
     /// All architectures, in the order `vpipe models list` shows them.
@@ -80,7 +103,8 @@ public struct Architecture: Sendable {
             paper: "Gu et al., Towards Light-weight and Real-time Line Segment Detection, AAAI 2022",
             reference: "navervision/mlsd (Apache-2.0)", defaultSize: InputSize(width: 512, height: 512),
             sizes: MLSD.sizes, normalisation: MLSD.normalisation,
-            make: { size throws(NetworkError) in try MLSD(variant).network(at: size) })
+            make: { size throws(NetworkError) in try MLSD(variant).network(at: size) },
+            makeSupervised: { size throws(NetworkError) in try MLSD(variant, head: .full).network(at: size) })
     }
 
     private static func retinaFace(_ network: RetinaFace) -> Architecture {

@@ -17,7 +17,8 @@ extension ModelsCommand {
         @Option(help: "Weights file; the default ones otherwise.") var weights: String?
         @Option(help: "Initial weights of this seed instead, for training; see \"vpipe models init\".")
         var randomSeed: UInt64?
-        @Flag(help: "Keep batch normalisations as layers of their own, for training.") var keepBatchNorm = false
+        @Flag(help: "As training needs it: every head, batch normalisations as layers of their own.")
+        var training = false
         @Option(help: ArgumentHelp("Input size.", valueName: "WxH")) var size: String?
         @Option(name: .shortAndLong, help: "The file to write: .onnx or .safetensors.") var output: String
 
@@ -40,11 +41,11 @@ extension ModelsCommand {
                 if output.hasSuffix(".safetensors") {
                     try SafeTensors.write(recorded, path: output)
                 } else {
-                    let network = try model.architecture.build(at: model.size, for: recorded)
+                    let (size, metadata) = (model.size, recorded.metadata)
                     let bytes =
-                        try keepBatchNorm
-                        ? network.onnxAsIs(weights: recorded, metadata: recorded.metadata)
-                        : network.onnx(weights: recorded, metadata: recorded.metadata)
+                        try training
+                        ? model.architecture.trainingONNX(at: size, weights: recorded, metadata: metadata)
+                        : model.architecture.onnx(at: size, weights: recorded, metadata: metadata)
                     try Data(bytes).write(to: URL(fileURLWithPath: output), options: .atomic)
                 }
                 Console.line(

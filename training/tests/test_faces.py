@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+import torch
+
+from vpipe_training import anchors
+from vpipe_training.anchors import RETINAFACE, SSH
+from vpipe_training.data import faces, generated
+from vpipe_training.data.face_canvas import FaceCanvas
+from vpipe_training.losses import faces as losses
+from vpipe_training.metrics import faces as metrics
+
+FACES = np.float32([[20, 30, 52, 62], [100, 40, 112, 52]])
+
+
+@pytest.mark.parametrize("layout", [RETINAFACE, SSH])
+def test_boxes_survive_encoding(layout):
+    grid = layout.boxes(160, 128)
+    assert len(grid) == sum(layout.levels(160, 128))
+    boxes = np.resize(FACES, (len(grid), 4))
+    assert np.allclose(layout.decode(layout.encode(boxes, grid), grid), boxes, atol=1e-2)
+
+
+def test_anchors_lie_where_the_pipeline_has_them():
+    assert RETINAFACE.boxes(32, 32)[:3].tolist() == [[4, 4, 10, 10], [4, 4, 20, 20], [12, 4, 10, 10]]
+    assert SSH.boxes(32, 32)[:3].tolist() == [[8, 8, 16, 16], [8, 8, 32, 32], [16, 8, 16, 16]]
+
+
+def test_every_face_owns_an_anchor_and_ignored_ones_none():
+    grid = RETINAFACE.boxes(160, 128)
+    labels, owner = anchors.match(FACES, np.array([False, True]), grid)
+    assert set(owner[labels == anchors.FACE]) == {0}
+    assert (labels == anchors.IGNORED).any()
+    labels, _ = anchors.match(np.zeros((0, 4), np.float32), np.zeros(0, bool), grid)
+    assert (labels == anchors.BACKGROUND).all()
+
+
+def test_modules_take_faces_of_their_own_scale():
+    faces_of_all_sizes = np.float32([[10, 10, 30, 30], [20, 20, 110, 110]])
+    levels = SSH.levels(160, 160)
+    labels, owner = anchors.match_per_module(faces_of_all_sizes, np.zeros(2, bool), SSH.boxes(160, 160), levels)
+    first, second = labels[:levels[0]], labels[levels[0]:sum(levels[:2])]
+    assert set(owner[:levels[0]][first == 1]) == {0}
+    assert set(owner[levels[0]:sum(levels[:2])][second == 1]) == {1}
+
+
+def test_hard_negatives_are_the_worst_ones():
+    loss = torch.arange(20.0)[None]
+    labels = torch.zeros(1, 20, dtype=torch.long)
+    labels[0, 0], labels[0, 19] = anchors.FACE, anchors.IGNORED
+    chosen = losses.hard_negative_mining(loss, labels, ratio=3, least=1)[0].nonzero().flatten().tolist()
+    assert chosen == [0, 16, 17, 18]
+
+
+def test_suppression_keeps_the_best():
+    boxes = np.float32([[0, 0, 10, 10], [1, 0, 11, 10], [30, 0, 40, 10]])
+    assert anchors.suppress(boxes, np.float32([0.5, 0.9, 0.4])).tolist() == [1, 2]
+
+
+def test_average_precision_ignores_small_faces():
+    truth = np.float32([[0, 0, 20, 20], [50, 50, 58, 58]])
+    found, scores = np.float32([[50, 50, 58, 58], [0, 0, 20, 20]]), np.float32([0.9, 0.8])
+    figures = metrics.evaluate([(found, scores, truth)])
+    assert figures["AP"] == 100 and figures["faces"] == 1
+    assert metrics.evaluate([(found[:1] + 100, scores[:1], truth)])["AP"] == 0
+
+
+def test_layouts(tmp_path, rng):
+    photos = faces.load(generated.faces(tmp_path / "wider", rng, count=3), "all")
+    assert len(photos) == 3 and not np.isnan(photos[0].points).any()
+    middle = (photos[0].boxes[:, :2] + photos[0].boxes[:, 2:]) / 2
+    assert np.abs(photos[0].points[:, 4:6] - middle).max() < 20  # noses are near the middle
+    listing = "drawn/0.png\n2\n1 2 30 40 0 0 0 0 0 0\n5 5 1 1 0 0 0 1 0 0\ndrawn/1.png\n0\n0 0 0 0 0 0 0 0 0 0\n"
+    (tmp_path / "wider" / "label.txt").unlink()
+    (tmp_path / "wider" / "wider_face_train_bbx_gt.txt").write_text(listing)
+    photos = faces.load(tmp_path / "wider", "all")
+    assert [len(p.boxes) for p in photos] == [1, 0] and len(photos[0].ignored) == 1
+    assert photos[0].boxes.tolist() == [[1, 2, 31, 42]]
+
+
+def test_canvas_targets_decode_to_faces_of_the_canvas(tmp_path, rng):
+    photos = faces.load(generated.faces(tmp_path, rng, count=4), "all")
+    canvas = FaceCanvas((photos, []), 160, RETINAFACE, anchors.match, seed=1)
+    seen = 0
+    for index in range(20):
+        boxes = canvas.canvas(np.random.default_rng([1, index]))[1]
+        sample = canvas[(index, 0.0)]
+        own = sample["labels"] == anchors.FACE
+        decoded = RETINAFACE.decode(sample["boxes"], canvas.grid)[own]
+        if len(decoded):
+            assert anchors.iou(decoded, boxes).max(1).min() > 0.99
+            seen += len(decoded)
+        assert sample["image"].shape == (160, 160, 3)
+    assert seen > 20

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DDRNet: cross entropy of the hard pixels with an auxiliary head on the early high-resolution branch."""
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ..data import segmentation
+from ..losses import segmentation as losses
+from ..metrics import segmentation as metrics
+from ..trainer import Settings
+from .base import Recipe
+
+
+class DDRNet(Recipe):
+    network, variant, size = "ddrnet", "23-slim", (416, 320)
+    settings = Settings(batch=8, learning_rate=1.5e-3, weight_decay=0.03, averaging=0.997, clip=5.0)
+    understands = needs = ("streets",)
+    branch = "high3"  # the high-resolution branch where the two first exchange
+    outputs = ["logits", branch]
+
+    def __init__(self, options):
+        self.classes = [name for folder in options.folders("streets")[:1] for name in segmentation.classes(folder)]
+        super().__init__(options)
+        with torch.no_grad():
+            sample = self.model.eval()(image=torch.zeros(1, 3, *self.size[::-1]))
+        self.model.add_module("auxiliary", _head(sample[self.branch].shape[1], len(self.classes)))
+
+    def initial(self):
+        """The head of random weights is cut to the data's classes: the weights tell the network how many there are."""
+        path = super().initial()
+        tensors, last = load_file(path), "final_layer.conv2."
+        cut = {name: value[:len(self.classes)].clone() if name.startswith(last) else value
+               for name, value in tensors.items()}
+        save_file(cut, path, {"network": self.network, "variant": self.variant})
+        return path
+
+    def prepare_graphs(self):
+        for folder in self.options.folders("streets"):
+            for size in {photo.shape[1::-1] for photo in segmentation.load(folder, "val")[0]}:
+                self.graph(self.weights, size)
+
+    def prepare(self):
+        self.guide, photos, labels = self.teacher(), [], []
+        for folder in self.options.folders("streets"):
+            some, maps = segmentation.load(folder, "train")
+            photos, labels = photos + some, labels + maps
+        self.dataset = segmentation.Streets(photos, labels, len(self.classes), self.size, self.options.seed)
+
+    def losses(self, model, batch, progress):
+        x = prepared(batch["image"])
+        out = model(image=x)
+        parts = losses.main_and_auxiliary(out["logits"], model.auxiliary(out[self.branch]), batch["label"])
+        if self.guide is not None:
+            with torch.no_grad():
+                wanted = self.guide.to(x.device)(image=x)["logits"]
+            parts["teacher"] = losses.distilled(out["logits"], wanted)
+        return parts
+
+    def exported(self, model):
+        return {name: value for name, value in model.state_dict().items() if not name.startswith("auxiliary.")}
+
+    @torch.no_grad()
+    def evaluate(self, weights):
+        figures, graphs = {}, {}
+        for folder in self.options.folders("streets"):
+            photos, labels = segmentation.load(folder, "val")
+            total = 0
+            for photo, label in zip(photos, labels):
+                size = photo.shape[1], photo.shape[0]
+                if size not in graphs:
+                    graphs[size] = self.graph(weights, size).eval()
+                logits = graphs[size](image=prepared(torch.from_numpy(photo)[None]))["logits"]
+                full = F.interpolate(logits, label.shape, mode="bilinear", align_corners=False)
+                total = total + metrics.confusion(full.argmax(1)[0].numpy(), label, len(self.classes))
+            figures[f"{folder} val"] = metrics.scores(total, self.classes)
+        return figures
+
+
+def _head(channels, classes):
+    """The auxiliary head: training only, never stored."""
+    return nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(), nn.Conv2d(channels, 64, 3, padding=1, bias=False),
+                         nn.BatchNorm2d(64), nn.ReLU(), nn.Conv2d(64, classes, 1))
+
+
+def prepared(rgb):
+    """uint8 [N, H, W, 3] as the network takes it."""
+    mean, deviation = (torch.from_numpy(v).to(rgb.device) for v in (segmentation.MEAN, segmentation.DEVIATION))
+    return ((rgb.float() - mean) / deviation).permute(0, 3, 1, 2)

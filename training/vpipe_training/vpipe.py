@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asks the `vpipe` program for networks: graphs, initial weights, and whether what came out of training loads."""
+import os
+import shutil
+import subprocess
+import zlib
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from .graph import Graph
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def program():
+    """The program to run: $VPIPE, then this checkout's last build, then the one in $PATH."""
+    built = [path for kind in ("release", "debug") if (path := _ROOT / ".build" / kind / "vpipe").exists()]
+    built.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for candidate in [os.environ.get("VPIPE"), *map(str, built), shutil.which("vpipe")]:
+        if candidate and os.access(candidate, os.X_OK):
+            return candidate
+    raise SystemExit("no vpipe program: build it with 'make build', or name it in the variable VPIPE")
+
+
+def run(*arguments):
+    """Runs `vpipe ARGUMENTS` and returns what it printed."""
+    done = subprocess.run([program(), *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"vpipe {' '.join(map(str, arguments))}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def initial_weights(network, variant, seed, folder):
+    """The path of reproducible random weights; made once in a folder."""
+    path = Path(folder) / f"{network}_{variant}_{seed}.safetensors"
+    if not path.exists():
+        run("models", "init", network, "--variant", variant, "--seed", seed, "--output", path)
+    return path
+
+
+def parameter_names(weights):
+    """Names of the tensors of a weights file."""
+    with safe_open(str(weights), "pt") as file:
+        return list(file.keys())
+
+
+def export(network, variant, size, weights, path, training):
+    """Writes an ONNX file; with `training`, batch normalisations as layers and every head."""
+    command = ["models", "export", network, "--variant", variant, "--size", f"{size[0]}x{size[1]}"]
+    run(*command, "--weights", weights, "--output", path, *(["--training"] if training else []))
+    return path
+
+
+def load(network, variant, size, weights, folder, outputs=None):
+    """The network at an input size (width, height) as a trainable module that holds `weights`.
+
+    The graph is made once in a folder for all weights of the same layout: a folder that holds it needs no program.
+    """
+    state = {name: value.float() for name, value in load_file(str(weights)).items()}
+    layout = ",".join(f"{name}{tuple(value.shape)}" for name, value in sorted(state.items()))
+    path = Path(folder) / f"{network}_{variant}_{size[0]}x{size[1]}_{zlib.crc32(layout.encode()):08x}.onnx"
+    if not path.exists():
+        export(network, variant, size, weights, path, training=True)
+    graph = Graph(path, list(state), outputs)
+    graph.load_state_dict(state)
+    return graph

@@ -44,7 +44,8 @@ let package = Package(
         .executableTarget(
             name: "vpipe",
             dependencies: [
-                "Pipeline", "Dataflow", "Networks", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Pipeline", "Dataflow", "Networks", "Inference",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
 
@@ -58,7 +59,7 @@ let package = Package(
         .testTarget(name: "NetworksTests", dependencies: ["Networks"], swiftSettings: settings),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
         .testTarget(name: "VisionTests", dependencies: ["Vision"], swiftSettings: settings),
-        .testTarget(name: "PipelineTests", dependencies: ["Pipeline"], swiftSettings: settings),
-        .testTarget(name: "vpipeTests", dependencies: ["vpipe"], swiftSettings: settings),
+        .testTarget(name: "PipelineTests", dependencies: ["Pipeline", "Inference"], swiftSettings: settings),
+        .testTarget(name: "vpipeTests", dependencies: ["vpipe", "Networks"], swiftSettings: settings),
     ]
 )

@@ -13,6 +13,7 @@ bit. libx264 may compress the same pictures a little differently from run to run
 import argparse
 import fractions
 import json
+import os
 import pathlib
 
 import av
@@ -23,6 +24,7 @@ from scenes import camera as cameras
 from scenes.heads import Look
 from scenes.people import Light, Person
 from scenes.room import Room
+from scenes.street import Street
 
 HERE = pathlib.Path(__file__).resolve().parent
 RATE, SOUND_RATE = 25, 44100
@@ -67,6 +69,8 @@ CLIPS = {
                  people=[Walk(CHIDI, 0.98, 0.50, 0.20, (0.02, 0.02), 0.35, 2.2, drift=-0.020),
                          Walk(ANNA, 0.42, 0.50, 0.29, (0.04, 0.03), 0.38, 0.0, drift=0.012),
                          Walk(BEN, 1.48, 0.52, 0.34, (0.03, 0.03), 0.38, 3.3, drift=-0.014, zoom=0.05)]),
+    "street": dict(seconds=4, size=(640, 360), place=Street, people=[], lines=False, truth=False, sound=24000, crf="30",
+                   camera=lambda s: dict(position=(0.9 + 0.05 * np.sin(2 * s), 0.02 * np.sin(5 * s), 0.5 + 1.6 * s), yaw=0.015 * np.sin(s), pitch=0.0)),
     "tiny": dict(seconds=2, size=(320, 240), lines=True, sound=24000,
                  camera=lambda s: dict(position=(-0.25 + 0.1 * s, 0.0, 0.9), yaw=0.06 - 0.03 * s, pitch=0.02),
                  people=[Walk(ANNA, 0.60, 0.52, 0.46, (0.05, 0.03), 0.3, 0.0, drift=0.05)]),
@@ -78,7 +82,7 @@ class Scene:
         self.clip = CLIPS[name]
         self.width, self.height = self.clip["size"]
         self.frames = self.clip["seconds"] * RATE
-        self.room = Room()
+        self.room = self.clip.get("place", Room)()
         self.people = [Person(w.look, w.largest() * self.height * 1.02) for w in self.clip["people"]]
 
     def frame(self, n):
@@ -143,9 +147,10 @@ def write(name, folder):
     scene = Scene(name)
     path = folder / f"{name}.mp4"
     rounded = lambda v: [round(float(x), 1) for x in v]
-    with av.open(str(path), "w", options={"movflags": "+faststart"}) as out, open(folder / f"{name}.jsonl", "w") as truth:
+    records = folder / f"{name}.jsonl" if scene.clip.get("truth", True) else pathlib.Path(os.devnull)
+    with av.open(str(path), "w", options={"movflags": "+faststart"}) as out, open(records, "w") as truth:
         out.metadata["comment"] = "rendered by samples/make_samples.py, Apache-2.0"
-        video = out.add_stream("libx264", rate=RATE, options={"crf": "25", "preset": "veryslow", "g": "50", "threads": "1"})
+        video = out.add_stream("libx264", rate=RATE, options={"crf": scene.clip.get("crf", "25"), "preset": "veryslow", "g": "50", "threads": "1"})
         video.width, video.height, video.pix_fmt = scene.width, scene.height, "yuv420p"
         video.time_base = fractions.Fraction(1, RATE)
         context = video.codec_context  # BT.709, limited range, and said so

@@ -24,6 +24,12 @@ VPIPE_FUNCTION_TYPE(ov_core_read_model_from_memory_buffer);
 // The form without C variadics, which Swift cannot call.
 VPIPE_FUNCTION_TYPE(ov_core_compile_model_props);
 VPIPE_FUNCTION_TYPE(ov_model_free);
+VPIPE_FUNCTION_TYPE(ov_model_inputs_size);
+VPIPE_FUNCTION_TYPE(ov_model_const_input_by_index);
+VPIPE_FUNCTION_TYPE(ov_model_reshape_input_by_name);
+VPIPE_FUNCTION_TYPE(ov_port_get_partial_shape);
+VPIPE_FUNCTION_TYPE(ov_partial_shape_create_static);
+VPIPE_FUNCTION_TYPE(ov_partial_shape_free);
 
 VPIPE_FUNCTION_TYPE(ov_compiled_model_free);
 VPIPE_FUNCTION_TYPE(ov_compiled_model_get_property);

@@ -6,14 +6,19 @@ public struct ModelSource: Sendable {
     public let name: String
     /// The serialised ONNX `ModelProto`.
     public let bytes: [UInt8]
-    /// Identity of `bytes`.
+    /// Shapes to give to inputs, by name, before compiling; for models that leave sizes open.
+    public let inputShapes: [String: [Int]]
+    /// Identity of `bytes` and `inputShapes`.
     public let hash: ContentHash
 
     /// Takes the bytes as they are; they are read when the model is compiled.
-    public init(name: String, onnx bytes: [UInt8]) {
+    public init(name: String, onnx bytes: [UInt8], inputShapes: [String: [Int]] = [:]) {
         self.name = name
         self.bytes = bytes
-        self.hash = ContentHash(of: bytes)
+        self.inputShapes = inputShapes
+        let hash = ContentHash(of: bytes)
+        let shapes = inputShapes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+        self.hash = shapes.isEmpty ? hash : ContentHash(of: Array("\(hash) \(shapes)".utf8))
     }
 }
 

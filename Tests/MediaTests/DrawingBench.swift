@@ -31,6 +31,34 @@ struct DrawingBench {
             print("\(format): faces"); #expect(time(scene.faces, 400) > 0)
         }
     }
+
+    @Test(arguments: [(60, 45), (80, 45), (640, 360)]) func `a class map at 1280x720`(width: Int, height: Int) {
+        // A road scene's areas, with borders in every part of the picture.
+        let labels = (0..<width * height).map { index -> UInt8 in
+            let (x, y) = (Float(index % width) / Float(width), Float(index / width) / Float(height))
+            if y > 0.55 + 0.05 * sin(x * 40) { return abs(x - 0.5) < y - 0.4 ? 0 : 1 }
+            return sin(x * 17) * 0.2 + 0.35 > y ? (sin(x * 9) > 0 ? 2 : 8) : (sin(x * 60) > 0.9 ? 5 : 10)
+        }
+        let names = (0..<19).map { ClassSet.Member("class \($0)", Color(hex: UInt32($0) * 0x0D1B2F)) }
+        let map = ClassMap(
+            classes: ClassSet("bench", names), width: width, height: height, labels: labels,
+            region: Rect(x: 0, y: 0, width: 1280, height: 720))
+        let results = Results().adding(.segmentation(map), by: "road")
+        for format in [PixelFormat.i420, .nv12] {
+            let picture = PicturePool().make(width: 1280, height: 720, format: format, color: .assumed(height: 720))
+            let canvas = Canvas()
+            let painter = OverlayPainter()
+            var times: [Double] = []
+            for _ in 0..<400 {
+                let start = cpuMilliseconds()
+                canvas.draw(on: picture) { painter.draw(results, on: $0) }
+                times.append(cpuMilliseconds() - start)
+            }
+            times.sort()
+            print("\(width)x\(height) on \(format): best \(times[0]) ms, median \(times[200]) ms with legend")
+            #expect(times[0] > 0)
+        }
+    }
 }
 
 /// CPU time of this thread: other work on the machine does not count.

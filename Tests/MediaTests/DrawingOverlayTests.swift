@@ -66,6 +66,27 @@ import Testing
         #expect(planes.component(0)[90 * 320 + 120] > 220, "a landmark is white")
     }
 
+    @Test func `objects have the colour of their class and its name`() {
+        let painter = OverlayPainter()
+        let box = Rect(x: 100, y: 60, width: 80, height: 100)
+        func object(_ label: Int, _ name: String) -> DrawingPlanes {
+            drawn(
+                320, 240, painter,
+                Results().adding(.objects([Detection(box: box, score: 0.5, label: label, name: name)]), by: "o"))
+        }
+        let spec = ColorSpec.assumed(height: 240)
+        for label in [0, 1, 6, 7, -1, .max] {
+            let planes = object(label, "cat")
+            let yuv = YUVColor(OverlayStyle.colorBlindSafe[Int(label.magnitude % 7)], in: spec)
+            let found = [1, 2].map { Int(planes.component($0)[60 * 320 + 140]) - 128 }
+            #expect(abs(found[0] - (Int(yuv.u) - 128) * 3 / 4) <= 3 && abs(found[1] - (Int(yuv.v) - 128) * 3 / 4) <= 3)
+        }
+        let named = object(0, "elephant").bytes
+        #expect(named != object(0, "cat").bytes)
+        painter.style.showsLabels = false
+        #expect(object(0, "elephant").bytes == object(0, "cat").bytes && object(0, "cat").bytes != named)
+    }
+
     @Test func `every part can be switched off`() {
         let results = Results().adding(.lines([Self.line]), by: "l").adding(.faces([Self.face]), by: "f")
         let full = drawn(results).bytes

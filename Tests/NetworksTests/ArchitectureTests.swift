@@ -30,6 +30,57 @@ struct ArchitectureTests {
         #expect((184_650_000...184_750_000).contains(small.multiplyAccumulates))
     }
 
+    @Test(
+        "DDRNet has the published parameter and MAC counts",
+        arguments: [
+            (DDRNet.Variant.slim23, 5_695_987, 36_281_319_424, 12_009), (.plain23, 20_148_947, 143_060_500_480, 47_341),
+            (.deep39, 32_360_275, 281_116_016_640, 92_903),
+        ])
+    func ddrnetCounts(variant: DDRNet.Variant, parameters: Int, cost: Int, camvidMillions: Int) throws {
+        let network = try DDRNet(variant).network(at: InputSize(width: 2048, height: 1024))
+        #expect(network.parameterCount == parameters)
+        #expect(network.multiplyAccumulates == cost)
+        #expect(network.outputs.map(\.name) == ["logits"])
+        #expect(network.outputs.map(\.shape) == [[1, 19, 128, 256]])
+        let camvid = try DDRNet(variant, classes: 11).network(at: InputSize(width: 960, height: 720))
+        #expect((camvid.multiplyAccumulates + 500_000) / 1_000_000 == camvidMillions)
+        #expect(camvid.outputs.map(\.shape) == [[1, 11, 90, 120]])
+    }
+
+    @Test("DDRNet builds at any multiple of eight", arguments: [(8, 8), (64, 64), (360, 488), (104, 200), (240, 56)])
+    func ddrnetSizes(height: Int, width: Int) throws {
+        for variant in DDRNet.Variant.allCases {
+            let network = try DDRNet(variant, classes: 5).network(at: InputSize(width: width, height: height))
+            #expect(network.outputs[0].shape == [1, 5, height / 8, width / 8])
+        }
+        #expect {
+            try DDRNet(.slim23).network(at: InputSize(width: width + 4, height: height))
+        } throws: { error in
+            "\(error)" == "ddrnet 23-slim: input size \(width + 4)x\(height) is not possible: width and height must be "
+                + "multiples of 8 from 8 to 8192; nearest: \(width)x\(height) or \(width + 8)x\(height)"
+        }
+    }
+
+    @Test("DDRNet's class count is the weights'", arguments: DDRNet.Variant.allCases)
+    func ddrnetClasses(variant: DDRNet.Variant) throws {
+        let size = InputSize(width: 64, height: 64)
+        var weights = Weights()
+        // The tensors that tell variant and classes; the others do not matter here.
+        let telling = ["conv1.0.weight", "final_layer.conv2.weight", "layer3_1.0.conv1.weight"]
+        for parameter in try DDRNet(variant, classes: 7).network(at: size).parameters
+        where telling.contains(parameter.name) {
+            let count = parameter.shape.reduce(1, *)
+            weights[parameter.name] = Tensor(shape: parameter.shape, floats: [Float](repeating: 0, count: count))
+        }
+        #expect(DDRNet(weights: weights) == DDRNet(variant, classes: 7))
+        let architecture = try Architecture.find("ddrnet", variant.rawValue)
+        #expect(try architecture.build(at: size, for: weights).outputs[0].shape == [1, 7, 8, 8])
+        #expect(try architecture.build(at: size).outputs[0].shape == [1, 19, 8, 8])
+        #expect(throws: NetworkError.self) { try DDRNet(variant, classes: 1).network(at: size) }
+        weights["final_layer.conv2.weight"] = nil
+        #expect(DDRNet(weights: weights) == nil)
+    }
+
     @Test("The families differ in activation and anchors only")
     func families() throws {
         let size = InputSize(width: 64, height: 64)
@@ -115,12 +166,12 @@ struct ArchitectureTests {
         #expect(
             Architecture.all.map { "\($0.network) \($0.variant)" } == [
                 "mlsd tiny", "mlsd large", "retinaface mobilenet0.25", "retinaface mobilenet0.25-leaky",
-                "retinaface mobilenet0.25-first",
+                "retinaface mobilenet0.25-first", "ddrnet 23-slim", "ddrnet 23", "ddrnet 39",
             ])
         #expect(throws: NetworkError(.unknown, path: "mlsd", "no variant \"huge\"; there are tiny, large")) {
             try Architecture.find("mlsd", "huge")
         }
-        #expect(throws: NetworkError(.unknown, "no network \"yolo\"; there are mlsd, retinaface")) {
+        #expect(throws: NetworkError(.unknown, "no network \"yolo\"; there are mlsd, retinaface, ddrnet")) {
             try Architecture.find("yolo", "n")
         }
     }

@@ -9,7 +9,7 @@ import Testing
         (["run", "pipelines/demo.json", "--set", "lines.treshold=1"], "did you mean"),
         (["run", "pipelines/demo.json", "--set", "lines.threshold=7"], "lines.threshold"),
         (["nodes", "retinafase"], "did you mean \"retinaface\""),
-        (["models", "info", "yolo"], "there are mlsd, retinaface"),
+        (["models", "info", "yolo"], "there are ddrnet, "),
     ])
     func `a user's mistake exits with 2 and says what to do`(_ arguments: [String], _ text: String) throws {
         let outcome = try Program.run(arguments)
@@ -37,6 +37,29 @@ import Testing
         #expect(outcome.status == 1)
         #expect(outcome.errors.hasPrefix("vpipe: nodes.video: /nowhere.mp4: "))
         #expect(outcome.errors.split(separator: "\n").count == 1)
+    }
+}
+
+@Suite struct ModelsEvalTests {
+    @Test(arguments: [
+        (["yolo", "--data", "/tmp"], "no evaluation for \"yolo\""),
+        (["ddrnet", "--data", "/nowhere"], "/nowhere/val: no such folder; pictures are expected in /nowhere/val"),
+    ])
+    func `what cannot be measured is said`(_ arguments: [String], _ text: String) throws {
+        let outcome = try Program.run(["models", "eval"] + arguments)
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains(text), "\(outcome.errors)")
+    }
+
+    @Test func `mistakes in a file of classes are reported by place and exit with 2`() throws {
+        let path = NSTemporaryDirectory() + "/vpipe-classes-\(UUID().uuidString).json"
+        try Data(##"{ "classes": [ { "name": "road", "colour": "#102030" }, { "name": "road" } ] }"##.utf8)
+            .write(to: URL(fileURLWithPath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let outcome = try Program.run(["run", "pipelines/segment.json", "--set", "road.classes=\(path)", "--overwrite"])
+        #expect(outcome.status == 2)
+        #expect(outcome.errors.contains("\(path):1:34: error: classes[0].colour: unknown key"), "\(outcome.errors)")
+        #expect(outcome.errors.contains("is the name of classes[0], too"), "\(outcome.errors)")
     }
 }
 

@@ -20,7 +20,7 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
     /// Whether compiled models can be kept on disk: false when the installation lacks the part that reads them back.
     public let cachesModels: Bool
 
-    private let functions: OpenVINOFunctions
+    let functions: OpenVINOFunctions
     private let core: OpaquePointer
     private let shelf = Mutex<[Key: Shelf]>([:])
     private static let device = "CPU"
@@ -96,6 +96,7 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
         let start = ContinuousClock.now
         let model = try read(source)
         defer { functions.modelFree(model) }
+        try Self.reshape(model, source, functions)
         let (compiled, problem) = try compileThroughCache(model, source, options)
         let fromCache = Self.isYes(compiled.property("LOADED_FROM_CACHE"))
         return CompiledModel(
@@ -106,7 +107,7 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
             driver: compiled)
     }
 
-    private func read(_ source: ModelSource) throws(InferenceError) -> OpaquePointer {
+    func read(_ source: ModelSource) throws(InferenceError) -> OpaquePointer {
         guard !source.bytes.isEmpty else {
             throw InferenceError(.invalidModel, operation: "reading \(source.name)", detail: "the model is empty")
         }

@@ -12,6 +12,7 @@ public final class Canvas {
     private(set) var surface: Surface?
     private var spec = ColorSpec(matrix: .bt709)
     let texts: TextCache
+    private let masks = MaskBlender()
 
     /// Makes a canvas that keeps up to `textCapacity` rendered texts.
     public init(textCapacity: Int = 256) { texts = TextCache(capacity: textCapacity) }
@@ -36,6 +37,14 @@ public final class Canvas {
     public var width: Int { surface?.width ?? 0 }
     /// Height of the picture being drawn on; 0 outside of `draw(on:_:)`.
     public var height: Int { surface?.height ?? 0 }
+
+    // MARK: Masks
+
+    /// Blends a class map whose region is in pixels of the picture, every area in its class's colour.
+    public func mask(_ map: ClassMap, _ style: MaskStyle = MaskStyle()) {
+        guard let surface else { return }
+        masks.draw(map, style, on: surface, spec)
+    }
 
     // MARK: Lines
 

@@ -55,6 +55,12 @@ public struct Color: Sendable, Hashable {
         return color
     }
 
+    /// The colour on its way to white, 0...1 of it.
+    func lightened(by share: Float) -> Color {
+        func mixed(_ value: UInt8) -> UInt8 { UInt8((Float(value) + (255 - Float(value)) * share).rounded()) }
+        return Color(red: mixed(red), green: mixed(green), blue: mixed(blue), alpha: alpha)
+    }
+
     /// Black or white, whichever reads better on a plate of this colour (WCAG relative luminance, crossing at 0.179).
     public var contrasting: Color {
         func linear(_ value: UInt8) -> Float {

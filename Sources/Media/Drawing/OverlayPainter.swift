@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Draws the results of the networks on a picture: lines lowest, then boxes and landmarks, labels on top.
+/// Draws the results of the networks on a picture: areas lowest, then lines, boxes and landmarks, labels on top.
 ///
 /// - Note: Thread-safety: confined, together with the canvas it draws on.
 public final class OverlayPainter {
     /// The look; may change between frames.
     public var style: OverlayStyle
     private var nodes: [String]
+    private let legend = Legend()
 
     /// Makes a painter; `nodes` get the palette's colours in this order, others in the order of their appearance.
     public init(style: OverlayStyle = OverlayStyle(), nodes: [String] = []) {
@@ -18,6 +19,8 @@ public final class OverlayPainter {
     public func draw(_ results: Results, on canvas: Canvas) {
         guard canvas.width > 0, !results.isEmpty else { return }
         let look = Look(style, height: canvas.height)
+        if style.showsMasks { drawMasks(results, on: canvas) }
+        defer { if style.showsLegend { drawLegends(results, on: canvas) } }
         if style.showsLines {
             results.forEach { entry in
                 guard case .lines(let lines) = entry.result else { return }
@@ -26,6 +29,10 @@ public final class OverlayPainter {
                 stroke.endMarker = style.marksEnds ? look.lineWidth * 2.5 : 0
                 canvas.lines(lines, stroke)
             }
+        }
+        results.forEach { entry in
+            guard case .objects(let objects) = entry.result else { return }
+            drawObjects(objects, look, on: canvas)
         }
         guard style.showsFaces else { return }
         results.forEach { entry in
@@ -38,7 +45,9 @@ public final class OverlayPainter {
             guard case .faces(let faces) = entry.result else { return }
             let color = style.faceColor ?? color(of: entry.node)
             // The best come first: drawn backwards, their labels are on top.
-            for face in faces.reversed() { drawLabel(style.faceLabel, face, color, look, on: canvas) }
+            for face in faces.reversed() {
+                drawLabel(style.faceLabel, face.box, face.score, color, look, on: canvas)
+            }
         }
     }
 
@@ -80,6 +89,26 @@ public final class OverlayPainter {
         canvas.text(text, at: Point(x: x + bar + pad, y: y + pad / 2), font: look.font, color: .white)
     }
 
+    // MARK: Segmentation
+
+    private func drawMasks(_ results: Results, on canvas: Canvas) {
+        let opacity = style.maskOpacity.isNaN ? 0 : max(0, min(1, style.maskOpacity))
+        let border = Float(canvas.height) * style.maskBorder
+        let mask = MaskStyle(
+            fill: opacity, edge: min(1, opacity * 2 + 0.1),
+            edgeWidth: border.isFinite ? Int(max(1, min(64, border.rounded()))) : 1)
+        results.forEach { entry in
+            if case .segmentation(let map) = entry.result { canvas.mask(map, mask) }
+        }
+    }
+
+    private func drawLegends(_ results: Results, on canvas: Canvas) {
+        results.forEach { entry in
+            guard case .segmentation(let map) = entry.result else { return }
+            legend.draw(map, of: entry.node, style, on: canvas)
+        }
+    }
+
     // MARK: Faces
 
     private func drawFace(_ face: Face, _ color: Color, _ look: Look, on canvas: Canvas) {
@@ -93,19 +122,43 @@ public final class OverlayPainter {
         }
     }
 
-    private func drawLabel(_ text: String, _ face: Face, _ color: Color, _ look: Look, on canvas: Canvas) {
-        let box = face.box
+    // MARK: Objects
+
+    /// Boxes first, so that no box runs through a label.
+    private func drawObjects(_ objects: [Detection], _ look: Look, on canvas: Canvas) {
+        for object in objects {
+            canvas.outline(
+                object.box, Stroke(color: color(of: object), width: look.lineWidth, halo: look.halo),
+                cornerRadius: look.cornerRadius)
+        }
+        guard style.showsLabels else { return }
+        for object in objects.reversed() {
+            drawLabel(object.name, object.box, object.score, color(of: object), look, on: canvas)
+        }
+    }
+
+    /// One colour a class.
+    private func color(of object: Detection) -> Color {
+        let palette = style.palette
+        return palette.isEmpty ? .white : palette[Int(object.label.magnitude % UInt(palette.count))]
+    }
+
+    // MARK: Labels
+
+    private func drawLabel(
+        _ text: String, _ box: Rect, _ score: Float, _ color: Color, _ look: Look, on canvas: Canvas
+    ) {
         let edge = look.lineWidth / 2
         // Also false for a NaN: a face out of sight has no label.
         guard box.x < Float(canvas.width), box.y < Float(canvas.height), box.x + box.width > 0,
             box.y + box.height > 0, box.x.isFinite, box.y.isFinite
         else { return }
         let label = text.isEmpty ? (width: 0, height: 0) : canvas.size(of: text, font: look.font)
-        let score = style.showsScores ? canvas.size(ofNumber: face.score, font: look.font) : (width: 0, height: 0)
-        guard label.width + score.width > 0 else { return }
-        let gap = label.width > 0 && score.width > 0 ? (look.font.size * 0.35).rounded() : 0
-        let width = Float(label.width) + gap + Float(score.width) + 2 * look.padding
-        let height = Float(max(label.height, score.height))
+        let number = style.showsScores ? canvas.size(ofNumber: score, font: look.font) : (width: 0, height: 0)
+        guard label.width + number.width > 0 else { return }
+        let gap = label.width > 0 && number.width > 0 ? (look.font.size * 0.35).rounded() : 0
+        let width = Float(label.width) + gap + Float(number.width) + 2 * look.padding
+        let height = Float(max(label.height, number.height))
         let limit = max(0, Float(canvas.width) - width)
         let x = max(0, min(limit, (box.x - edge).rounded()))
         // Above the box; inside its top edge where there is no room above.
@@ -114,13 +167,13 @@ public final class OverlayPainter {
         canvas.fill(Rect(x: x, y: y, width: width, height: height), color: color, cornerRadius: look.plateRadius)
         let ink = color.contrasting
         if label.width > 0 {
-            let drop = Float(max(label.height, score.height) - label.height) / 2
+            let drop = Float(max(label.height, number.height) - label.height) / 2
             canvas.text(text, at: Point(x: x + look.padding, y: y + drop), font: look.font, color: ink)
         }
-        if score.width > 0 {
-            let drop = Float(max(label.height, score.height) - score.height) / 2
+        if number.width > 0 {
+            let drop = Float(max(label.height, number.height) - number.height) / 2
             let left = x + look.padding + Float(label.width) + gap
-            canvas.number(face.score, at: Point(x: left, y: y + drop), font: look.font, color: ink)
+            canvas.number(score, at: Point(x: left, y: y + drop), font: look.font, color: ink)
         }
     }
 }

@@ -18,6 +18,16 @@ public struct OverlayStyle: Sendable, Hashable {
     public var fontSize: Float = 0.022
     /// Family of the labels' font.
     public var fontFamily = "sans-serif"
+    /// Opacity of a segmentation's areas; their borders are twice as strong and a bit more.
+    public var maskOpacity: Float = 0.4
+    /// Width of the border on each side between two areas over the picture's height; never below 1 pixel.
+    public var maskBorder: Float = 0.0014
+    /// Where the legend of a segmentation goes.
+    public var legendCorner = OverlayPainter.Corner.topLeft
+    /// Whether a segmentation's areas are drawn.
+    public var showsMasks = true
+    /// Whether the classes of a segmentation are listed.
+    public var showsLegend = true
     /// Whether line segments are drawn.
     public var showsLines = true
     /// Whether faces are drawn.

@@ -61,6 +61,11 @@ public struct PictureMap: Sendable, Hashable {
                 faces.map { face in
                     Face(box: self(face.box), score: face.score, landmarks: face.landmarks.map { self($0) })
                 })
+        case .objects(let objects):
+            .objects(
+                objects.map { Detection(box: self($0.box), score: $0.score, label: $0.label, name: $0.name) })
+        case .tensors: result
+        case .segmentation(let map): .segmentation(map.moved(to: self(map.region)))
         }
     }
 }

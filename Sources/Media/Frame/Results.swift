@@ -68,12 +68,55 @@ public struct Face: Sendable, Hashable {
     }
 }
 
+/// An object of some class: its box and what it is.
+public struct Detection: Sendable, Hashable {
+    /// Bounding box.
+    public var box: Rect
+    /// Confidence, 0...1.
+    public var score: Float
+    /// Index of the class.
+    public var label: Int
+    /// What people call the class; the index as text where it has no name.
+    public var name: String
+
+    /// Makes a detection.
+    public init(box: Rect, score: Float, label: Int, name: String) {
+        self.box = box
+        self.score = score
+        self.label = label
+        self.name = name
+    }
+}
+
+/// An output of a network as it is, for readers who decode it themselves.
+public struct RawTensor: Sendable, Hashable {
+    /// The output's name in the model.
+    public var name: String
+    /// Extents, the last axis fastest.
+    public var shape: [Int]
+    /// The numbers; in network coordinates, whatever they mean.
+    public var values: [Float]
+
+    /// Makes a tensor.
+    public init(name: String, shape: [Int], values: [Float]) {
+        self.name = name
+        self.shape = shape
+        self.values = values
+    }
+}
+
 /// What a network found in one frame.
 public enum FrameResult: Sendable {
     /// Line segments, best first.
     case lines([LineSegment])
     /// Faces, best first.
     case faces([Face])
+    /// Objects of several classes, best first.
+    case objects([Detection])
+    /// Outputs that nobody decoded.
+    case tensors([RawTensor])
+    /// A class for every part of the picture.
+    case segmentation(ClassMap)
 }
 
 /// The results that travel with a frame, each keyed by the node that made it.

@@ -61,19 +61,6 @@ public final class ImageWriter {
 
     private func png(_ original: Picture) throws(MediaError) -> [UInt8] {
         let picture = original.format == .gray8 ? original.withNeutralChroma(from: grayPool) : original
-        guard let codec = avcodec_find_encoder(AV_CODEC_ID_PNG), let context = avcodec_alloc_context3(codec) else {
-            throw MediaError(.unsupportedCodec, operation: "image", detail: "no PNG encoder is built into FFmpeg")
-        }
-        defer {
-            var handle: UnsafeMutablePointer<AVCodecContext>? = context
-            avcodec_free_context(&handle)
-        }
-        context.pointee.width = Int32(picture.width)
-        context.pointee.height = Int32(picture.height)
-        context.pointee.pix_fmt = AV_PIX_FMT_RGB24
-        context.pointee.time_base = AVRational(num: 1, den: 25)
-        context.pointee.thread_count = 1
-        try check(avcodec_open2(context, codec, nil), operation: "avcodec_open2")
         let image = FrameShells.take()
         defer { FrameShells.give(image) }
         image.pointee.width = Int32(picture.width)
@@ -92,21 +79,15 @@ public final class ImageWriter {
                 from: from, to: to, flags: SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT)
         }
         try scaler?.run(from: picture.avFrame, to: image)
-        try check(avcodec_send_frame(context, image), operation: "avcodec_send_frame")
-        try check(avcodec_send_frame(context, nil), operation: "avcodec_send_frame")
-        guard let packet = av_packet_alloc() else {
-            throw MediaError(status: vpipe_averror(ENOMEM), operation: "image")
-        }
-        defer { AudioTap.free(packet) }
-        try check(avcodec_receive_packet(context, packet), operation: "avcodec_receive_packet")
-        return Self.bytes(of: packet)
+        return try PNGCodec.encode(image)
     }
 
     private static func bytes(of packet: UnsafePointer<AVPacket>) -> [UInt8] {
         Array(UnsafeBufferPointer(start: packet.pointee.data, count: Int(packet.pointee.size)))
     }
 
-    private static func store(_ bytes: [UInt8], at path: String, overwrites: Bool) throws(MediaError) {
+    /// Writes beside `path` and puts the whole file there.
+    static func store(_ bytes: [UInt8], at path: String, overwrites: Bool) throws(MediaError) {
         var status = stat()
         if !overwrites && lstat(path, &status) == 0 {
             throw MediaError(

@@ -21,21 +21,33 @@ public struct Architecture: Sendable {
     /// How an image becomes its input.
     public let normalisation: InputNormalisation
     private let make: @Sendable (InputSize) throws(NetworkError) -> Network
+    /// Builds what weights are for, where they decide more than the numbers: how many classes there are.
+    private var makeFor: (@Sendable (InputSize, Weights) throws(NetworkError) -> Network)?
 
     /// Builds the network at a size, at the default one when nil.
     ///
+    /// - Parameters:
+    ///   - weights: what the network is going to hold; where it is trained for any number of classes, they tell it.
     /// - Throws: `NetworkError.Code.size` naming the nearest possible sizes.
-    public func build(at size: InputSize? = nil) throws(NetworkError) -> Network { try make(size ?? defaultSize) }
+    public func build(at size: InputSize? = nil, for weights: Weights? = nil) throws(NetworkError) -> Network {
+        guard let makeFor, let weights else { return try make(size ?? defaultSize) }
+        return try makeFor(size ?? defaultSize, weights)
+    }
 
     /// The ONNX model at a size with weights inside: the one call from weights to an engine.
     ///
+    /// - Parameter metadata: written into the model for readers; engines ignore it.
     /// - Throws: `NetworkError` with code `.size` or `.weights`.
-    public func onnx(at size: InputSize? = nil, weights: Weights) throws(NetworkError) -> [UInt8] {
-        try build(at: size).onnx(weights: weights)
+    public func onnx(
+        at size: InputSize? = nil, weights: Weights, metadata: [String: String] = [:]
+    ) throws(NetworkError) -> [UInt8] {
+        try build(at: size, for: weights).onnx(weights: weights, metadata: metadata)
     }
 
     /// All architectures, in the order `vpipe models list` shows them.
-    public static let all: [Architecture] = MLSD.Variant.allCases.map(mlsd) + RetinaFace.Family.allCases.map(retinaFace)
+    public static let all: [Architecture] =
+        MLSD.Variant.allCases.map(mlsd) + RetinaFace.Family.allCases.map(retinaFace)
+        + DDRNet.Variant.allCases.map(ddrnet)
 
     /// Finds an entry.
     ///
@@ -71,5 +83,18 @@ public struct Architecture: Sendable {
             defaultSize: InputSize(width: 640, height: 480), sizes: RetinaFace.sizes,
             normalisation: RetinaFace.normalisation,
             make: { size throws(NetworkError) in try network.network(at: size) })
+    }
+
+    private static func ddrnet(_ variant: DDRNet.Variant) -> Architecture {
+        Architecture(
+            network: "ddrnet", variant: variant.rawValue, summary: "a class for every pixel of a road scene",
+            paper: "Hong et al., Deep Dual-resolution Networks for Real-time and Accurate Semantic Segmentation of "
+                + "Road Scenes, 2021",
+            reference: "ydhongHIT/DDRNet (MIT)", defaultSize: InputSize(width: 2048, height: 1024),
+            sizes: DDRNet.sizes, normalisation: DDRNet.normalisation,
+            make: { size throws(NetworkError) in try DDRNet(variant).network(at: size) },
+            makeFor: { size, weights throws(NetworkError) in
+                try DDRNet(variant, classes: DDRNet(weights: weights)?.classes ?? 19).network(at: size)
+            })
     }
 }

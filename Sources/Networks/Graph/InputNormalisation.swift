@@ -3,7 +3,7 @@
 /// What turns an 8-bit image into the tensor a network was trained on: `(byte - mean) * scale` per channel.
 ///
 /// - Note: Shape: the tensor is `[1, 3, H, W]` float32, channels in `channelOrder`.
-public struct InputNormalisation: Sendable, Hashable {
+public struct InputNormalisation: Sendable, Hashable, CustomStringConvertible {
     /// Which colour comes first.
     public enum ChannelOrder: Sendable, Hashable { case rgb, bgr }
 
@@ -30,6 +30,12 @@ public struct InputNormalisation: Sendable, Hashable {
         self.mean = mean
         self.scale = scale
         self.fit = fit
+    }
+
+    /// The four in words: `RGB, (byte - [127.5, 127.5, 127.5]) * [0.5, 0.5, 0.5], NCHW, stretched`.
+    public var description: String {
+        "\(channelOrder == .rgb ? "RGB" : "BGR"), (byte - \(mean)) * \(scale), NCHW, "
+            + (fit == .stretch ? "stretched" : "letterboxed")
     }
 
     /// The same arithmetic as a layer, for networks that take byte values as floats.

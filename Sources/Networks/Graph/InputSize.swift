@@ -29,7 +29,7 @@ public struct InputSize: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// Which input sizes an architecture can be built at.
-public struct SizeRule: Sendable, Hashable {
+public struct SizeRule: Sendable, Hashable, CustomStringConvertible {
     /// Width and height must be multiples of this.
     public let multiple: Int
     /// Smallest width and height.
@@ -42,6 +42,11 @@ public struct SizeRule: Sendable, Hashable {
         self.multiple = multiple
         self.minimum = minimum
         self.maximum = maximum
+    }
+
+    /// The rule in words, for width and height: `multiples of 16 from 32 to 4096`.
+    public var description: String {
+        (multiple > 1 ? "multiples of \(multiple) " : "") + "from \(minimum) to \(maximum)"
     }
 
     /// Whether the rule accepts a size.
@@ -70,10 +75,8 @@ public struct SizeRule: Sendable, Hashable {
     public func check(_ size: InputSize, for network: String) throws(NetworkError) {
         guard !allows(size) else { return }
         let choices = nearest(to: size).map(\.description).joined(separator: " or ")
-        let step = multiple > 1 ? "multiples of \(multiple) " : ""
         throw NetworkError(
             .size, path: network,
-            "input size \(size) is not possible: width and height must be \(step)from \(minimum) to \(maximum); "
-                + "nearest: \(choices)")
+            "input size \(size) is not possible: width and height must be \(self); nearest: \(choices)")
     }
 }

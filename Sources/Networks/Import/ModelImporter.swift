@@ -65,6 +65,7 @@ public enum ModelImporter {
         if weights["backbone.features.0.0.weight"] != nil {
             return try MLSDImport.draft(weights, origin, format: format)
         }
+        if DDRNetImport.matches(weights) { return try DDRNetImport.draft(weights, origin, format: format) }
         let some = source.names.prefix(3).joined(separator: ", ")
         throw NetworkError(.unsupported, "no known network has these tensors: \(some) ... (\(source.count) in all)")
     }
@@ -102,7 +103,7 @@ public enum ModelImporter {
                 .weights, path: draft.network,
                 "the file does not tell its variant; name one of " + choices.joined(separator: ", "))
         }
-        let built = try Architecture.find(draft.network, chosen).build()
+        let built = try Architecture.find(draft.network, chosen).build(for: draft.weights)
         let target = draft.isFolded ? built.folded : built
         let load = target.check(draft.weights)
         guard load.isComplete, load.unexpected.isEmpty else { throw NetworkError(.weights, load.description) }
@@ -119,9 +120,11 @@ public enum ModelImporter {
             weights.metadata[Weights.MetadataKey.licence] = release.licence
             weights.metadata[Weights.MetadataKey.provenance] = release.provenance
         }
+        weights = try weights.recorded(for: Architecture.find(draft.network, chosen))
         let report = ImportReport(
             format: draft.format, sha256: digest, release: release, network: draft.network, variant: chosen,
-            mappings: draft.mappings.filter { weights[$0.target] != nil }, ignored: load.ignored, load: load)
+            mappings: draft.mappings.filter { weights[$0.target] != nil }, ignored: draft.ignored + load.ignored,
+            load: load)
         return Result(weights: weights, report: report)
     }
 }
@@ -137,4 +140,6 @@ struct ImportDraft {
     let isFolded: Bool
     let weights: Weights
     let mappings: [ImportReport.Mapping]
+    /// Tensors of the file that only training uses, left out of `weights`.
+    var ignored: [String] = []
 }

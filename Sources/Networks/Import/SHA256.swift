@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The SHA-256 digest, to recognise published files.
+/// The SHA-256 digest, to recognise published files and changed tensors.
 ///
 /// Source: FIPS 180-4.
 public enum SHA256 {
     /// The digest as 64 lower-case hexadecimal digits.
-    public static func hexDigest(_ bytes: [UInt8]) -> String {
+    public static func hexDigest(_ bytes: [UInt8]) -> String { hexDigest(bytes[...]) }
+
+    /// The digest of a part of an array.
+    public static func hexDigest(_ bytes: ArraySlice<UInt8>) -> String {
         var state: [UInt32] = [
             0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
         ]
-        var tail = Array(bytes[(bytes.count / 64 * 64)...])
+        var tail = Array(bytes.suffix(bytes.count % 64))
         tail.append(0x80)
         while tail.count % 64 != 56 { tail.append(0) }
         for shift in stride(from: 56, through: 0, by: -8) {

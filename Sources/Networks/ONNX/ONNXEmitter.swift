@@ -6,23 +6,24 @@ extension Network {
     /// Batch normalisations are folded; weights that already are (the TFLite releases) are taken as they come. The
     /// same network and weights give the same bytes, always.
     ///
+    /// - Parameter metadata: written into the model for readers; engines ignore it.
     /// - Throws: `NetworkError.Code.weights` with a report of what is missing or of another shape.
-    public func onnx(weights: Weights) throws(NetworkError) -> [UInt8] {
+    public func onnx(weights: Weights, metadata: [String: String] = [:]) throws(NetworkError) -> [UInt8] {
         let folded = self.folded
         let direct = folded.check(weights)
-        if direct.isComplete { return try folded.onnxAsIs(weights: weights) }
+        if direct.isComplete { return try folded.onnxAsIs(weights: weights, metadata: metadata) }
         let report = check(weights)
         guard report.isComplete else {
             let closer = report.matched >= direct.matched ? report : direct
             throw NetworkError(.weights, closer.description)
         }
-        return try folded.onnxAsIs(weights: folding(weights))
+        return try folded.onnxAsIs(weights: folding(weights), metadata: metadata)
     }
 
     /// The ONNX model with the layers exactly as they are, batch normalisations included.
     ///
     /// - Throws: `NetworkError.Code.weights` with a report of what is missing or of another shape.
-    public func onnxAsIs(weights: Weights) throws(NetworkError) -> [UInt8] {
+    public func onnxAsIs(weights: Weights, metadata: [String: String] = [:]) throws(NetworkError) -> [UInt8] {
         let report = check(weights)
         guard report.isComplete else { throw NetworkError(.weights, report.description) }
         var emitter = ONNXEmitter(self)
@@ -35,7 +36,7 @@ extension Network {
             }
         }
         for layer in layers { emitter.emit(layer) }
-        return emitter.finish()
+        return emitter.finish(metadata)
     }
 }
 
@@ -67,14 +68,14 @@ private struct ONNXEmitter {
             bytes: tensor.bytes[(start + rows.lowerBound * row)..<(start + rows.upperBound * row)])
     }
 
-    mutating func finish() -> [UInt8] {
+    mutating func finish(_ metadata: [String: String]) -> [UInt8] {
         for port in network.inputs { graph.input(port.name, shape: port.shape) }
         for port in network.outputs {
             let producer = network.layers.first { $0.outputs.contains(port.value) }
             let isIndex = producer.map { $0.outputs.count == 2 && $0.outputs[1] == port.value } ?? false
             graph.output(port.name, shape: port.shape, isInteger: isIndex)
         }
-        return graph.model()
+        return graph.model(metadata: metadata)
     }
 
     mutating func emit(_ layer: Layer) {

@@ -59,8 +59,8 @@ struct ONNXGraph {
         port(12, name, shape, isInteger ? Self.int64Type : Self.floatType)
     }
 
-    /// The whole model.
-    func model() -> [UInt8] {
+    /// The whole model; metadata is written in the order of its keys.
+    func model(metadata: [String: String] = [:]) -> [UInt8] {
         var model = ProtobufWriter()
         model.integer(1, Self.irVersion)  // ir_version
         model.string(2, "vpipe")  // producer_name
@@ -73,6 +73,12 @@ struct ONNXGraph {
         model.message(8) { opset in  // opset_import
             opset.string(1, "")
             opset.integer(2, Self.opset)
+        }
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+            model.message(14) { entry in  // metadata_props
+                entry.string(1, key)
+                entry.string(2, value)
+            }
         }
         return model.bytes
     }

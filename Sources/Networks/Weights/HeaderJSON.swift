@@ -4,7 +4,13 @@
 ///
 /// Objects keep their order, and a repeated key is an error. Nesting is limited.
 enum HeaderJSON {
-    case object([(key: String, value: HeaderJSON)])
+    // A named type: with a tuple here, some orders of compiling the module's files end in a circular reference.
+    struct Member {
+        let key: String
+        let value: HeaderJSON
+    }
+
+    case object([Member])
     case array([HeaderJSON])
     case string(String)
     case integer(Int)
@@ -69,9 +75,9 @@ enum HeaderJSON {
             }
         }
 
-        private mutating func members(depth: Int) throws(NetworkError) -> [(key: String, value: HeaderJSON)] {
+        private mutating func members(depth: Int) throws(NetworkError) -> [Member] {
             position += 1
-            var members: [(key: String, value: HeaderJSON)] = []
+            var members: [Member] = []
             var keys: Set<String> = []
             if take("}") { return members }
             repeat {
@@ -80,7 +86,7 @@ enum HeaderJSON {
                 let key = try string()
                 guard keys.insert(key).inserted else { throw error("repeated key \(key)") }
                 guard take(":") else { throw error("expected ':'") }
-                members.append((key, try value(depth: depth + 1)))
+                members.append(Member(key: key, value: try value(depth: depth + 1)))
             } while take(",")
             guard take("}") else { throw error("expected '}'") }
             return members

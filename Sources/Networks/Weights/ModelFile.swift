@@ -2,12 +2,14 @@
 internal import Foundation
 
 /// Whole model files in and out of memory.
-enum ModelFile {
+public enum ModelFile {
     /// Model files above this are refused rather than read.
     static let sizeLimit = 1 << 30
 
     /// A regular file's bytes.
-    static func read(_ path: String) throws(NetworkError) -> [UInt8] {
+    ///
+    /// - Throws: `NetworkError.Code.file`, also for files beyond 1 GiB.
+    public static func read(_ path: String) throws(NetworkError) -> [UInt8] {
         let size: Int
         do {
             let attributes = try FileManager.default.attributesOfItem(
@@ -32,7 +34,9 @@ enum ModelFile {
     }
 
     /// Writes beside the target and renames, so that readers never see half a file.
-    static func write(_ bytes: [UInt8], to path: String) throws(NetworkError) {
+    ///
+    /// - Throws: `NetworkError.Code.file`.
+    public static func write(_ bytes: [UInt8], to path: String) throws(NetworkError) {
         do {
             try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
         } catch {

@@ -37,7 +37,8 @@ public enum SafeTensors {
         guard members.count <= tensorLimit else { throw damaged("\(members.count) tensors") }
         var weights = Weights()
         var ranges: [Range<Int>] = []
-        for (name, value) in members {
+        for member in members {
+            let (name, value) = (member.key, member.value)
             if name == "__metadata__" {
                 weights.metadata = try metadata(value)
                 continue
@@ -103,7 +104,8 @@ public enum SafeTensors {
     private static func metadata(_ value: HeaderJSON) throws(NetworkError) -> [String: String] {
         guard case .object(let members) = value else { throw damaged("is not an object", "__metadata__") }
         var metadata: [String: String] = [:]
-        for (key, value) in members {
+        for member in members {
+            let (key, value) = (member.key, member.value)
             guard case .string(let text) = value else { throw damaged("value of \(key) is not text", "__metadata__") }
             metadata[key] = text
         }
@@ -117,7 +119,8 @@ public enum SafeTensors {
         var shape: [Int]?
         var type: ElementType?
         var range: Range<Int>?
-        for (key, value) in members {
+        for member in members {
+            let (key, value) = (member.key, member.value)
             switch (key, value) {
             case ("dtype", .string(let text)):
                 type = ElementType(rawValue: text.lowercased())

@@ -42,7 +42,7 @@ public struct Weights: Sendable, Hashable {
         return result
     }
 
-    /// Metadata keys of files written by `vpipe models import`.
+    /// Metadata keys of files written by `vpipe models import` and `export`.
     public enum MetadataKey {
         /// Catalogue name.
         public static let network = "network"
@@ -56,6 +56,28 @@ public struct Weights: Sendable, Hashable {
         public static let sourceSHA256 = "source_sha256"
         /// Input size the weights were trained for, width first.
         public static let inputSize = "input_size"
+        /// Names of the classes in the order of the output's channels, separated by commas.
+        public static let classes = "classes"
+        /// One of `State`; absent for finished weights.
+        public static let state = "state"
+        /// The sizes the network can be built at.
+        public static let inputSizes = "input_sizes"
+        /// How a picture becomes the input tensor.
+        public static let preprocessing = "preprocessing"
+        /// Trainable numbers of the network.
+        public static let parameters = "parameters"
+        /// Multiply-accumulates of one inference, and the size they were counted at.
+        public static let multiplyAccumulates = "multiply_accumulates"
+        /// `Weights.checksum` when the file was written.
+        public static let checksum = "checksum"
+    }
+
+    /// Values of `MetadataKey.state`.
+    public enum State {
+        /// Our own first weights, weaker than the official ones.
+        public static let preview = "preview"
+        /// Numbers to start training from: they find nothing.
+        public static let untrained = "untrained"
     }
 }
 

@@ -31,6 +31,10 @@ public struct ResultKind: Sendable, Hashable, CustomStringConvertible {
     public static let faces = ResultKind("faces")
     /// A class for every part of the picture.
     public static let segmentation = ResultKind("segmentation")
+    /// Boxes with a class.
+    public static let objects = ResultKind("objects")
+    /// Outputs of a network as they are.
+    public static let tensors = ResultKind("tensors")
     /// Objects followed from frame to frame.
     public static let tracks = ResultKind("tracks")
 

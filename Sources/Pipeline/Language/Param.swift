@@ -199,6 +199,19 @@ extension Param where Value == [String] {
     }
 }
 
+extension Param where Value == [Double] {
+    /// A parameter that takes a number or a list of them, each within the range.
+    public static func numbers(
+        _ name: String, default value: [Double]? = nil, range: ClosedRange<Double>? = nil, changeable: Bool = false,
+        synonyms: [String] = [], doc: String
+    ) -> Param {
+        let spec = ParamSpec(
+            name: name, kind: .numbers, limits: ParamLimits(lowest: range?.lowerBound, highest: range?.upperBound),
+            default: value.map { .numbers($0) }, doc: doc, isChangeable: changeable, synonyms: synonyms)
+        return Param(spec) { if case .numbers(let value) = $0 { value } else { nil } }
+    }
+}
+
 extension Param where Value == JSONNode {
     /// A parameter that takes any JSON object, which the node reads itself; most are `.optional`.
     public static func object(_ name: String, synonyms: [String] = [], doc: String) -> Param {

@@ -27,7 +27,7 @@ extension ParamSpec {
         case (.enumeration(let choices), .string(let text)):
             choices.contains { $0.value == text } ? nil : "must be \(expectation)"
         case (.string, .string), (.path, .string), (.url, .string), (.boolean, .boolean), (.strings, .strings),
-            (.object, .object):
+            (.numbers, .numbers), (.object, .object):
             nil
         case (.integer, .integer), (.bitrate, .integer), (.number, .number), (.size, .size), (.duration, .duration),
             (.rate, .rate):
@@ -43,6 +43,7 @@ extension ParamSpec {
         case .size(let size): limits.contains(Double(size.width)) && limits.contains(Double(size.height))
         case .duration(let value): limits.contains(value.inSeconds)
         case .rate(let value): limits.contains(value.perSecond)
+        case .numbers(let values): values.allSatisfy { limits.contains($0) }
         case .string, .boolean, .strings, .object: true
         }
     }
@@ -77,6 +78,15 @@ extension ParamSpec {
             guard case .array(let elements) = node.value else { return nil }
             let texts = elements.compactMap(\.string)
             return texts.count == elements.count ? .strings(texts) : nil
+        case .numbers:
+            if let number = node.looseNumber { return .numbers([number.double]) }
+            if node.isLoose, let text = node.string {
+                let values = text.split(separator: ",").map { Double($0) }
+                let numbers = values.compactMap { $0 }.filter(\.isFinite)
+                return values.isEmpty || numbers.count < values.count ? nil : .numbers(numbers)
+            }
+            let numbers = node.elements.compactMap(\.number)
+            return numbers.isEmpty || numbers.count < node.elements.count ? nil : .numbers(numbers)
         case .object:
             if case .object = node.value { return .object(node) }
             return nil
@@ -131,7 +141,7 @@ extension ParamSpec {
             }
         case .strings:
             if let text = node.string { mistake.fix = "write [\(quoted(shortened(text)))]" }
-        case .rate, .object:
+        case .rate, .numbers, .object:
             break
         }
         return mistake

@@ -33,6 +33,9 @@ extension ParamSpec {
         case .strings:
             members.append(
                 ("anyOf", [.object([("type", "array"), ("items", .object([("type", "string")]))]), interpolation]))
+        case .numbers:
+            let list = JSONDocument.object([("type", "array"), ("items", bounded("number")), ("minItems", 1)])
+            members.append(("anyOf", [bounded("number"), list, interpolation]))
         case .object:
             members.append(("type", "object"))
         }

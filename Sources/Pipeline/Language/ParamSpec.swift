@@ -18,6 +18,8 @@ public enum ParamKind: Sendable, Hashable {
     /// Bits per second: `800000`, `"800k"`, `"4M"`
     case bitrate
     case strings
+    /// `[123.7, 116.3, 103.5]`, or one number that stands for a list of one.
+    case numbers
     /// Any JSON object; the node reads it itself.
     case object
 
@@ -53,6 +55,7 @@ public enum ParamKind: Sendable, Hashable {
         case .rate: "frame rate"
         case .bitrate: "bit rate"
         case .strings: "list of texts"
+        case .numbers: "list of numbers"
         case .object: "object"
         }
     }
@@ -146,6 +149,7 @@ public struct ParamSpec: Sendable {
         case .rate: return "frames per second such as 30, 29.97 or \"30000/1001\"" + (bounds.map { ", " + $0 } ?? "")
         case .bitrate: return "bits per second such as 800000, \"800k\" or \"4M\"" + (bounds.map { ", " + $0 } ?? "")
         case .strings: return "a list of texts such as [\"a\", \"b\"]"
+        case .numbers: return "a number or a list of numbers such as [0.5, 1]" + (bounds.map { ", each " + $0 } ?? "")
         case .object: return "an object"
         }
     }

@@ -90,6 +90,7 @@ public enum ParamValue: Sendable {
     case duration(Duration)
     case rate(FrameRate)
     case strings([String])
+    case numbers([Double])
     case object(JSONNode)
 
     /// The value as a pipeline file would write it, without quotes around text.
@@ -103,6 +104,7 @@ public enum ParamValue: Sendable {
         case .duration(let value): durationText(value)
         case .rate(let value): value.description
         case .strings(let value): "[" + value.map(quoted).joined(separator: ", ") + "]"
+        case .numbers(let value): "[" + value.map(plain).joined(separator: ", ") + "]"
         case .object(let value): JSONDocument(value).compact
         }
     }
@@ -117,6 +119,7 @@ public enum ParamValue: Sendable {
         case .duration(let value): .string(durationText(value))
         case .rate(let value): value.seconds == 1 ? .integer(Int(value.frames)) : .string(value.description)
         case .strings(let value): .array(value.map { .string($0) })
+        case .numbers(let value): .array(value.map { .number($0) })
         case .object(let value): JSONDocument(value)
         }
     }

@@ -12,6 +12,16 @@ public struct NodeModel: Sendable {
     /// Size of the network's input.
     public let size: InputSize
 
+    /// Puts together what is already known; a nil size is the one the weights were made for.
+    public init(_ architecture: Architecture, _ weights: Weights, path: String, size: InputSize?) {
+        self.architecture = architecture
+        self.weights = weights
+        self.path = path
+        self.size =
+            size ?? weights.metadata[Weights.MetadataKey.inputSize].flatMap { InputSize($0) }
+            ?? architecture.defaultSize
+    }
+
     /// Chooses by a node's settings.
     ///
     /// - Parameters:
@@ -22,31 +32,28 @@ public struct NodeModel: Sendable {
         network: String, variant: String, weights path: String?, size: InputSize?, store: ModelStore = ModelStore()
     ) throws {
         let found: Weights
+        let origin: String
         if let path {
             found =
                 path.hasSuffix(".safetensors")
                 ? try SafeTensors.read(path: path)
                 : try ModelImporter.read(path: path, network: network, variant: nil).weights
-            self.path = path
+            origin = path
         } else if let entry = store.best(network: network, variant: variant, size: size) {
             found = try SafeTensors.read(path: entry.path)
-            self.path = entry.path
+            origin = entry.path
         } else {
             throw MissingWeights(network: network, variant: variant)
         }
         if let other = found.metadata[Weights.MetadataKey.network], other != network {
-            throw OutputError("\(self.path): weights of \(other), not of \(network)")
+            throw OutputError("\(origin): weights of \(other), not of \(network)")
         }
         // The file knows its release family better than the user does.
         let actual = found.metadata[Weights.MetadataKey.variant] ?? variant
         guard actual == variant || actual.hasPrefix(variant + "-") else {
-            throw OutputError("\(self.path): weights of \(network) \(actual), but \"variant\" is \"\(variant)\"")
+            throw OutputError("\(origin): weights of \(network) \(actual), but \"variant\" is \"\(variant)\"")
         }
-        architecture = try Architecture.find(network, actual)
-        weights = found
-        self.size =
-            size ?? found.metadata[Weights.MetadataKey.inputSize].flatMap { InputSize($0) }
-            ?? architecture.defaultSize
+        self.init(try Architecture.find(network, actual), found, path: origin, size: size)
     }
 }
 

@@ -16,6 +16,12 @@ protocol PictureDetector: AnyObject {
     func nextResult() throws -> FrameResult?
     /// For the report: weights, size, precision.
     var summary: String { get }
+    /// Its parts, for a comparison with a reference; nil where it has not the usual ones.
+    var paritySubject: ParitySubject? { get }
+}
+
+extension PictureDetector {
+    var paritySubject: ParitySubject? { nil }
 }
 
 /// Runs a detector on frames and adds what it finds, in frame order.
@@ -79,6 +85,9 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
         maxHeld = (choices.map(\.detector.capacity).max() ?? 1) * most
         held.reserveCapacity(maxHeld)
     }
+
+    /// The detector's parts, for a comparison with a reference.
+    var paritySubject: ParitySubject? { choices.first?.detector.paritySubject }
 
     private static func key(_ settings: Settings) -> String {
         ["variant", "weights", "size", "precision"].map { settings.value(named: $0)?.text ?? "" }.joined(separator: "|")

@@ -4,7 +4,9 @@ internal import Media
 /// A frame's identity and results as one JSON object, the format of `jsonl`.
 enum FrameRecord {
     /// Appends the object of `frame`; true when something was found in it.
-    static func write(_ frame: Frame, to text: inout JSONText) -> Bool {
+    ///
+    /// - Parameter masks: whether a segmentation's labels are written, too, not only what area each class has.
+    static func write(_ frame: Frame, masks: Bool = false, to text: inout JSONText) -> Bool {
         text.raw("{\"source\":")
         text.string(frame.stream.source)
         text.raw(",\"frame\":")
@@ -23,7 +25,23 @@ enum FrameRecord {
             guard case .lines(let lines) = result else { return nil }
             return items(lines, to: &text, line)
         }
-        if kinds || more { text.raw(isCarried ? ",\"carried\":true" : ",\"carried\":false") }
+        let objects = list(frame.results, "objects", to: &text, found: &found, carried: &isCarried) { result, text in
+            guard case .objects(let objects) = result else { return nil }
+            return items(objects, to: &text, object)
+        }
+        let raw = list(frame.results, "tensors", to: &text, found: &found, carried: &isCarried) { result, text in
+            guard case .tensors(let tensors) = result else { return nil }
+            return items(tensors, to: &text, tensor)
+        }
+        let segmentation = frame.results.segmentation
+        if let segmentation {
+            areas(segmentation.map, withLabels: masks, to: &text)
+            found = true
+            isCarried = isCarried || segmentation.isCarried
+        }
+        if kinds || more || objects || raw || segmentation != nil {
+            text.raw(isCarried ? ",\"carried\":true" : ",\"carried\":false")
+        }
         text.raw("}")
         return found
     }
@@ -63,17 +81,41 @@ enum FrameRecord {
         return values.count
     }
 
-    private static func face(_ face: Face, to text: inout JSONText) {
+    /// Opens the object of something with a box and a score.
+    private static func box(_ box: Rect, _ score: Float, to text: inout JSONText) {
         text.raw("{\"box\":[")
-        text.number(face.box.x)
+        text.number(box.x)
         text.raw(",")
-        text.number(face.box.y)
+        text.number(box.y)
         text.raw(",")
-        text.number(face.box.width)
+        text.number(box.width)
         text.raw(",")
-        text.number(face.box.height)
+        text.number(box.height)
         text.raw("],\"score\":")
-        text.number(Double(face.score), decimals: 4)
+        text.number(Double(score), decimals: 4)
+    }
+
+    private static func object(_ object: Detection, to text: inout JSONText) {
+        box(object.box, object.score, to: &text)
+        text.raw(",\"label\":")
+        text.integer(UInt64(object.label.magnitude))
+        text.raw(",\"class\":")
+        text.string(object.name)
+        text.raw("}")
+    }
+
+    private static func tensor(_ tensor: RawTensor, to text: inout JSONText) {
+        text.raw("{\"name\":")
+        text.string(tensor.name)
+        text.raw(",\"shape\":[")
+        _ = items(tensor.shape, to: &text) { size, text in text.integer(UInt64(size.magnitude)) }
+        text.raw("],\"values\":[")
+        _ = items(tensor.values, to: &text) { value, text in text.significant(value) }
+        text.raw("]}")
+    }
+
+    private static func face(_ face: Face, to text: inout JSONText) {
+        box(face.box, face.score, to: &text)
         if !face.landmarks.isEmpty {
             text.raw(",\"landmarks\":[")
             _ = items(face.landmarks, to: &text, point)
@@ -98,5 +140,53 @@ enum FrameRecord {
         text.raw(",")
         text.number(point.y)
         text.raw("]")
+    }
+
+    /// `,"segmentation":{"classes":{"road":0.31,...}}`, the share of each class that there is any of.
+    ///
+    /// With labels also `"mask":{"size":[columns,rows],"box":[x,y,width,height],"names":[...],"runs":[label,cells,...]}`,
+    /// the runs row by row without a break at the end of a row.
+    private static func areas(_ map: ClassMap, withLabels: Bool, to text: inout JSONText) {
+        text.raw(",\"segmentation\":{\"classes\":{")
+        var isFirst = true
+        for (label, share) in map.shares.enumerated() where share > 0 {
+            if !isFirst { text.raw(",") }
+            isFirst = false
+            text.string(map.classes.members[label].name)
+            text.raw(":")
+            text.number(Double(share), decimals: 4)
+        }
+        text.raw("}")
+        if withLabels { mask(map, to: &text) }
+        text.raw("}")
+    }
+
+    private static func mask(_ map: ClassMap, to text: inout JSONText) {
+        text.raw(",\"mask\":{\"size\":[")
+        text.integer(UInt64(map.width))
+        text.raw(",")
+        text.integer(UInt64(map.height))
+        text.raw("],\"box\":[")
+        text.number(map.region.x)
+        text.raw(",")
+        text.number(map.region.y)
+        text.raw(",")
+        text.number(map.region.width)
+        text.raw(",")
+        text.number(map.region.height)
+        text.raw("],\"names\":[")
+        _ = items(map.classes.members, to: &text) { member, text in text.string(member.name) }
+        text.raw("],\"runs\":[")
+        var start = 0
+        while start < map.labels.count {
+            var end = start + 1
+            while end < map.labels.count, map.labels[end] == map.labels[start] { end += 1 }
+            if start > 0 { text.raw(",") }
+            text.integer(UInt64(map.labels[start]))
+            text.raw(",")
+            text.integer(UInt64(end - start))
+            start = end
+        }
+        text.raw("]}")
     }
 }

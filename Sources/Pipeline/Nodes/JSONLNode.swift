@@ -8,16 +8,22 @@ final class JSONLNode: Node, NodeType, ReportingNode {
     static let overwrite = Param.boolean("overwrite", default: false, doc: "Replace the file if it exists")
     static let skipEmpty = Param.boolean(
         "skipEmpty", default: false, doc: "Leave out frames in which nothing was found")
+    static let masks = Param.boolean(
+        "masks", default: false,
+        doc:
+            "Write the labels of segmentations, too, as runs of label and cells; without it only the area of each class"
+    )
 
     static let contract = Contract(
         "jsonl", .sink, summary: "Writes what was found, one JSON object per frame",
         details: "Coordinates are pixels of the source frame, origin top left; times are seconds. Lines are complete "
             + "at any moment: a reader never sees half an object but the last one of a killed process.",
-        inputs: [InputPort(needs: .any)], parameters: [path, overwrite, skipEmpty],
+        inputs: [InputPort(needs: .any)], parameters: [path, overwrite, skipEmpty, masks],
         examples: [.init("Faces", #"{ "type": "jsonl", "input": "faces", "path": "faces.jsonl" }"#)])
 
     private let file: LineFile
     private let skipsEmpty: Bool
+    private let writesMasks: Bool
     private var text = JSONText()
     private var lines: UInt64 = 0
 
@@ -25,17 +31,18 @@ final class JSONLNode: Node, NodeType, ReportingNode {
         let settings = node.settings
         let file = try LineFile(
             settings[path], overwrites: settings[overwrite] || context.options.overwrites, flushesAlways: node.isLive)
-        return .node(JSONLNode(file, skipsEmpty: settings[skipEmpty]))
+        return .node(JSONLNode(file, skipsEmpty: settings[skipEmpty], writesMasks: settings[masks]))
     }
 
-    init(_ file: LineFile, skipsEmpty: Bool) {
+    init(_ file: LineFile, skipsEmpty: Bool, writesMasks: Bool = false) {
         self.file = file
+        self.writesMasks = writesMasks
         self.skipsEmpty = skipsEmpty
     }
 
     func process(_ item: Item, to output: Output) throws -> Disposition {
         text.removeAll()
-        let found = FrameRecord.write(item.frame, to: &text)
+        let found = FrameRecord.write(item.frame, masks: writesMasks, to: &text)
         if found || !skipsEmpty {
             text.newline()
             try text.withBytes { try file.write($0) }

@@ -69,6 +69,12 @@ struct JSONText {
         }
     }
 
+    /// Appends the shortest text that reads back as the same number; null when it is not finite.
+    mutating func significant(_ value: Float) {
+        guard value.isFinite else { return raw("null") }
+        bytes.append(contentsOf: value.description.utf8)
+    }
+
     /// The bytes written.
     func withBytes<Value>(_ body: (UnsafeRawBufferPointer) throws -> Value) rethrows -> Value {
         try bytes.withUnsafeBytes(body)

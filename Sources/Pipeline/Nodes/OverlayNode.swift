@@ -9,13 +9,18 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode {
     static let lineWidth = Param.number(
         "lineWidth", default: 0.0028, range: 0.0005...0.05, changeable: true,
         doc: "Width of lines and boxes as a share of the picture height")
+    static let maskOpacity = Param.number(
+        "maskOpacity", default: 0.4, range: 0...1, changeable: true,
+        doc: "How much of the picture a segmentation's colours hide; their borders hide more")
+    static let legend = Param.boolean(
+        "legend", default: true, changeable: true, doc: "List the classes of a segmentation beside their colours")
 
     static let contract = Contract(
-        "overlay", .processing, summary: "Draws lines, boxes, landmarks and labels onto the frame",
+        "overlay", .processing, summary: "Draws areas, lines, boxes, landmarks and labels onto the frame",
         details: "The first input gives the picture, all of them give results. Drawing happens on the YUV planes; the "
             + "frame is copied once, because others may be looking at it.",
         inputs: [InputPort(count: 1...16, needs: .any, doc: "branches of one source; the first gives the picture")],
-        parameters: [scores, labels, lineWidth],
+        parameters: [scores, labels, lineWidth, maskOpacity, legend],
         examples: [
             .init("Two networks", #"{ "type": "overlay", "inputs": ["video", "faces", "lines"] }"#)
         ])
@@ -34,6 +39,8 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode {
         style.showsScores = settings[scores]
         style.showsLabels = settings[labels]
         style.lineWidth = Float(settings[lineWidth])
+        style.maskOpacity = Float(settings[maskOpacity])
+        style.showsLegend = settings[legend]
         return style
     }
 

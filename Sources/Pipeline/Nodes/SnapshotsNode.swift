@@ -5,6 +5,9 @@ internal import Media
 
 /// `snapshots`: stores frames as images.
 final class SnapshotsNode: Node, NodeType, ReportingNode {
+    /// What an image shows.
+    enum Content: String, CaseIterable, Sendable { case picture, mask }
+
     /// How an image is stored.
     enum Format: String, CaseIterable, Sendable { case png, jpg }
 
@@ -12,6 +15,12 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
         "path", synonyms: ["folder", "directory"], doc: "Folder the images go to; made if missing")
     static let format = Param.choice(
         "format", default: Format.jpg, docs: ["png": "lossless", "jpg": "small"], doc: "How images are stored")
+    static let content = Param.choice(
+        "content", default: Content.picture,
+        docs: [
+            "picture": "the frame",
+            "mask": "a PNG of the picture's size whose palette indices are the labels of a segmentation",
+        ], doc: "What is stored; a mask is always a PNG, and frames without a segmentation are passed over")
     static let every = Param.duration(
         "every", default: .seconds(1), seconds: 0...86_400, doc: "Stream time between images; 0 stores each frame")
     static let quality = Param.integer("quality", default: 90, range: 1...100, doc: "JPEG quality, higher is better")
@@ -22,12 +31,16 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
     static let contract = Contract(
         "snapshots", .sink, summary: "Stores frames as PNG or JPEG images",
         details: "Images are named by source and frame number, camera-000042.jpg, and appear whole.",
-        parameters: [folder, format, every, quality, onlyWithResults, overwrite],
+        parameters: [folder, content, format, every, quality, onlyWithResults, overwrite],
         examples: [
-            .init("One a minute", #"{ "type": "snapshots", "input": "overlay", "path": "shots", "every": "60s" }"#)
+            .init("One a minute", #"{ "type": "snapshots", "input": "overlay", "path": "shots", "every": "60s" }"#),
+            .init(
+                "The mask of every frame",
+                #"{ "type": "snapshots", "input": "road", "path": "masks", "content": "mask", "every": 0 }"#),
         ])
 
     private let folder: String
+    private let content: Content
     private let format: Format
     private let interval: Double
     private let quality: Int
@@ -51,7 +64,8 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
     private init(_ settings: Settings, folder: String, overwrites: Bool) {
         self.folder = folder
         self.overwrites = overwrites
-        format = settings[Self.format]
+        content = settings[Self.content]
+        format = content == .mask ? .png : settings[Self.format]
         interval = settings[Self.every].inSeconds
         quality = settings[Self.quality]
         onlyWithResults = settings[Self.onlyWithResults]
@@ -64,16 +78,41 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
         let number = String(frame.ticket.sequence)
         let padded = String(repeating: "0", count: max(0, 6 - number.count)) + number
         let path = "\(folder)/\(frame.stream.source)-\(padded).\(format.rawValue)"
-        try writer.write(frame.picture, to: path, quality: quality, overwrites: overwrites)
+        switch content {
+        case .picture: try writer.write(frame.picture, to: path, quality: quality, overwrites: overwrites)
+        case .mask:
+            guard let mask = Self.mask(of: frame) else { return .done }
+            try mask.write(to: path, overwrites: overwrites)
+        }
         stored += 1
         next = time + interval
         return .done
+    }
+
+    /// The newest class map laid over the frame's picture; what it does not cover is black, one past the last label.
+    static func mask(of frame: Frame) -> IndexedImage? {
+        guard let map = frame.results.segmentation?.map else { return nil }
+        let (width, height) = (frame.picture.width, frame.picture.height)
+        let here = map.moved(to: frame.map.inverse(map.region))
+        return IndexedImage(
+            width: width, height: height,
+            indices: here.expanded(width: width, height: height, other: UInt8(map.classes.count)),
+            palette: map.classes.members.map(\.color) + [.black])
     }
 
     var notes: [String] { ["\(folder): \(stored) images"] }
 }
 
 extension Results {
+    /// The class map that was added last, and whether it was carried from an earlier frame.
+    var segmentation: (map: ClassMap, isCarried: Bool)? {
+        var found: (ClassMap, Bool)?
+        forEach { entry in
+            if case .segmentation(let map) = entry.result { found = (map, entry.isCarried) }
+        }
+        return found
+    }
+
     /// Whether any node found anything.
     var hasFindings: Bool {
         var found = false
@@ -81,6 +120,9 @@ extension Results {
             switch entry.result {
             case .lines(let lines): found = found || !lines.isEmpty
             case .faces(let faces): found = found || !faces.isEmpty
+            case .objects(let objects): found = found || !objects.isEmpty
+            case .tensors: break
+            case .segmentation: found = true
             }
         }
         return found

@@ -5,7 +5,8 @@ internal import Foundation
 ///
 /// A node's cost is the processor time per frame of everything up to and with it, less that of everything before it,
 /// each run for a second or two on the pipeline's own input, as fast as it goes. The whole pipeline is run once as well,
-/// which gives its highest frame rate. What a rung of the ladder would give is in proportion to its costs.
+/// which gives its highest frame rate. What a rung of the ladder would give is in proportion to its costs. Where other
+/// programs were busy meanwhile, the costs alone speak: they are processor time, which does not care who else runs.
 public struct PipelinePlan: Sendable {
     /// One node's part.
     public struct Node: Sendable {
@@ -42,6 +43,9 @@ public struct PipelinePlan: Sendable {
     public let target: PipelineTarget?
     /// Cores counted on.
     public let cores: Int
+    /// Cores that other programs kept busy while the whole pipeline was measured; what they do to the run is not in
+    /// the figures.
+    public let foreignCores: Double
     /// Parts measured now; the others were known.
     public let measurements: Int
 
@@ -108,13 +112,16 @@ extension PipelinePlan {
                     serialLimit: node.contract.category == .inference || serial < 0.5 ? nil : 1000 / serial))
         }
         let total = nodes.map(\.cpuPerFrame).reduce(0, +)
-        var rungs = [Rung(name: pipeline.ladder.name(of: 0), cpuPerFrame: total, capacity: whole.fps)]
+        let capacity = Self.capacity(of: whole, total: total, cores: measuring.cores)
+        var rungs = [Rung(name: pipeline.ladder.name(of: 0), cpuPerFrame: total, capacity: capacity)]
         for rung in 1..<max(1, pipeline.ladder.rungCount) {
             progress("ladder \(rung)")
             var cost = 0.0
             for node in live where names.contains(node.id) { cost += try measuring.cost(of: node, on: rung) }
-            let capacity = whole.fps * (cost > 0 ? total / cost : 1)
-            rungs.append(Rung(name: pipeline.ladder.name(of: rung), cpuPerFrame: cost, capacity: capacity))
+            rungs.append(
+                Rung(
+                    name: pipeline.ladder.name(of: rung), cpuPerFrame: cost,
+                    capacity: capacity * (cost > 0 ? total / cost : 1)))
         }
         let isLive = live.contains { $0.contract.category == .source && $0.isLive }
         if isLive { progress("the pipeline at its own pace") }
@@ -122,10 +129,24 @@ extension PipelinePlan {
         self.nodes = nodes
         self.rungs = rungs
         sourceRate = try isLive ? measuring.sourceRate(of: live) : nil
-        latencyP99 = paced?.latencyP99
+        latencyP99 = paced.flatMap { $0.foreignCores < Self.quiet * Double(measuring.cores) ? $0.latencyP99 : nil }
         target = pipeline.target
         cores = measuring.cores
+        foreignCores = whole.foreignCores
         measurements = measuring.count
+    }
+
+    /// Share of the cores below which other programs do not matter.
+    static let quiet = 0.1
+    /// Share of the cores that a pipeline fills when it is the only one; the rest goes to waiting for each other.
+    static let filled = 0.92
+
+    /// Frames per second of the pipeline with the machine for itself.
+    private static func capacity(
+        of whole: Rehearsal.Figures, total: Double, cores: Int
+    ) -> Double {
+        guard whole.foreignCores >= quiet * Double(cores), total > 0 else { return whole.fps }
+        return max(whole.fps, filled * Double(cores) * 1000 / total)
     }
 
     /// The runs of one plan, with the table that spares most of them.

@@ -12,12 +12,17 @@ struct Rehearsal {
         var fps: Double
         /// From capture to delivery, p99, in milliseconds.
         var latencyP99: Double
+        /// Cores that other programs kept busy meanwhile.
+        var foreignCores: Double
         /// Mean time in each node per frame, in milliseconds; a node takes one frame at a time.
         var nodeMilliseconds: [String: Double]
     }
 
-    /// Seconds of measuring after the first frame has been delivered.
+    /// Seconds of measuring, after the first frames have been delivered.
     var seconds = 1.5
+    /// Frames measured at least, and the seconds after which fewer have to do.
+    static let frames: UInt64 = 20
+    static let patience = 15.0
     /// How the run may use the machine.
     var options = BuildContext.Options()
 
@@ -29,9 +34,13 @@ struct Rehearsal {
         try run.start()
         // The first frames pay for caches and threads; a short file may be over before they have.
         let first = follow(run, atMost: 20) { $0.sinks.allSatisfy { $0.items > 2 } }
-        let begin = ProcessUsage()
-        let last = follow(run, atMost: seconds) { _ in false }
-        let end = ProcessUsage()
+        let machine = MachineState()
+        let (begin, busyBefore) = (ProcessUsage(), machine.busySeconds())
+        let last = follow(run, atMost: Self.patience) { pulse in
+            pulse.at >= first.at + UInt64(seconds * 1e9)
+                && zip(first.sinks, pulse.sinks).allSatisfy { $1.items - $0.items >= Self.frames }
+        }
+        let (end, busyAfter) = (ProcessUsage(), machine.busySeconds())
         run.stop()
         let report = run.waitUntilFinished()
         if let failure = report.failures.first { throw OutputError("nodes.\(failure.node): \(failure.message)") }
@@ -45,11 +54,15 @@ struct Rehearsal {
             latency = latency.adding(after.latency.since(before.latency))
         }
         guard (3..<UInt64.max).contains(frames) else {
-            throw OutputError("fewer than six frames came through in \(plain(seconds)) s: too few to measure")
+            throw OutputError("fewer than six frames came through: too few to measure")
         }
+        let own = end.cpuSeconds - begin.cpuSeconds
+        let span = Double(last.at - first.at) / 1e9
+        var foreign = 0.0
+        if let busyBefore, let busyAfter, span > 0 { foreign = max(0, busyAfter - busyBefore - own) / span }
         return Figures(
-            cpuPerFrame: (end.cpuSeconds - begin.cpuSeconds) * 1000 / Double(frames), fps: fps,
-            latencyP99: Double(latency.summary.p99) / 1e6,
+            cpuPerFrame: own * 1000 / Double(frames), fps: fps,
+            latencyP99: Double(latency.summary.p99) / 1e6, foreignCores: foreign,
             nodeMilliseconds: Dictionary(
                 report.nodes.map { ($0.name, Double($0.processTime.mean) / 1e6) }, uniquingKeysWith: { $1 }))
     }

@@ -4,9 +4,9 @@
 public enum BuiltInNodes {
     private static let types: [any NodeType.Type] = [
         CameraNode.self, VideoNode.self, ImagesNode.self, TestPatternNode.self,
-        MLSDNode.self, RetinaFaceNode.self,
+        MLSDNode.self, RetinaFaceNode.self, DDRNetNode.self, ONNXNode.self,
         ScaleNode.self, RateNode.self, OverlayNode.self, MergeNode.self,
-        FileNode.self, CameraOutNode.self, SnapshotsNode.self, JSONLNode.self, NullNode.self,
+        FileNode.self, CameraOutNode.self, SnapshotsNode.self, JSONLNode.self, NPZNode.self, NullNode.self,
     ]
 
     /// All types with their contracts and factories.

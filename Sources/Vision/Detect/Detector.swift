@@ -19,8 +19,10 @@ public final class Detector<Decoder: OutputDecoder> {
     public var size: InputSize { preprocessor.size }
     /// Inferences that can be in flight at once.
     public let capacity: Int
-    private let preprocessor: Preprocessor
-    private let decoder: Decoder
+    /// Makes the network's input.
+    public let preprocessor: Preprocessor
+    /// Reads the network's outputs.
+    public let decoder: Decoder
     private let pool: RequestPool
     /// Where the picture lies in each request's input.
     private var placements: [Placement]
@@ -37,7 +39,7 @@ public final class Detector<Decoder: OutputDecoder> {
         decoder: ([TensorInfo]) throws -> Decoder
     ) throws {
         let size = preprocessor.size
-        let wanted = TensorInfo(name: "image", shape: [1, 3, size.height, size.width], element: .f32)
+        let wanted = TensorInfo(name: "image", shape: preprocessor.shape, element: .f32)
         guard model.inputs.count == 1, model.inputs[0].shape == wanted.shape, model.inputs[0].element == .f32 else {
             let found = model.inputs.map(\.description).joined(separator: ", ")
             throw VisionError(.input, "the model \"\(model.name)\" takes \(found) where \(wanted) is made")

@@ -8,7 +8,8 @@ public import Networks
 /// resolutions), that row is resampled across, and the three results become normalised colours in the tensor. What
 /// stays in between fits the first-level cache, and no full picture is ever stored.
 ///
-/// - Note: Shape: `[1, 3, H, W]` f32 as `InputNormalisation` says; padding is 0, the network's mean.
+/// - Note: Shape: `[1, 3, H, W]` or `[1, H, W, 3]` f32 as `InputNormalisation` says; padding is 0, the network's mean,
+///   where no `margin` is named.
 /// - Note: Thread-safety: confined. Allocates when made and when the shape of the pictures changes.
 public final class Preprocessor {
     /// How a picture is resampled to the network's size.
@@ -19,8 +20,15 @@ public final class Preprocessor {
         case bilinear
     }
 
+    /// Which axis of the tensor the colours are.
+    public enum Layout: String, Sendable, Hashable, CaseIterable { case nchw, nhwc }
+
     /// The tensor's size.
     public let size: InputSize
+    /// Which axis the colours are.
+    public let layout: Layout
+    /// The byte value of what a letterboxed picture leaves free; nil is the network's mean.
+    public let margin: Float?
     /// What the tensor's numbers mean.
     public let normalisation: InputNormalisation
     /// How pictures are resampled.
@@ -28,11 +36,13 @@ public final class Preprocessor {
     /// Where letterboxed pictures go.
     public let alignment: Placement.Alignment
     private var plan: Plan?
+    /// Planes on their way to interleaved colours.
+    private let planes: UnsafeMutableBufferPointer<Float>
 
     /// Prepares for tensors of `size`.
     public init(
         size: InputSize, normalisation: InputNormalisation, filter: Filter,
-        alignment: Placement.Alignment = .topLeft
+        alignment: Placement.Alignment = .topLeft, margin: Float? = nil, layout: Layout = .nchw
     ) {
         precondition(normalisation.mean.count == 3 && normalisation.scale.count == 3, "three channels")
         precondition(size.width > 0 && size.height > 0, "the tensor is not empty")
@@ -40,6 +50,17 @@ public final class Preprocessor {
         self.normalisation = normalisation
         self.filter = filter
         self.alignment = alignment
+        self.margin = margin
+        self.layout = layout
+        planes = .allocate(capacity: layout == .nhwc ? 3 * size.width * size.height : 0)
+        planes.initialize(repeating: 0)
+    }
+
+    deinit { planes.deallocate() }
+
+    /// The tensor's shape.
+    public var shape: [Int] {
+        layout == .nchw ? [1, 3, size.height, size.width] : [1, size.height, size.width, 3]
     }
 
     /// Numbers in the tensor.
@@ -53,7 +74,17 @@ public final class Preprocessor {
         precondition(tensor.count == count, "the tensor has another size")
         guard let base = tensor.baseAddress else { preconditionFailure("the tensor is not empty") }
         let plan = plan(for: picture)
-        plan.run(picture, into: base, size: size)
+        guard let scratch = planes.baseAddress, layout == .nhwc else {
+            plan.run(picture, into: base, size: size)
+            return plan.placement
+        }
+        plan.run(picture, into: scratch, size: size)
+        let area = size.width * size.height
+        for pixel in 0..<area {
+            base[3 &* pixel] = scratch[pixel]
+            base[3 &* pixel &+ 1] = scratch[area &+ pixel]
+            base[3 &* pixel &+ 2] = scratch[2 &* area &+ pixel]
+        }
         return plan.placement
     }
 
@@ -74,6 +105,8 @@ private final class Plan {
     private let spec: ColorSpec
     private let color: ColorTransform
     private let order: InputNormalisation.ChannelOrder
+    /// What the picture leaves free, by the tensor's planes.
+    private let margins: [Float]
     private let luma: (down: VerticalTable, across: HorizontalTable)
     private let chroma: (down: VerticalTable, across: HorizontalTable)
     /// Three rows as blended, then three as resampled; zero where the kernels read past a row's end.
@@ -100,6 +133,10 @@ private final class Plan {
         spec = picture.color
         color = ColorTransform(spec, isGray: format == .gray8, normalisation: owner.normalisation)
         order = owner.normalisation.channelOrder
+        let normalisation = owner.normalisation
+        margins = (0..<3).map { channel in
+            owner.margin.map { ($0 - normalisation.mean[channel]) * normalisation.scale[channel] } ?? 0
+        }
         luma = tables(0, 0)
         chroma = tables(format.chromaShiftX, format.chromaShiftY)
         let overrun = max(luma.across.overrun, chroma.across.overrun)
@@ -158,18 +195,19 @@ private final class Plan {
             rows: down.counts[row], into: out, count: plane.width)
     }
 
-    /// Zeroes what the picture leaves free, in each of the tensor's planes.
+    /// Fills what the picture leaves free, in each of the tensor's planes.
     private func clearMargins(_ tensor: UnsafeMutablePointer<Float>, _ size: InputSize) {
         let below = placement.y + placement.height
         let right = placement.x + placement.width
         for channel in 0..<3 {
             let plane = tensor + channel * size.width * size.height
-            plane.update(repeating: 0, count: placement.y * size.width)
-            (plane + below * size.width).update(repeating: 0, count: (size.height - below) * size.width)
+            let value = margins[channel]
+            plane.update(repeating: value, count: placement.y * size.width)
+            (plane + below * size.width).update(repeating: value, count: (size.height - below) * size.width)
             guard placement.x > 0 || right < size.width else { continue }
             for row in placement.y..<below {
-                (plane + row * size.width).update(repeating: 0, count: placement.x)
-                (plane + row * size.width + right).update(repeating: 0, count: size.width - right)
+                (plane + row * size.width).update(repeating: value, count: placement.x)
+                (plane + row * size.width + right).update(repeating: value, count: size.width - right)
             }
         }
     }

@@ -57,6 +57,11 @@ enum PlanText {
         lines.append(
             "\(Figures.fixed(total, 1)) CPU ms a frame on \(plan.cores) cores: up to "
                 + "\(Figures.fixed(plan.rungs[0].capacity, 1)) fps\(source)")
+        if plan.foreignCores >= 0.1 * Double(plan.cores) {
+            lines.append(
+                "other programs kept \(Figures.fixed(plan.foreignCores, 1)) cores busy meanwhile; the figures are for a "
+                    + "machine without them")
+        }
         if let latency = plan.latencyP99 {
             lines.append("latency p99 at the source's pace: \(Figures.fixed(latency, 0)) ms")
         }

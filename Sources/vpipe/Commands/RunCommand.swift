@@ -31,6 +31,9 @@ struct RunCommand: ParsableCommand {
         do {
             run = try PipelineRun(pipeline, options: .init(cores: cores, overwrites: overwrite))
             try run.start()
+        } catch let error as PipelineRunError where error.cause is PipelineFileError {
+            // A file that the pipeline names is as much the user's text as the pipeline.
+            throw (error.cause as? PipelineFileError).map { Failure($0) } ?? Failure(.usage)
         } catch {
             throw Failure(.failed, "vpipe: \(error)")
         }

@@ -14,6 +14,15 @@ enum Figures {
         return sign + String(scaled / Int(scale)) + "." + String(repeating: "0", count: decimals - part.count) + part
     }
 
+    /// Two digits and a power of ten: `2.1e-6`.
+    static func scientific(_ value: Double) -> String {
+        guard value.isFinite, value != 0 else { return value == 0 ? "0" : "infinite" }
+        var (digits, exponent) = (abs(value), 0)
+        while digits < 1 { (digits, exponent) = (digits * 10, exponent - 1) }
+        while digits >= 9.95 { (digits, exponent) = (digits / 10, exponent + 1) }
+        return (value < 0 ? "-" : "") + fixed(digits, 1) + (exponent == 0 ? "" : "e\(exponent)")
+    }
+
     /// Nanoseconds in milliseconds.
     static func milliseconds(_ nanoseconds: UInt64) -> String {
         let value = Double(nanoseconds) / 1e6

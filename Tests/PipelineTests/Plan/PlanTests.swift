@@ -56,7 +56,7 @@ import Testing
     @Test func `figures are for the same settings only, and a damaged table is an empty one`() throws {
         let scratch = try Scratch()
         let path = scratch.file("costs.json")
-        let figures = Rehearsal.Figures(cpuPerFrame: 5, fps: 100, latencyP99: 20, nodeMilliseconds: ["a": 1])
+        let figures = Rehearsal.Figures(cpuPerFrame: 5, fps: 100, latencyP99: 20, foreignCores: 0, nodeMilliseconds: ["a": 1])
         let pipeline = try pipeline()
         let key = CostTable.key(of: pipeline, isPaced: false, cores: 2)
         var table = CostTable(path: path)
@@ -93,7 +93,7 @@ import Testing
         let plan = PipelinePlan(
             nodes: [], rungs: capacities.map { .init(name: "", cpuPerFrame: 2000 / $0, capacity: $0) },
             sourceRate: source, latencyP99: 90, target: PipelineTarget(fps: fps, latencyMilliseconds: 80), cores: 2,
-            measurements: 0)
+            foreignCores: 0, measurements: 0)
         #expect(plan.expectedRate() == expected)
         #expect(plan.keepsRate() == holds)
         #expect(plan.keepingRung == rung)

@@ -41,6 +41,56 @@ import Testing
         #expect(record(two) == start + #","faces":["# + faces + "," + faces + #"],"carried":false}"#)
     }
 
+    @Test func `objects and raw tensors are records, too`() throws {
+        let results = Results()
+            .adding(.objects([Detection(box: face.box, score: 0.5, label: 3, name: "a \"b\"")]), by: "o")
+            .adding(.tensors([RawTensor(name: "t", shape: [1, 3], values: [1.5, -.infinity, 1e-9])]), by: "r")
+        let text = record(results)
+        #expect(
+            text.hasSuffix(
+                #","objects":[{"box":[1,-2.5,30,40],"score":0.5,"label":3,"class":"a \"b\""}],"#
+                    + #""tensors":[{"name":"t","shape":[1,3],"values":[1.5,null,1e-09]}],"carried":false}"#), "\(text)")
+        #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(text.utf8)) }
+    }
+
+    @Test func `a segmentation is areas, and runs where asked for`() {
+        let classes = ClassSet("test", [.init("road", .white), .init("a \"b\"", .black), .init("sky", .black)])
+        let map = ClassMap(
+            classes: classes, width: 3, height: 2, labels: [2, 2, 0, 0, 0, 0],
+            region: Rect(x: 0, y: -1, width: 4, height: 4.5))
+        let results = Results().adding(.faces([]), by: "f").adding(.segmentation(map), by: "s", isCarried: true)
+        let areas =
+            #"{"source":"cam\"1","frame":17,"pts":0.566667,"faces":[],"segmentation":{"classes":"#
+            + #"{"road":0.6667,"sky":0.3333}"#
+        #expect(record(results) == areas + #"},"carried":true}"#)
+        var text = JSONText()
+        #expect(FrameRecord.write(frame(results), masks: true, to: &text))
+        #expect(
+            text.withBytes { String(decoding: $0, as: UTF8.self) } == areas
+                + #","mask":{"size":[3,2],"box":[0,-1,4,4.5],"names":["road","a \"b\"","sky"],"runs":[2,2,0,4]}},"#
+                + #""carried":true}"#)
+    }
+
+    @Test func `the mask of a scaled frame lies over its picture`() throws {
+        let classes = ClassSet("test", [.init("road", Color(hex: 0x804080)), .init("sky", .white)])
+        // The source frame is 8x8, the picture its lower half at half the size; the map covers the left six columns.
+        let map = ClassMap(
+            classes: classes, width: 2, height: 2, labels: [1, 1, 0, 1],
+            region: Rect(x: 0, y: 0, width: 6, height: 8))
+        let base = Rational(1, 30)
+        let frame = Frame(
+            ticket: Ticket(source: 0, sequence: 1, capturedAt: 0),
+            picture: PicturePool().make(width: 4, height: 2, format: .gray8, color: .assumed(height: 2)),
+            map: PictureMap(scaleX: 2, scaleY: 2, offsetX: 0, offsetY: 4), pts: MediaTime(ticks: 0, base: base),
+            duration: MediaTime(ticks: 1, base: base), stream: StreamInfo(source: "s", frameRate: Rational(30, 1)),
+            results: Results().adding(.segmentation(map), by: "s"))
+        let mask = try #require(SnapshotsNode.mask(of: frame))
+        // Pixel centres at 1, 3, 5 and 7 of the source: the border is at 3, the map ends at 6.
+        #expect(mask.indices == [0, 1, 1, 2, 0, 1, 1, 2])
+        #expect(mask.palette == [Color(hex: 0x804080), .white, .black])
+        #expect(SnapshotsNode.mask(of: frame.replacing(results: Results())) == nil)
+    }
+
     @Test func `every record is JSON`() throws {
         let results = Results().adding(.faces([face, face]), by: "f").adding(.lines([line, line]), by: "l")
         let object = try JSONSerialization.jsonObject(with: Data(record(results).utf8)) as? [String: Any]

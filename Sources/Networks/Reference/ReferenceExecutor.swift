@@ -1,35 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
-import Foundation
-import Networks
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
 
-/// Runs a network with plain loops, to check graphs and transforms against; batch 1 for images.
-struct ReferenceExecutor {
-    let network: Network
-    let weights: Weights
+/// Runs a network with plain loops: what each kind of layer means, as code that engines are checked against.
+///
+/// - Note: Shape: batch 1 for images.
+/// - Note: Thread-safety: an immutable value. Slow by design: about one second per thousand million MACs.
+public struct ReferenceExecutor: Sendable {
+    private let network: Network
+    private let weights: Weights
 
-    /// Output values by name.
-    func run(_ inputs: [String: [Float]]) throws -> [String: [Float]] {
+    /// Takes the network as it is: `weights` must be the ones it names.
+    public init(network: Network, weights: Weights) {
+        self.network = network
+        self.weights = weights
+    }
+
+    /// Output values by name, for input values by name; indices come as floats.
+    ///
+    /// - Throws: `NetworkError.Code.weights` or `.shape` naming a tensor or an input that is missing or of another size.
+    public func run(_ inputs: [String: [Float]]) throws(NetworkError) -> [String: [Float]] {
         var values: [Int: [Float]] = [:]
-        for port in network.inputs { values[port.value] = try present(inputs[port.name], port.name) }
-        for layer in network.layers {
-            let arguments = try layer.inputs.map { try present(values[$0], layer.path) }
-            let parameters = try layer.parameters.map { parameter -> [Float] in
-                let all = try present(weights[parameter.name]?.floats(), parameter.name)
-                guard let rows = parameter.rows else { return all }
-                let row = all.count / parameter.shape[0]
-                return Array(all[(rows.lowerBound * row)..<(rows.upperBound * row)])
+        for port in network.inputs {
+            guard let input = inputs[port.name], input.count == elementCount(port.shape) else {
+                throw NetworkError(.shape, path: port.name, "an input of \(dimensions(port.shape)) is needed")
             }
-            let shapes = layer.inputs.map { network.shapes[$0] }
+            values[port.value] = input
+        }
+        for layer in network.layers {
+            var parameters: [[Float]] = []
+            for parameter in layer.parameters { parameters.append(try numbers(parameter)) }
+            // A layer reads only what earlier ones made.
             let results = Self.evaluate(
-                layer.operation, arguments, shapes, network.shapes[layer.outputs[0]], parameters)
+                layer.operation, layer.inputs.map { values[$0] ?? [] }, layer.inputs.map { network.shapes[$0] },
+                network.shapes[layer.outputs[0]], parameters)
             for (value, result) in zip(layer.outputs, results) { values[value] = result }
         }
         var outputs: [String: [Float]] = [:]
-        for port in network.outputs { outputs[port.name] = try present(values[port.value], port.name) }
+        for port in network.outputs { outputs[port.name] = values[port.value] }
         return outputs
     }
 
-    static func evaluate(
+    private func numbers(_ parameter: Parameter) throws(NetworkError) -> [Float] {
+        guard let tensor = weights[parameter.name], tensor.shape == parameter.shape, let all = tensor.floats() else {
+            throw NetworkError(.weights, path: parameter.name, "is missing or of another shape")
+        }
+        guard let rows = parameter.rows else { return all }
+        let row = all.count / parameter.shape[0]
+        return Array(all[(rows.lowerBound * row)..<(rows.upperBound * row)])
+    }
+
+    private static func evaluate(
         _ operation: LayerOperation, _ x: [[Float]], _ shapes: [[Int]], _ out: [Int], _ w: [[Float]]
     ) -> [[Float]] {
         let a = x[0]
@@ -140,37 +164,34 @@ struct ReferenceExecutor {
     ) -> [Float] {
         let perGroup = c.inputChannels / c.groups
         let outPerGroup = c.outputChannels / c.groups
-        let (h, width, k) = (s[2], s[3], c.kernel)
+        let k = c.kernel
+        let columns = (0..<k).map { kx in
+            // Output columns whose tap lies inside the image.
+            let shift = kx * c.dilation - c.padding.left
+            let first = max(0, (c.stride - 1 - shift) / c.stride)
+            return (shift, first, min(out[3], max(first, (s[3] - 1 - shift + c.stride) / c.stride)))
+        }
         var result = [Float](repeating: 0, count: out.reduce(1, *))
         x.withUnsafeBufferPointer { x in
-            w[0].withUnsafeBufferPointer { weight in
-                result.withUnsafeMutableBufferPointer { result in
-                    for o in 0..<c.outputChannels {
-                        let first = o / outPerGroup * perGroup
-                        for oy in 0..<out[2] {
-                            for ox in 0..<out[3] {
-                                var sum = w.count > 1 ? w[1][o] : 0
-                                for i in 0..<perGroup {
-                                    let plane = (first &+ i) &* h &* width
-                                    let kernel = (o &* perGroup &+ i) &* k &* k
-                                    var ky = 0
-                                    while ky < k {
-                                        let y = oy &* c.stride &+ ky &* c.dilation &- c.padding.top
-                                        if y >= 0, y < h {
-                                            var kx = 0
-                                            while kx < k {
-                                                let xx = ox &* c.stride &+ kx &* c.dilation &- c.padding.left
-                                                if xx >= 0, xx < width {
-                                                    let factor: Float = weight[kernel &+ ky &* k &+ kx]
-                                                    sum += x[plane &+ y &* width &+ xx] * factor
-                                                }
-                                                kx &+= 1
-                                            }
-                                        }
-                                        ky &+= 1
+            result.withUnsafeMutableBufferPointer { result in
+                for o in 0..<c.outputChannels {
+                    for oy in 0..<out[2] {
+                        let row = UnsafeMutableBufferPointer(
+                            rebasing: result[((o * out[2] + oy) * out[3])..<((o * out[2] + oy + 1) * out[3])])
+                        row.update(repeating: w.count > 1 ? w[1][o] : 0)
+                        for i in 0..<perGroup {
+                            for ky in 0..<k {
+                                let y = oy * c.stride + ky * c.dilation - c.padding.top
+                                guard y >= 0, y < s[2] else { continue }
+                                let line = ((o / outPerGroup * perGroup + i) * s[2] + y) * s[3]
+                                for (kx, (shift, first, end)) in columns.enumerated() {
+                                    let factor = w[0][((o * perGroup + i) * k + ky) * k + kx]
+                                    var column = first
+                                    while column < end {
+                                        row[column] += x[line &+ column &* c.stride &+ shift] * factor
+                                        column &+= 1
                                     }
                                 }
-                                result[(o &* out[2] &+ oy) &* out[3] &+ ox] = sum
                             }
                         }
                     }
@@ -284,11 +305,4 @@ struct ReferenceExecutor {
     }
 
     private static func exponential(_ x: Float) -> Float { Float(exp(Double(x))) }
-}
-
-struct MissingValue: Error { let name: String }
-
-private func present(_ value: [Float]?, _ name: String) throws -> [Float] {
-    guard let value else { throw MissingValue(name: name) }
-    return value
 }

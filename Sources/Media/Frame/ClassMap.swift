@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The classes that a segmentation tells apart, in the order of its labels.
+public struct ClassSet: Sendable, Hashable {
+    /// One class: what people call it, and the colour it is drawn in.
+    public struct Member: Sendable, Hashable {
+        /// As in records and legends.
+        public var name: String
+        /// Opaque.
+        public var color: Color
+
+        /// Makes a class.
+        public init(_ name: String, _ color: Color) {
+            self.name = name
+            self.color = color
+        }
+    }
+
+    /// What the set is called: `cityscapes`, `camvid`, or a file's name.
+    public let name: String
+    /// Label 0 first; 255 at most.
+    public let members: [Member]
+
+    /// Makes a set; more than 255 members are a bug of the caller.
+    public init(_ name: String, _ members: [Member]) {
+        precondition(members.count <= 255, "labels are bytes, and 255 stands for no class")
+        self.name = name
+        self.members = members
+    }
+
+    /// How many classes there are.
+    public var count: Int { members.count }
+}
+
+/// A class for every cell of a grid that lies over the picture.
+///
+/// ```
+///   region.x, region.y            width cells, each region.width / width pixels wide
+///        +----+----+----+----+
+///        | 0  | 0  | 3  | 3  |    labels, row by row; a pixel has the label of the cell
+///        +----+----+----+----+    that its centre lies in
+///        | 0  | 3  | 3  | 3  |
+///        +----+----+----+----+
+/// ```
+/// - Note: Thread-safety: a value; copies share the labels.
+public struct ClassMap: Sendable, Hashable {
+    /// What the labels stand for.
+    public let classes: ClassSet
+    /// Cells across.
+    public let width: Int
+    /// Cells down.
+    public let height: Int
+    /// Indices into `classes`, row by row.
+    public let labels: [UInt8]
+    /// The share of the cells that each class has, 0...1, by label; the sum is 1.
+    public let shares: [Float]
+    /// Where the grid lies, in pixels of the source frame; may reach beyond it.
+    public private(set) var region: Rect
+
+    /// Makes a map; shares are counted from the labels.
+    ///
+    /// - Precondition: `labels` holds `width * height` indices into `classes`.
+    public init(classes: ClassSet, width: Int, height: Int, labels: [UInt8], region: Rect) {
+        precondition(width > 0 && height > 0 && labels.count == width * height, "a label for every cell")
+        var counts = [Int](repeating: 0, count: 256)
+        for label in labels { counts[Int(label)] += 1 }
+        precondition(counts[classes.count...].allSatisfy { $0 == 0 }, "every label is one of the set")
+        self.classes = classes
+        self.width = width
+        self.height = height
+        self.labels = labels
+        self.region = region
+        shares = counts[..<classes.count].map { Float($0) / Float(labels.count) }
+    }
+
+    /// The same labels with the grid elsewhere.
+    public func moved(to region: Rect) -> ClassMap {
+        var map = self
+        map.region = region
+        return map
+    }
+
+    /// The label under a point in the coordinates of `region`; nil beside the grid.
+    public func label(at point: Point) -> UInt8? {
+        let x = ((point.x - region.x) / region.width * Float(width)).rounded(.down)
+        let y = ((point.y - region.y) / region.height * Float(height)).rounded(.down)
+        guard x >= 0, y >= 0, x < Float(width), y < Float(height) else { return nil }
+        return labels[Int(y) * width + Int(x)]
+    }
+
+    /// The label of every pixel of a picture that the grid's region is measured in; `other` beside the grid.
+    public func expanded(width: Int, height: Int, other: UInt8) -> [UInt8] {
+        let columns = Self.cells(of: region.x, region.width, self.width, pixels: width)
+        let rows = Self.cells(of: region.y, region.height, self.height, pixels: height)
+        var result = [UInt8](repeating: other, count: width * height)
+        for (y, row) in rows.enumerated() where row >= 0 {
+            for (x, column) in columns.enumerated() where column >= 0 {
+                result[y * width + x] = labels[row * self.width + column]
+            }
+        }
+        return result
+    }
+
+    /// The cell that the centre of each pixel lies in, or -1.
+    private static func cells(of start: Float, _ extent: Float, _ count: Int, pixels: Int) -> [Int] {
+        (0..<pixels).map { pixel in
+            let cell = ((Float(pixel) + 0.5 - start) / extent * Float(count)).rounded(.down)
+            return cell >= 0 && cell < Float(count) ? Int(cell) : -1
+        }
+    }
+}

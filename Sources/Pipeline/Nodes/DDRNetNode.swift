@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dataflow
+internal import Inference
+internal import Media
+internal import Networks
+internal import Vision
+
+/// `ddrnet`: a class for every part of the picture.
+enum DDRNetNode: NodeType {
+    /// Where the largest logit is looked for.
+    enum Upsample: String, CaseIterable, Sendable { case cells, exact }
+
+    static let variant = Param.choice(
+        "variant", default: DDRNet.Variant.slim23, changeable: true,
+        docs: ["23-slim": "for CPUs", "23": "four times the work", "39": "eight times"],
+        doc: "Depth and width of the network")
+    static let classes = Param.string(
+        "classes", default: "auto",
+        doc: "Names and colours: cityscapes, camvid, or a JSON file { \"classes\": [ { \"name\", \"color\" } ] }; "
+            + "auto takes the names that the weights carry")
+    static let upsample = Param.choice(
+        "upsample", default: Upsample.cells,
+        docs: [
+            "cells": "one class for each 8x8 pixels of the network's input",
+            "exact": "one for each of its pixels, from interpolated logits: smooth borders",
+        ], doc: "How fine the class map is")
+
+    static let contract = Contract(
+        "ddrnet", aliases: ["segmentation"], .inference, summary: "Gives every part of the picture a class (DDRNet)",
+        details:
+            "The picture is stretched to the network's input; a size of the picture's own proportions, in multiples "
+            + "of 8, works best.",
+        outputs: [OutputPort(adds: [.segmentation])],
+        parameters: [
+            variant, NetworkParams.weights, NetworkParams.size, NetworkParams.precision, classes, upsample,
+            NetworkParams.every,
+        ],
+        examples: [
+            .init("Roads", #"{ "type": "ddrnet", "input": "video", "size": "640x360", "upsample": "exact" }"#)
+        ])
+
+    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+        try DetectNode.make(node, in: context) { settings in
+            let model = try NetworkParams.model("ddrnet", variant: settings[variant].rawValue, settings)
+            let detector = try SegmentationDetector(
+                model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
+                compile: context.compileOptions(NetworkParams.precision(settings)),
+                classes: model.classSet(settings[classes]),
+                resolution: settings[upsample] == .exact ? .input : .cells)
+            return EngineDetector(detector, model) { .segmentation($0) }
+        }
+    }
+}
+
+extension NodeModel {
+    /// What the classes of these DDRNet weights are called.
+    ///
+    /// - Parameter choice: `auto`, the name of a known set, or a file for `ClassFile`.
+    /// - Throws: `PipelineFileError` for mistakes in the file, a sentence where names and weights differ in number.
+    func classSet(_ choice: String) throws -> ClassSet {
+        let count = DDRNet(weights: weights)?.classes ?? 0
+        let set: ClassSet
+        if choice == "auto" {
+            set = try automaticClasses(count)
+        } else if let known = ClassSet.known.first(where: { $0.name == choice }) {
+            set = known
+        } else if choice.hasSuffix(".json") {
+            set = try ClassFile.read(choice)
+        } else {
+            let names = ["auto"] + ClassSet.known.map(\.name)
+            let near = suggestion(for: choice, among: names, noun: "there are")
+            throw OutputError(
+                "no set of classes is called \"\(choice)\"; \(near ?? "") or a file that ends in .json")
+        }
+        guard set.count == count else {
+            throw OutputError("\(path) tells \(count) classes apart, but \(set.name) names \(set.count)")
+        }
+        return set
+    }
+
+    private func automaticClasses(_ count: Int) throws -> ClassSet {
+        if let names = weights.metadata[Weights.MetadataKey.classes] {
+            return ClassSet(naming: names.split(separator: ",", omittingEmptySubsequences: false).map(String.init))
+        }
+        // Official releases do not name their classes; the number of Cityscapes' is a good sign.
+        if count == ClassSet.cityscapes.count { return .cityscapes }
+        throw OutputError(
+            "\(path) does not name its \(count) classes; set \"classes\" to "
+                + (ClassSet.known.map(\.name) + ["a JSON file of names and colours"]).joined(separator: ", "))
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+internal import Networks
+import Pipeline
+
+/// `vpipe models`; each subcommand has its own file.
+struct ModelsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "models", abstract: "List, inspect, import, export, check and measure network weights.",
+        subcommands: [
+            List.self,
+            Info.self,
+            Import.self,
+            Export.self,
+            Verify.self,
+            Parity.self,
+            Eval.self,
+        ], defaultSubcommand: List.self)
+
+    /// Reads a size given on the command line.
+    static func inputSize(_ text: String?) throws -> InputSize? {
+        guard let text else { return nil }
+        guard let size = InputSize(text) else {
+            throw ValidationError("a size is WIDTHxHEIGHT, as in 512x512 (got \(text))")
+        }
+        return size
+    }
+
+    /// The catalogue entry of a network, in its first variant when none is named.
+    static func architecture(_ network: String, _ variant: String?) throws -> Architecture {
+        do {
+            let usual = Architecture.all.first { $0.network == network }?.variant
+            return try Architecture.find(network, variant ?? usual ?? "")
+        } catch {
+            throw Failure(.usage, "vpipe: \(error)")
+        }
+    }
+
+    /// The weights of a network: a file's, or initial ones of a seed, or the best that are installed.
+    static func model(
+        of architecture: Architecture, weights: String?, randomSeed: UInt64?, size: InputSize?
+    ) throws -> NodeModel {
+        if let randomSeed {
+            return NodeModel(
+                architecture, try architecture.build().initialWeights(seed: randomSeed),
+                path: "initial weights of seed \(randomSeed)", size: size)
+        }
+        return try NodeModel(
+            network: architecture.network, variant: architecture.variant, weights: weights, size: size)
+    }
+
+    /// A count in thousand millions, as papers give multiply-accumulates.
+    static func giga(_ count: Int) -> String { Figures.fixed(Double(count) / 1e9, 3) }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+internal import Networks
+import Pipeline
+
+extension ModelsCommand {
+    /// `vpipe models eval`.
+    struct Eval: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Measure weights against labelled pictures.",
+            discussion: "ddrnet: intersection over union per class, on pictures in DATA/val and their labels, PNG of "
+                + "grey values or with a palette, in DATA/valannot.")
+
+        @Argument(help: "The network: ddrnet.") var network: String
+        @Option(help: "Folder with pictures and labels.", completion: .directory) var data: String
+        @Option(help: "Variant of the network.") var variant: String?
+        @Option(help: "Weights file; the default ones otherwise.") var weights: String?
+        @Option(help: ArgumentHelp("Input size.", valueName: "WxH")) var size: String?
+        @Option(help: "The part of the data to use.") var split = "val"
+        @Flag(help: "Figures as one JSON object.") var json = false
+
+        func run() throws {
+            var options = Evaluation.Options(network: network, data: data)
+            options.variant = variant
+            options.weights = weights
+            options.size = try ModelsCommand.inputSize(size)
+            options.split = split
+            let report: any EvaluationReport
+            do {
+                report = try Evaluation.run(options)
+            } catch {
+                throw Failure(.failed, "vpipe: \(error)")
+            }
+            if json { return Console.line(report.json) }
+            for line in report.introduction { Console.line(line) }
+            var table = TextTable(report.columns, rightAligned: Set(1..<report.columns.count))
+            for row in report.rows { table.add(row) }
+            for line in table.lines + report.conclusion { Console.line(line) }
+        }
+    }
+}

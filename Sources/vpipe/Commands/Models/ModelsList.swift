@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+internal import Networks
+import Pipeline
+
+extension ModelsCommand {
+    /// `vpipe models list`.
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "What each network costs and would use.")
+
+        func run() {
+            let store = ModelStore()
+            var table = TextTable(
+                ["network", "variant", "parameters", "G MACs", "at", "weights", ""], rightAligned: [2, 3])
+            for architecture in Architecture.all {
+                let entry = store.best(network: architecture.network, variant: architecture.variant)
+                let network = try? architecture.build()
+                table.add([
+                    architecture.network, architecture.variant,
+                    network.map { Figures.count(UInt64($0.parameterCount)) } ?? "-",
+                    network.map { ModelsCommand.giga($0.multiplyAccumulates) } ?? "-",
+                    architecture.defaultSize.description, entry?.path ?? "none",
+                    entry.map { $0.isPreview ? "preview: weak, import the official release for more" : "" } ?? "",
+                ])
+            }
+            for line in table.lines { Console.line(line) }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+import Inference
+import Media
+import Networks
+import Testing
+
+@testable import Vision
+
+private func classes(_ count: Int) -> ClassSet {
+    ClassSet("test", (0..<count).map { .init("c\($0)", .distinct($0)) })
+}
+
+private func info(_ count: Int, _ size: InputSize) -> [TensorInfo] {
+    [TensorInfo(name: "logits", shape: [1, count, size.height / 8, size.width / 8], element: .f32)]
+}
+
+/// Every logit of the grid interpolated, then the first largest: what the decoder must equal without doing it.
+private func referenceLabels(_ logits: [Float], _ count: Int, _ from: InputSize, _ to: InputSize) -> [(
+    label: UInt8, margin: Float
+)] {
+    func place(_ pixel: Int, _ cells: Int, _ pixels: Int) -> (Int, Int, Float) {
+        let x = max(0, (Float(pixel) + 0.5) * Float(cells) / Float(pixels) - 0.5)
+        let low = min(Int(x), cells - 1)
+        return (low, min(low + 1, cells - 1), x - Float(low))
+    }
+    var labels: [(UInt8, Float)] = []
+    for y in 0..<to.height {
+        let (y0, y1, fy) = place(y, from.height, to.height)
+        for x in 0..<to.width {
+            let (x0, x1, fx) = place(x, from.width, to.width)
+            let values = (0..<count).map { c -> Float in
+                func at(_ y: Int, _ x: Int) -> Float { logits[(c * from.height + y) * from.width + x] }
+                return (at(y0, x0) * (1 - fx) + at(y0, x1) * fx) * (1 - fy) + (at(y1, x0) * (1 - fx) + at(y1, x1) * fx)
+                    * fy
+            }
+            let best = values.indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 }
+            let second = values.indices.filter { $0 != best }.map { values[$0] }.max() ?? -.infinity
+            labels.append((UInt8(best), values[best] - second))
+        }
+    }
+    return labels
+}
+
+@Suite struct SegmentationDecoderTests {
+    /// Logits of areas as networks make them: blocks of one winner, and noise.
+    private func logits(_ count: Int, _ cells: InputSize, _ generator: inout SeededGenerator) -> [Float] {
+        var values = (0..<count * cells.width * cells.height).map { _ in Float.random(in: -1...1, using: &generator) }
+        for y in 0..<cells.height {
+            for x in 0..<cells.width {
+                let winner = (x / 3 + 2 * (y / 4)) % count
+                values[(winner * cells.height + y) * cells.width + x] += 1.2
+            }
+        }
+        return values
+    }
+
+    @Test(arguments: [2, 11, 19], [(64, 48), (8, 8), (136, 40), (24, 104), (200, 72)])
+    func `equals interpolating every logit`(count: Int, extent: (Int, Int)) throws {
+        let size = InputSize(width: extent.0, height: extent.1)
+        let cells = InputSize(width: size.width / 8, height: size.height / 8)
+        var generator = SeededGenerator(seed: UInt64(count))
+        let values = logits(count, cells, &generator)
+        let decoder = try SegmentationDecoder(outputs: info(count, size), size: size, classes: classes(count))
+        let placement = Placement(sourceWidth: 320, sourceHeight: 200, in: size, fit: .stretch)
+        let whole = Rect(x: 0, y: 0, width: 320, height: 200)
+
+        let coarse = decoder.decode(values, placement: placement)
+        #expect(coarse.labels == referenceLabels(values, count, cells, cells).map(\.label))
+        #expect((coarse.width, coarse.height) == (cells.width, cells.height))
+        #expect(coarse.region == whole)
+        #expect(abs(coarse.shares.reduce(0, +) - 1) < 1e-5)
+
+        let odd = InputSize(width: size.width * 3 / 2 + 1, height: max(1, size.height - 3))
+        for (resolution, grid) in [(SegmentationDecoder.Resolution.input, size), (.size(odd), odd)] {
+            decoder.resolution = resolution
+            let fine = decoder.decode(values, placement: placement)
+            #expect((fine.width, fine.height) == (grid.width, grid.height))
+            #expect(fine.region == whole)
+            let plain = referenceLabels(values, count, cells, grid)
+            // Where two logits are equal but for rounding either may win.
+            let wrong = zip(fine.labels, plain).filter { $0.0 != $0.1.label && $0.1.margin > 1e-5 }
+            #expect(wrong.isEmpty, "\(wrong.count) of \(plain.count)")
+        }
+    }
+
+    @Test func `equal logits go to the lower label, and NaN to none`() throws {
+        let size = InputSize(width: 16, height: 8)
+        let decoder = try SegmentationDecoder(outputs: info(3, size), size: size, classes: classes(3))
+        let placement = Placement(sourceWidth: 16, sourceHeight: 8, in: size, fit: .stretch)
+        #expect(decoder.decode([1, 0, 1, 2, 0, 2], placement: placement).labels == [0, 1])
+        #expect(decoder.decode([.nan, 0, 1, .nan, 0, -1], placement: placement).labels == [1, 0])
+        #expect(decoder.decode([Float](repeating: .nan, count: 6), placement: placement).labels == [0, 0])
+        decoder.resolution = .input
+        #expect(decoder.decode([Float](repeating: .nan, count: 6), placement: placement).labels.allSatisfy { $0 == 0 })
+        _ = decoder.decode([.infinity, -.infinity, .nan, .infinity, 0, 3], placement: placement)
+    }
+
+    @Test func `the padding of a letterboxed picture is cut off`() throws {
+        let size = InputSize(width: 32, height: 32)
+        let decoder = try SegmentationDecoder(outputs: info(2, size), size: size, classes: classes(2))
+        // 64x40 becomes 32x20 at the top: two and a half rows of cells.
+        let placement = Placement(sourceWidth: 64, sourceHeight: 40, in: size, fit: .letterbox)
+        var values = [Float](repeating: 0, count: 32)
+        for cell in 8..<16 { values[16 + cell] = 1 }
+        let coarse = decoder.decode(values, placement: placement)
+        #expect((coarse.width, coarse.height) == (4, 3))
+        #expect(coarse.labels == [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1])
+        #expect(coarse.region == Rect(x: 0, y: 0, width: 64, height: 48))
+        decoder.resolution = .input
+        let fine = decoder.decode(values, placement: placement)
+        #expect((fine.width, fine.height) == (32, 20))
+        #expect(fine.region == Rect(x: 0, y: 0, width: 64, height: 40))
+    }
+
+    @Test func `another number of classes is refused`() {
+        let size = InputSize(width: 64, height: 64)
+        #expect(throws: VisionError.self) {
+            try SegmentationDecoder(outputs: info(19, size), size: size, classes: .camvid)
+        }
+    }
+
+    @Test func `names of weights get the colours they have elsewhere`() {
+        let camvid = ClassSet.camvid.members.map(\.name)
+        #expect(ClassSet(naming: camvid) == .camvid)
+        let own = ClassSet(naming: ["road", "lake", "sky"])
+        #expect(own.members.map(\.name) == ["road", "lake", "sky"])
+        #expect(own.members[0].color == ClassSet.cityscapes.members[0].color)
+        #expect(own.members[1].color == .distinct(1))
+        let hues = Set((0..<19).map { Color.distinct($0) })
+        #expect(hues.count == 19)
+    }
+}
+
+/// The shipped weights, folded once; building for debugging makes that slow.
+private let folded = Result {
+    let weights = try SafeTensors.read(path: TestFiles.model("ddrnet23_slim_camvid.safetensors"))
+    return try DDRNet(.slim23, classes: 11).network(at: InputSize(width: 64, height: 64)).folding(weights)
+}
+
+@Suite struct SegmentationEndToEnd {
+    @Test(arguments: [(64, 64, 64, 64), (8, 8, 31, 17), (200, 104, 320, 241), (88, 152, 33, 480), (480, 360, 480, 360)])
+    func `any size runs and decodes`(width: Int, height: Int, pictureWidth: Int, pictureHeight: Int) throws {
+        let size = InputSize(width: width, height: height)
+        let detector = try SegmentationDetector(
+            Architecture.find("ddrnet", "23-slim"), weights: folded.get(), size: size,
+            engine: OpenVINOEngine.shared(),
+            compile: CompileOptions(precision: .f32, streams: 1, threads: 2, cache: .off), classes: .camvid,
+            resolution: .input)
+        let format: PixelFormat = width % 16 == 0 ? .nv12 : .i420
+        let map = try detector.detect(randomPicture(format, width: pictureWidth, height: pictureHeight))
+        #expect((map.width, map.height) == (width, height))
+        #expect(map.labels.allSatisfy { $0 < 11 })
+        #expect(abs(map.region.width - Float(pictureWidth)) < 0.01)
+        #expect(abs(map.region.height - Float(pictureHeight)) < 0.01)
+    }
+}

@@ -153,8 +153,8 @@ public final class CameraOutput {
             self.link = link
             return link
         } catch {
-            // Before the first picture went through, what cannot work is the user's to know.
-            if statistics.losses == 0 || !error.fault.isTransient { throw error.of(path) }
+            // What never worked is the user's to know; what did may work again.
+            if statistics.losses == 0 { throw error.of(path) }
             retryAt = schedule.failed(at: system.now())
             return nil
         }

@@ -48,6 +48,8 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/share/vpipe/models $(DESTDIR)$(PREFIX)/share/vpipe/pipelines
 	install -m 644 models/*.safetensors models/*.md $(DESTDIR)$(PREFIX)/share/vpipe/models/
 	install -m 644 pipelines/*.json $(DESTDIR)$(PREFIX)/share/vpipe/pipelines/
+	install -d $(DESTDIR)$(PREFIX)/share/vpipe/samples
+	install -m 644 samples/faces.mp4 samples/faces.jsonl $(DESTDIR)$(PREFIX)/share/vpipe/samples/
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	$(RELEASE) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vpipe

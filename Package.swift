@@ -58,7 +58,7 @@ let package = Package(
         .testTarget(name: "MediaTests", dependencies: ["Media", "MediaTestWriter", "CV4L2"], swiftSettings: settings),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"], swiftSettings: settings),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
-        .testTarget(name: "VisionTests", dependencies: ["Vision"], swiftSettings: settings),
+        .testTarget(name: "VisionTests", dependencies: ["Vision", "CMallocCounter"], swiftSettings: settings),
         .testTarget(name: "PipelineTests", dependencies: ["Pipeline", "Inference"], swiftSettings: settings),
         .testTarget(name: "vpipeTests", dependencies: ["vpipe", "Networks"], swiftSettings: settings),
     ]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
 internal import Media
+internal import Vision
 
 /// A network that finds something in pictures, with several inferences in flight.
 ///
@@ -28,9 +29,9 @@ extension PictureDetector {
 ///
 ///     process: frame --submit--> [held ...] --advance: completed, oldest first--> frame + result
 ///
-/// With `every` above 1 the frames between carry the last result on, marked as carried. The rungs of the ladder may
-/// name other settings (size, variant, precision): their detectors are ready from the start, and the frames under way
-/// in the old one are finished in order.
+/// With `every` above 1 the frames between carry the last result on with the picture's motion, marked as carried. The
+/// rungs of the ladder may name other settings (size, variant, precision): their detectors are ready from the start, and
+/// the frames under way in the old one are finished in order.
 final class DetectNode: Node, ReportingNode, AdjustableNode {
     private struct Held {
         let frame: Frame
@@ -58,7 +59,9 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
     let maxHeld: Int
     private var held: [Held] = []
     private var sinceInference = 0
+    /// In the source's coordinates.
     private var last: FrameResult?
+    private let carrier = MotionCarrier()
 
     /// Makes a node of the detectors that `make` builds for the settings of the pipeline and of its rungs.
     static func make(
@@ -90,7 +93,8 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
     var paritySubject: ParitySubject? { choices.first?.detector.paritySubject }
 
     private static func key(_ settings: Settings) -> String {
-        ["variant", "weights", "size", "precision"].map { settings.value(named: $0)?.text ?? "" }.joined(separator: "|")
+        ["variant", "weights", "size", "precision", "pyramid"].map { settings.value(named: $0)?.text ?? "" }.joined(
+            separator: "|")
     }
 
     func start(_ link: StageLink) throws {
@@ -113,7 +117,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
         let isCarried = sinceInference > 0 && sinceInference < mode.every
         if isCarried, held.isEmpty {
             sinceInference += 1
-            emit(frame, last, isCarried: true, to: output)
+            emit(frame, isCarried: true, to: output)
             return .done
         }
         if !isCarried {
@@ -134,7 +138,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
                 last = oldest.frame.map.isIdentity ? result : oldest.frame.map(result)
             }
             held.removeFirst()
-            emit(oldest.frame, last, isCarried: oldest.detector == nil, to: output)
+            emit(oldest.frame, isCarried: oldest.detector == nil, to: output)
             output.finish(oldest.frame.ticket)
         }
     }
@@ -149,8 +153,21 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
         return choices.map { "\($0.detector.summary): \($0.frames) frames" }
     }
 
-    private func emit(_ frame: Frame, _ result: FrameResult?, isCarried: Bool, to output: Output) {
-        guard let result else { return output.emit(frame) }
-        output.emit(frame.adding(result, by: id, isCarried: isCarried))
+    private func emit(_ frame: Frame, isCarried: Bool, to output: Output) {
+        follow(frame, isCarried: isCarried)
+        guard let last else { return output.emit(frame) }
+        output.emit(frame.adding(last, by: id, isCarried: isCarried))
+    }
+
+    /// Moves the last result on to a frame that no network looks at.
+    private func follow(_ frame: Frame, isCarried: Bool) {
+        if isCarried, let result = last {
+            let map = frame.map
+            last = map(carrier.carry(map.inverse(result), to: frame.picture))
+        } else if mode.every > 1 {
+            carrier.start(at: frame.picture)
+        } else {
+            carrier.reset()
+        }
     }
 }

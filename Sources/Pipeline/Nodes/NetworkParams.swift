@@ -22,7 +22,7 @@ enum NetworkParams {
         ], doc: "Arithmetic of the network")
     static let every = Param.integer(
         "every", default: 1, range: 1...1000, unit: "frames", changeable: true,
-        doc: "Run the network on every Nth frame; the frames between carry its last result, marked as carried")
+        doc: "Run the network on every Nth frame; the frames between carry its last result on with the motion, marked")
 
     /// The model that `settings` ask for.
     static func model(_ network: String, variant: String, _ settings: Settings) throws -> NodeModel {

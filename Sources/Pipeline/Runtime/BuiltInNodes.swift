@@ -4,7 +4,7 @@
 public enum BuiltInNodes {
     private static let types: [any NodeType.Type] = [
         CameraNode.self, VideoNode.self, ImagesNode.self, TestPatternNode.self,
-        MLSDNode.self, RetinaFaceNode.self, DDRNetNode.self, ONNXNode.self,
+        MLSDNode.self, RetinaFaceNode.self, SSHNode.self, DDRNetNode.self, ONNXNode.self,
         ScaleNode.self, RateNode.self, OverlayNode.self, MergeNode.self,
         FileNode.self, CameraOutNode.self, SnapshotsNode.self, JSONLNode.self, NPZNode.self, NullNode.self,
     ]

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import Media
+import Testing
+
+@testable import Vision
+
+@Suite struct MotionCarrierTests {
+    private func picture(_ scene: MovingScene, _ time: Int) -> Picture {
+        let picture = PicturePool().make(
+            width: scene.width, height: scene.height, format: .gray8, color: ColorSpec(matrix: .bt709))
+        let bytes = scene.bytes(time)
+        let plane = picture.mutablePlane(0)
+        for row in 0..<scene.height {
+            for column in 0..<scene.width { plane.row(row)[column] = bytes[row * scene.width + column] }
+        }
+        return picture
+    }
+
+    @Test func `a box follows what it is around, and a line the ground`() throws {
+        let scene = MovingScene(
+            width: 320, height: 180, object: 64, pan: (-2, 1), speed: (5, 2), margin: 24, seed: 11)
+        let box = Rect(x: 48, y: 36, width: 64, height: 64)
+        var results: [FrameResult] = [
+            .faces([Face(box: box, score: 0.9, landmarks: [Point(x: 80, y: 60)])]),
+            .lines([LineSegment(from: Point(x: 200, y: 30), to: Point(x: 300, y: 150), score: 0.8)]),
+        ]
+        let carriers = [MotionCarrier(), MotionCarrier()]
+        for carrier in carriers { carrier.start(at: picture(scene, 0)) }
+        for time in 1...4 {
+            let next = picture(scene, time)
+            for index in 0..<2 { results[index] = carriers[index].carry(results[index], to: next) }
+        }
+        guard case .faces(let faces) = results[0], case .lines(let lines) = results[1] else {
+            Issue.record("a result changed its kind")
+            return
+        }
+        let face = try #require(faces.first)
+        #expect(abs(face.box.x - 68) < 1.5 && abs(face.box.y - 44) < 1.5 && face.box.width == 64)
+        #expect(abs(face.landmarks[0].x - 100) < 1.5 && face.score == 0.9)
+        let line = try #require(lines.first)
+        #expect(abs(line.from.x - 192) < 1.5 && abs(line.from.y - 34) < 1.5)
+        #expect(abs(line.to.x - 292) < 1.5 && abs(line.to.y - 154) < 1.5)
+    }
+
+    @Test func `nothing moves at the first picture, at another size and after a reset`() {
+        let scene = MovingScene(width: 96, height: 64, pan: (4, 0), margin: 16, seed: 2)
+        let larger = MovingScene(width: 128, height: 64, pan: (4, 0), margin: 16, seed: 2)
+        let carrier = MotionCarrier()
+        let far = Face(box: Rect(x: -500, y: 1e9, width: 10, height: 1e7), score: 1)
+        func carried(_ picture: Picture) -> Face? {
+            guard case .faces(let faces) = carrier.carry(.faces([far]), to: picture) else { return nil }
+            return faces.first
+        }
+        #expect(carried(picture(scene, 0)) == far)
+        #expect(carried(picture(scene, 1)) != far)
+        #expect(carried(picture(larger, 2)) == far)
+        #expect(carried(picture(larger, 3)) != far)
+        carrier.reset()
+        #expect(carried(picture(larger, 4)) == far)
+    }
+}

@@ -125,6 +125,12 @@ public final class Camera {
         }
     }
 
+    /// Leaves out what was taken since `connect`: the first picture read after this is of the present.
+    public func skipToPresent() {
+        guard case .streaming(let session) = state else { return }
+        do throws(CameraError) { try session.skipToPresent() } catch { lose(error) }
+    }
+
     /// Ends `next`, now and later.
     ///
     /// Thread-safe.

@@ -100,6 +100,13 @@ final class CameraSession {
         }
     }
 
+    /// Gives back unread what the driver has filled so far, uncounted: nobody was there to take it.
+    func skipToPresent() throws(CameraError) {
+        while let captured = try stream.dequeue() { try stream.queue(captured.index) }
+        lastSequence = nil
+        lastGoodAt = device.system.now()
+    }
+
     private func checkForStall(_ now: UInt64) throws(CameraError) {
         let patience = hasDelivered ? stallNanoseconds : max(stallNanoseconds, Self.startNanoseconds)
         guard now &- lastGoodAt >= patience, now > lastGoodAt else { return }

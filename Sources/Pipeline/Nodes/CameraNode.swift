@@ -114,6 +114,9 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         if onLost == .blank { _ = blankPicture(.absent, seconds: 0) }
     }
 
+    /// Compiling models takes seconds, in which the camera has been filling buffers.
+    func start(_ link: StageLink) { camera.skipToPresent() }
+
     func produce(to output: Output) throws -> Production {
         switch try camera.next() {
         case .interrupted: return .ended

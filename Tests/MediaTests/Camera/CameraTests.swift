@@ -114,6 +114,19 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         #expect(driver.mappings == 0)
     }
 
+    @Test func `what the camera took before anybody looked is left out, and not counted as lost`() throws {
+        let driver = FakeDriver()
+        driver.steps = frames(3)
+        var bench = CameraBench(driver)
+        try bench.camera.connect()
+        _ = driver.system.wait(try #require(driver.openDescriptors.first), -1, 0)
+        bench.camera.skipToPresent()
+        bench.run(keeping: true)
+        #expect(bench.shots.map { $0.picture.plane(0).row(0)[0] } == [1, 2])
+        #expect(bench.camera.statistics.numbered == 2)
+        #expect(driver.mistakes.isEmpty)
+    }
+
     @Test func `instants are the kernel's, or else those of arrival`() throws {
         for isMonotonic in [true, false] {
             let driver = FakeDriver()

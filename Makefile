@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # make demo    set up, build, and run lines and faces on the sample
 # make test    set up and run all tests
+# make test-camera  the camera's tests on virtual devices, in QEMU
 # make bench   measure: parts, pipeline, limit, and a Python rival
 # make deps    only the set-up: Debian packages and OpenVINO
 # make install PREFIX=/usr/local
@@ -9,7 +10,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 RELEASE = .build/release/vpipe
 
-.PHONY: demo test bench deps build install swift-toolchain docs
+.PHONY: demo test test-camera bench deps build install swift-toolchain docs
 
 demo: build
 	@mkdir -p out
@@ -19,6 +20,10 @@ demo: build
 
 test: deps swift-toolchain
 	scripts/test
+
+test-camera: swift-toolchain
+	@scripts/deps qemu-system-x86 busybox-static kmod xz-utils gcc make
+	scripts/test-camera
 
 bench: build
 	scripts/bench
@@ -43,6 +48,8 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/share/vpipe/models $(DESTDIR)$(PREFIX)/share/vpipe/pipelines
 	install -m 644 models/*.safetensors models/*.md $(DESTDIR)$(PREFIX)/share/vpipe/models/
 	install -m 644 pipelines/*.json $(DESTDIR)$(PREFIX)/share/vpipe/pipelines/
+	install -d $(DESTDIR)$(PREFIX)/share/vpipe/samples
+	install -m 644 samples/faces.mp4 samples/faces.jsonl $(DESTDIR)$(PREFIX)/share/vpipe/samples/
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	$(RELEASE) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vpipe

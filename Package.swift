@@ -28,11 +28,13 @@ let package = Package(
         .systemLibrary(name: "CFFmpeg", pkgConfig: "libavformat"),
         // Cairo with Pango: shapes text of any script into a mask for the overlay.
         .systemLibrary(name: "CCairo", pkgConfig: "pangocairo"),
+        // Video4Linux: cameras. libv4l2 turns sensors' own formats, which nothing else here reads, into YUV.
+        .systemLibrary(name: "CV4L2", pkgConfig: "libv4l2"),
         // OpenVINO's C API, headers only: the library is opened at run time, so that its absence is one clear message.
         .systemLibrary(name: "COpenVINO", pkgConfig: "vpipe-openvino"),
 
         .target(name: "Dataflow", swiftSettings: settings),
-        .target(name: "Media", dependencies: ["Dataflow", "CFFmpeg", "CCairo"], swiftSettings: settings),
+        .target(name: "Media", dependencies: ["Dataflow", "CFFmpeg", "CCairo", "CV4L2"], swiftSettings: settings),
         .target(name: "Networks", swiftSettings: settings),
         .target(name: "Inference", dependencies: ["Networks", "COpenVINO"], swiftSettings: settings),
         .target(name: "Vision", dependencies: ["Media", "Networks", "Inference"], swiftSettings: settings),
@@ -53,7 +55,7 @@ let package = Package(
         // Writes videos until it is killed: the tests look at what is left.
         .executableTarget(
             name: "MediaTestWriter", dependencies: ["Media"], path: "Tests/MediaTestWriter", swiftSettings: settings),
-        .testTarget(name: "MediaTests", dependencies: ["Media", "MediaTestWriter"], swiftSettings: settings),
+        .testTarget(name: "MediaTests", dependencies: ["Media", "MediaTestWriter", "CV4L2"], swiftSettings: settings),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"], swiftSettings: settings),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
         .testTarget(name: "VisionTests", dependencies: ["Vision", "CMallocCounter"], swiftSettings: settings),

@@ -13,7 +13,7 @@ struct Vpipe: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             RunCommand.self, ValidateCommand.self, NodesCommand.self, SchemaCommand.self, GraphCommand.self,
-            ModelsCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self,
+            DevicesCommand.self, ModelsCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self,
         ])
 
     static func main() {

@@ -30,6 +30,21 @@ struct ArchitectureTests {
         #expect((184_650_000...184_750_000).contains(small.multiplyAccumulates))
     }
 
+    @Test("RetinaFace resnet50 has the published parameter and MAC counts")
+    func resNetCounts() throws {
+        let network = try RetinaFace(.leaky, backbone: .resNet50).network(at: InputSize(width: 640, height: 640))
+        #expect(network.variant == "resnet50")
+        #expect(network.parameterCount == 27_293_600)
+        #expect(network.multiplyAccumulates == 44_264_652_800)
+        let backbone = network.parameters.filter { $0.isTrainable && $0.name.hasPrefix("body.") }
+        #expect(backbone.reduce(0) { $0 + $1.shape.reduce(1, *) } == 23_508_032)
+        #expect(network.outputs.map(\.shape) == [[1, 16800, 4], [1, 16800, 2], [1, 16800, 10]])
+        // Slope 0 in the reference: no leak anywhere.
+        #expect(!network.layers.contains { $0.operation == .leakyRelu(slope: 0.1) })
+        let large = try RetinaFace(.leaky, backbone: .resNet50).network(at: InputSize(width: 840, height: 840))
+        #expect((77_335_000_000...77_345_000_000).contains(large.multiplyAccumulates))
+    }
+
     @Test(
         "DDRNet has the published parameter and MAC counts",
         arguments: [
@@ -94,10 +109,14 @@ struct ArchitectureTests {
         #expect(RetinaFace.Family.relu.anchorSizes == [[10, 20], [32, 64], [128, 256]])
         #expect(RetinaFace.Family.leaky.anchorSizes == [[16, 32], [64, 128], [256, 512]])
         #expect(RetinaFace.Family.first.anchorSizes == RetinaFace.Family.leaky.anchorSizes)
-        for family in RetinaFace.Family.allCases {
-            #expect(RetinaFace.family(variant: RetinaFace(family).variant) == family)
+        for name in ["mobilenet0.25", "mobilenet0.25-leaky", "mobilenet0.25-first", "mobilenet0.75-leaky", "resnet50"] {
+            #expect(try RetinaFace(variant: name).variant == name)
         }
-        #expect(RetinaFace.family(variant: "resnet50") == nil)
+        for name in ["mobilenet0.25-", "mobilenet0.25-relu6", "resnet50-leaky", "resnet", "", "-first"] {
+            #expect { try Architecture.find("retinaface", name) } throws: {
+                "\($0)".hasPrefix("retinaface: no variant \"\(name)\"; there are mobilenet0.25 (and other widths)")
+            }
+        }
     }
 
     @Test("The batch-norm statistics are stored beside the trained numbers")
@@ -166,12 +185,13 @@ struct ArchitectureTests {
         #expect(
             Architecture.all.map { "\($0.network) \($0.variant)" } == [
                 "mlsd tiny", "mlsd large", "retinaface mobilenet0.25", "retinaface mobilenet0.25-leaky",
-                "retinaface mobilenet0.25-first", "ddrnet 23-slim", "ddrnet 23", "ddrnet 39",
+                "retinaface mobilenet0.25-first", "retinaface resnet50", "ssh mobilenet0.25", "ssh vgg16",
+                "ddrnet 23-slim", "ddrnet 23", "ddrnet 39",
             ])
         #expect(throws: NetworkError(.unknown, path: "mlsd", "no variant \"huge\"; there are tiny, large")) {
             try Architecture.find("mlsd", "huge")
         }
-        #expect(throws: NetworkError(.unknown, "no network \"yolo\"; there are mlsd, retinaface, ddrnet")) {
+        #expect(throws: NetworkError(.unknown, "no network \"yolo\"; there are mlsd, retinaface, ssh, ddrnet")) {
             try Architecture.find("yolo", "n")
         }
     }

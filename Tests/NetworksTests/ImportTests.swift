@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import Networks
 import Testing
+
+@testable import Networks
 
 @Suite("Import")
 struct ImportTests {
@@ -101,6 +102,20 @@ struct ImportTests {
                 )
             ) { try ModelImporter.read(bytes) }
         }
+    }
+
+    @Test("The ResNet-50 release imports by its names")
+    func resNet() throws {
+        let network = try RetinaFace(.leaky, backbone: .resNet50).network(at: Self.small)
+        let weights = network.zeroWeights
+        let draft = try RetinaFaceImport.draft(weights, [:], format: "")
+        #expect(draft.variant == "resnet50" && !draft.isFolded)
+        #expect(network.check(draft.weights).isComplete)
+        for name in [
+            "body.conv1.weight", "body.bn1.running_var", "body.layer2.0.downsample.0.weight",
+            "body.layer4.2.bn3.bias", "fpn.merge2.1.weight", "ssh3.conv7x7_3.0.weight", "BboxHead.2.conv1x1.bias",
+        ] { #expect(weights[name] != nil, "\(name)") }
+        #expect(weights["body.layer2.0.downsample.0.weight"]?.shape == [512, 256, 1, 1])
     }
 
     @Test("What an import wrote can be imported again, telling its variant itself")

@@ -62,6 +62,20 @@ struct MutationTests {
             ], inputShape: [1, 8, 8, 4], half: true)
     }()
 
+    /// One file of each form.
+    private static let smallCaffe: [[UInt8]] = SyntheticCaffe.Form.allCases.map { form in
+        var generator = SeededGenerator(23)
+        return SyntheticCaffe.file(
+            ["conv1_1", "m1@ssh_3x3"].map { name in
+                .init(
+                    name: name,
+                    blobs: [
+                        Tensor(shape: [4, 3, 3, 2], floats: generator.floats(72)),
+                        Tensor(shape: [4], floats: generator.floats(4)),
+                    ])
+            }, form: form)
+    }
+
     /// Reads and touches every number, so that a wrong range would show.
     private static func consume(_ weights: Weights) -> Int {
         weights.names.reduce(0) { $0 + (weights[$1]?.floats()?.count ?? 0) }
@@ -95,7 +109,9 @@ struct MutationTests {
         return counts
     }
 
-    @Test("Small synthetic files of every format", arguments: ["tflite", "stream", "zip", "pickle", "safetensors"])
+    @Test(
+        "Small synthetic files of every format",
+        arguments: ["tflite", "stream", "zip", "pickle", "caffe", "safetensors"])
     func synthetic(format: String) throws {
         let weights = Self.smallWeights
         let stream = SyntheticFiles.torchStream(weights)
@@ -123,6 +139,16 @@ struct MutationTests {
             counts = Self.run(pickle, splice: stream, seed: 4, rounds: 2000) { bytes in
                 try Self.consume(TorchReader.read(SyntheticFiles.zip([("a/data.pkl", bytes)] + storages)))
             }
+        case "caffe":
+            let caffe = Self.smallCaffe
+            #expect(try caffe.allSatisfy { try CaffeReader($0).layers.count == 2 })
+            for (index, file) in caffe.enumerated() {
+                let more = Self.run(file, splice: caffe[0], seed: 6 + UInt64(index), rounds: 2000) { bytes in
+                    try CaffeReader(bytes).layers.flatMap(\.blobs).reduce(0) { $0 + ($1.floats()?.count ?? 0) }
+                }
+                #expect(more.refused > 500 && more.accepted > 0 && more.other == 0, "\(more)")
+            }
+            return
         default:
             #expect(try SafeTensors.read(safe).count == 4)
             counts = Self.run(safe, splice: stream, seed: 5, rounds: 4000) { try Self.consume(SafeTensors.read($0)) }
@@ -138,7 +164,7 @@ struct MutationTests {
             Self.smallTFLite, SyntheticFiles.torchStream(Self.smallWeights), SyntheticFiles.torchZip(Self.smallWeights),
             SafeTensors.write(Self.smallWeights),
         ]
-        for file in files {
+        for file in files + Self.smallCaffe {
             for length in 0..<file.count {
                 if Self.attempt({ try Self.consume(ModelImporter.read(Array(file[..<length])).weights) }) != false {
                     Issue.record("\(length) of \(file.count) bytes were not refused")

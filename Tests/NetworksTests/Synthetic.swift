@@ -44,6 +44,18 @@ func syntheticWeights(for network: Network, seed: UInt64 = 7) -> Weights {
     return weights
 }
 
+extension Network {
+    /// All the right shapes, for tests of names: quick to make for large networks.
+    var zeroWeights: Weights {
+        var weights = Weights()
+        for parameter in parameters {
+            let count = parameter.shape.reduce(1, *)
+            weights[parameter.name] = Tensor(shape: parameter.shape, floats: [Float](repeating: 0, count: count))
+        }
+        return weights
+    }
+}
+
 /// Files beside the package that tests may read but never need.
 enum Shared {
     /// `../shared` of the package, or of the folder above it for checkouts that sit one level deeper.

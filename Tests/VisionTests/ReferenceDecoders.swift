@@ -95,3 +95,74 @@ func referenceFaces(
             score: confidence[2 * row + 1], landmarks: points)
     }
 }
+
+/// SSH's decoding step by step as the reference does it, in double precision: every module's anchors, boxes with whole
+/// pixels, the best of each module, then one suppression. `maps` are score and box tensors per module, NCHW.
+func referenceSSHCandidates(
+    _ maps: [(scores: [Float], boxes: [Float])], size: InputSize, options: SSHDecoder.Options,
+    content: (width: Int, height: Int), scale: (x: Double, y: Double)
+) -> [(corners: [Double], score: Double)] {
+    var all: [(corners: [Double], score: Double)] = []
+    let ratios: [[Double]] = [[1, 2], [4, 8], [16, 32]]
+    for (module, map) in maps.enumerated() {
+        let stride = [8, 16, 32][module]
+        let (rows, columns) = ((size.height + stride - 1) / stride, (size.width + stride - 1) / stride)
+        var found: [(corners: [Double], score: Double)] = []
+        for y in 0..<rows {
+            for x in 0..<columns {
+                for (anchor, ratio) in ratios[module].enumerated() {
+                    func at(_ values: [Float], _ channel: Int) -> Double {
+                        Double(values[(channel * rows + y) * columns + x])
+                    }
+                    // The base box (0, 0, 15, 15) scaled around its centre, moved to the cell.
+                    let x1 = 7.5 - (16 * ratio - 1) / 2 + Double(x * stride)
+                    let y1 = 7.5 - (16 * ratio - 1) / 2 + Double(y * stride)
+                    let x2 = x1 + 16 * ratio - 1
+                    let w = x2 - x1 + 1
+                    let h = w
+                    let d = (0..<4).map { at(map.boxes, 4 * anchor + $0) }
+                    func grown(_ value: Double) -> Double { exp(value > 50 ? 5 : value) }
+                    let (cx, cy) = (d[0] * w + x1 + 0.5 * w, d[1] * h + y1 + 0.5 * h)
+                    let (pw, ph) = (grown(d[2]) * w, grown(d[3]) * h)
+                    guard [cx, cy, pw, ph].allSatisfy({ $0.isFinite && abs($0) < 1e30 }) else { continue }
+                    func across(_ value: Double) -> Double { min(max(value, 0), Double(content.width - 1)) * scale.x }
+                    func down(_ value: Double) -> Double { min(max(value, 0), Double(content.height - 1)) * scale.y }
+                    let corners: [Double] = [
+                        across(cx - 0.5 * pw), down(cy - 0.5 * ph), across(cx + 0.5 * pw), down(cy + 0.5 * ph),
+                    ]
+                    let background = exp(at(map.scores, anchor))
+                    let face = exp(at(map.scores, 2 + anchor))
+                    found.append((corners, face / (face + background)))
+                }
+            }
+        }
+        let order = found.indices.sorted { (found[$1].score, $0) < (found[$0].score, $1) }
+        all += order.prefix(options.candidates).map { found[$0] }.filter { $0.score > Double(options.scoreThreshold) }
+    }
+    return all
+}
+
+/// Greedy suppression by definition.
+func referenceSuppression(
+    _ candidates: [(corners: [Double], score: Double)], options: SSHDecoder.Options
+) -> [Face] {
+    func area(_ b: [Double]) -> Double { (b[2] - b[0] + 1) * (b[3] - b[1] + 1) }
+    let order = candidates.indices.sorted { (candidates[$1].score, $0) < (candidates[$0].score, $1) }
+    var rest = order.map { candidates[$0] }
+    var faces: [Face] = []
+    while !rest.isEmpty, faces.count < options.limit {
+        let best = rest.removeFirst()
+        let a = best.corners
+        faces.append(
+            Face(
+                box: Rect(x: Float(a[0]), y: Float(a[1]), width: Float(a[2] - a[0]), height: Float(a[3] - a[1])),
+                score: Float(best.score)))
+        rest.removeAll { other in
+            let b = other.corners
+            let w = max(0, min(a[2], b[2]) - max(a[0], b[0]) + 1)
+            let h = max(0, min(a[3], b[3]) - max(a[1], b[1]) + 1)
+            return w * h / (area(a) + area(b) - w * h) > Double(options.overlapThreshold)
+        }
+    }
+    return faces
+}

@@ -11,10 +11,15 @@ public final class StreamInfo: Sendable {
     public let duration: Double?
     /// Whether frames come at their own pace (a camera, a network stream) rather than as fast as they are taken.
     public let isLive: Bool
+    /// False for the pictures that stand in while a live source is away.
+    public let hasSignal: Bool
 
     /// Describes a stream.
-    public init(source: String, frameRate: Rational, duration: Double? = nil, isLive: Bool = false) {
+    public init(
+        source: String, frameRate: Rational, duration: Double? = nil, isLive: Bool = false, hasSignal: Bool = true
+    ) {
         self.source = source
+        self.hasSignal = hasSignal
         self.frameRate = frameRate
         self.duration = duration
         self.isLive = isLive

@@ -12,7 +12,7 @@ public struct IndexedImage: Sendable, Hashable {
     public let height: Int
     /// The numbers, row by row.
     public let indices: [UInt8]
-    /// The colours of the numbers, in order; empty for an image of grey values. 256 at most.
+    /// The colours of the numbers, in order, 256 at most; empty for an image of grey values.
     public let palette: [Color]
 
     /// Images with more samples are refused.

@@ -45,15 +45,24 @@ public struct Architecture: Sendable {
     }
 
     /// All architectures, in the order `vpipe models list` shows them.
+    ///
+    /// The light detectors are listed at their usual width; `find` builds entries of other widths.
     public static let all: [Architecture] =
-        MLSD.Variant.allCases.map(mlsd) + RetinaFace.Family.allCases.map(retinaFace)
-        + DDRNet.Variant.allCases.map(ddrnet)
+        MLSD.Variant.allCases.map(mlsd)
+        + (RetinaFace.Family.allCases.map { RetinaFace($0) } + [RetinaFace(.leaky, backbone: .resNet50)]).map(
+            retinaFace)
+        + [SSH(), SSH(.vgg16)].map(ssh) + DDRNet.Variant.allCases.map(ddrnet)
 
-    /// Finds an entry.
+    /// Finds an entry; `mobilenet` variants exist in every width that can be built.
     ///
     /// - Throws: `NetworkError.Code.unknown` naming the choices.
     public static func find(_ network: String, _ variant: String) throws(NetworkError) -> Architecture {
         if let match = all.first(where: { $0.network == network && $0.variant == variant }) { return match }
+        switch network {
+        case "retinaface": return retinaFace(try RetinaFace(variant: variant))
+        case "ssh": return ssh(try SSH(variant: variant))
+        default: break
+        }
         let variants = all.filter { $0.network == network }.map(\.variant)
         guard variants.isEmpty else {
             throw NetworkError(
@@ -73,15 +82,23 @@ public struct Architecture: Sendable {
             make: { size throws(NetworkError) in try MLSD(variant).network(at: size) })
     }
 
-    private static func retinaFace(_ family: RetinaFace.Family) -> Architecture {
-        let network = RetinaFace(family)
-        return Architecture(
+    private static func retinaFace(_ network: RetinaFace) -> Architecture {
+        Architecture(
             network: "retinaface", variant: network.variant, summary: "faces with five landmarks",
             paper: "Deng et al., RetinaFace: Single-stage Dense Face Localisation in the Wild, CVPR 2020",
-            reference: family == .leaky
+            reference: network.family == .leaky
                 ? "biubug6/Pytorch_Retinaface (MIT)" : "biubug6/Face-Detector-1MB-with-landmark (MIT)",
             defaultSize: InputSize(width: 640, height: 480), sizes: RetinaFace.sizes,
             normalisation: RetinaFace.normalisation,
+            make: { size throws(NetworkError) in try network.network(at: size) })
+    }
+
+    private static func ssh(_ network: SSH) -> Architecture {
+        Architecture(
+            network: "ssh", variant: network.variant, summary: "faces",
+            paper: "Najibi et al., SSH: Single Stage Headless Face Detector, ICCV 2017",
+            reference: "mahyarnajibi/SSH (MIT)", defaultSize: InputSize(width: 640, height: 480), sizes: SSH.sizes,
+            normalisation: SSH.normalisation,
             make: { size throws(NetworkError) in try network.network(at: size) })
     }
 

@@ -10,7 +10,8 @@
 /// - Note: Shape: `image` `[1, 3, H, W]` f32, BGR, byte values minus (104, 117, 123); any size.
 ///   `loc` `[1, A, 4]`, `conf` `[1, A, 2]` (background, face; after the softmax), `landms` `[1, A, 10]`, with
 ///   `A = 2 * sum over strides s of ceil(H/s) * ceil(W/s)`; row `((y * columns) + x) * 2 + anchor`, strides 8, 16, 32.
-/// - Note: Size: mobilenet0.25 has 426,608 parameters and 981.1 M MACs at 640x640.
+/// - Note: Size: mobilenet0.25 has 426,608 parameters and 981.1 M MACs at 640x640, resnet50 27,293,600 and 44.26 G.
+///   Other widths scale the pyramid with the backbone: 256 channels times the width.
 public struct RetinaFace: Sendable, Hashable {
     /// The published trainings of the same layout.
     public enum Family: String, Sendable, Hashable, CaseIterable {
@@ -35,8 +36,21 @@ public struct RetinaFace: Sendable, Hashable {
 
     /// What feeds the pyramid.
     public enum Backbone: Sendable, Hashable {
-        /// MobileNetV1 with its channels scaled; published at 0.25.
-        case mobileNet(width: Double)
+        /// The light one; published at a width of 0.25.
+        case mobileNet(MobileNet)
+        /// The exact one; published in family `.leaky`, without a leak.
+        case resNet50
+
+        /// `mobilenet0.25` or `resnet50`.
+        public var name: String {
+            switch self {
+            case .mobileNet(let body): body.name
+            case .resNet50: "resnet50"
+            }
+        }
+
+        /// The family that a variant without a suffix means.
+        var usualFamily: Family { self == .resNet50 ? .leaky : .relu }
     }
 
     /// What feeds the pyramid.
@@ -47,10 +61,29 @@ public struct RetinaFace: Sendable, Hashable {
     public let normalisesInput: Bool
 
     /// The published network by default, taking normalised input.
-    public init(_ family: Family, backbone: Backbone = .mobileNet(width: 0.25), normalisesInput: Bool = false) {
+    public init(_ family: Family, backbone: Backbone = .mobileNet(.quarter), normalisesInput: Bool = false) {
         self.family = family
         self.backbone = backbone
         self.normalisesInput = normalisesInput
+    }
+
+    /// The network of a catalogue variant: `resnet50`, or `mobilenet`, a width, and `-family` unless it is the usual one.
+    ///
+    /// - Throws: `NetworkError.Code.unknown`.
+    public init(variant: String) throws(NetworkError) {
+        let parts = variant.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+        let name = parts.first ?? ""
+        let body = try MobileNet(name: name).map { Backbone.mobileNet($0) }
+        let family = parts.count > 1 ? Family(rawValue: String(parts[1])) : (body ?? .resNet50).usualFamily
+        guard let backbone = body ?? (name == "resnet50" ? .resNet50 : nil), let family,
+            backbone != .resNet50 || parts.count == 1
+        else {
+            throw NetworkError(
+                .unknown, path: "retinaface",
+                "no variant \"\(variant)\"; there are mobilenet0.25 (and other widths), mobilenet0.25-leaky, "
+                    + "mobilenet0.25-first, resnet50")
+        }
+        self.init(family, backbone: backbone)
     }
 
     /// Any size from one stride-32 cell up.
@@ -72,17 +105,11 @@ public struct RetinaFace: Sendable, Hashable {
         }
     }
 
-    /// `mobilenet0.25` for the ReLU family, `mobilenet0.25-leaky` and `mobilenet0.25-first` for the others.
-    public var variant: String {
-        switch backbone {
-        case .mobileNet(let width): "mobilenet\(width)" + (family == .relu ? "" : "-\(family.rawValue)")
-        }
-    }
+    /// `mobilenet0.25` for the ReLU family, `mobilenet0.25-leaky` and `mobilenet0.25-first` for the others; `resnet50`.
+    public var variant: String { backbone.name + (family == backbone.usualFamily ? "" : "-\(family.rawValue)") }
 
-    /// The family of a catalogue variant; nil for names that are not RetinaFace's.
-    public static func family(variant: String) -> Family? {
-        Family.allCases.first { RetinaFace($0).variant == variant }
-    }
+    /// Behind every convolution but the plain ones of the context modules. The leak is part of the light network only.
+    private var activation: Activation { backbone == .resNet50 ? .relu : family.activation }
 
     /// Builds the network at an input size.
     ///
@@ -96,9 +123,12 @@ public struct RetinaFace: Sendable, Hashable {
         let stages: [Value]
         let channels: Int
         switch backbone {
-        case .mobileNet(let width):
-            stages = try mobileNet(b, image, width: width)
-            channels = 64
+        case .mobileNet(let body):
+            stages = try body.stages(b, image, activation)
+            channels = body.scaled(256)
+        case .resNet50:
+            stages = try ResNet50.stages(b, image)
+            channels = 256
         }
         var levels = try pyramid(b, stages, channels: channels)
         for index in levels.indices {
@@ -111,39 +141,6 @@ public struct RetinaFace: Sendable, Hashable {
         return b.build()
     }
 
-    // MARK: - Backbone
-
-    /// Outputs of `body.stage1`, `.stage2` and `.stage3`: strides 8, 16 and 32.
-    private func mobileNet(_ b: NetworkBuilder, _ image: Value, width: Double) throws(NetworkError) -> [Value] {
-        func scaled(_ channels: Int) -> Int { max(1, Int((Double(channels) * width).rounded())) }
-        // Output channels at width 1 and stride, per stage; entry 0 of stage 1 is the plain stem.
-        let table: [[(channels: Int, stride: Int)]] = [
-            [(32, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1)],
-            [(512, 2), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1)],
-            [(1024, 2), (1024, 1)],
-        ]
-        var x = image
-        var stages: [Value] = []
-        for (stage, entries) in table.enumerated() {
-            for (index, entry) in entries.enumerated() {
-                let path = "body.stage\(stage + 1).\(index)"
-                if stage == 0, index == 0 {
-                    x = try b.convolutionBlock(
-                        path, x, inputChannels: 3, outputChannels: scaled(entry.channels), kernel: 3,
-                        stride: entry.stride, family.activation)
-                    continue
-                }
-                x = try b.convolutionBlock(
-                    path, x, outputChannels: x.channels, kernel: 3, stride: entry.stride, groups: x.channels,
-                    family.activation)
-                x = try b.convolutionBlock(
-                    path, first: 3, x, outputChannels: scaled(entry.channels), family.activation)
-            }
-            stages.append(x)
-        }
-        return stages
-    }
-
     // MARK: - Neck
 
     /// Lateral 1x1 on every level; the coarser merged map is added to the next finer one.
@@ -153,7 +150,7 @@ public struct RetinaFace: Sendable, Hashable {
         var levels: [Value] = []
         for (index, stage) in stages.enumerated() {
             levels.append(
-                try b.convolutionBlock("fpn.output\(index + 1)", stage, outputChannels: channels, family.activation))
+                try b.convolutionBlock("fpn.output\(index + 1)", stage, outputChannels: channels, activation))
         }
         for index in levels.indices.dropLast().reversed() {
             let size = levels[index]
@@ -161,7 +158,7 @@ public struct RetinaFace: Sendable, Hashable {
                 "fpn.up\(index + 2)", levels[index + 1], .nearest, height: size.height, width: size.width)
             let sum = try b.add("fpn.add\(index + 1)", size, up)
             levels[index] = try b.convolutionBlock(
-                "fpn.merge\(index + 1)", sum, outputChannels: channels, kernel: 3, family.activation)
+                "fpn.merge\(index + 1)", sum, outputChannels: channels, kernel: 3, activation)
         }
         return levels
     }
@@ -172,10 +169,10 @@ public struct RetinaFace: Sendable, Hashable {
         let quarter = x.channels / 4
         let three = try b.convolutionBlock("\(path).conv3X3", x, outputChannels: half, kernel: 3, .none)
         let shared = try b.convolutionBlock(
-            "\(path).conv5X5_1", x, outputChannels: quarter, kernel: 3, family.activation)
+            "\(path).conv5X5_1", x, outputChannels: quarter, kernel: 3, activation)
         let five = try b.convolutionBlock("\(path).conv5X5_2", shared, outputChannels: quarter, kernel: 3, .none)
         let deeper = try b.convolutionBlock(
-            "\(path).conv7X7_2", shared, outputChannels: quarter, kernel: 3, family.activation)
+            "\(path).conv7X7_2", shared, outputChannels: quarter, kernel: 3, activation)
         // The checkpoints spell this one with a small x.
         let seven = try b.convolutionBlock("\(path).conv7x7_3", deeper, outputChannels: quarter, kernel: 3, .none)
         let joined = try b.concat("\(path).concat", [three, five, seven])

@@ -29,6 +29,9 @@ extension LayerOperation {
             let width = (w - 1) * c.stride + c.kernel + c.outputPadding - c.padding.left - c.padding.right
             try check(height > 0 && width > 0, "padding leaves no output")
             return [[n, c.outputChannels, height, width]]
+        case .bilinearDeconvolution:
+            let (n, h, w) = try image(x, channels: nil)
+            return [[n, x[1], 2 * h, 2 * w]]
         case .batchNorm, .globalAveragePool:
             let (n, _, _) = try image(x, channels: nil)
             return self == .globalAveragePool ? [[n, x[1], 1, 1]] : [x]
@@ -87,6 +90,7 @@ extension LayerOperation {
             return output.reduce(1, *) * (c.inputChannels / c.groups) * c.kernel * c.kernel
         case .transposedConvolution(let c):
             return input.reduce(1, *) * (c.outputChannels / c.groups) * c.kernel * c.kernel
+        case .bilinearDeconvolution: return input.reduce(1, *) * Self.bilinearKernel.count
         default: return 0
         }
     }

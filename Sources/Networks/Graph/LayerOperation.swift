@@ -114,6 +114,9 @@ public enum Resampling: Sendable, Hashable {
 public enum LayerOperation: Sendable, Hashable {
     case convolution(Convolution)
     case transposedConvolution(TransposedConvolution)
+    /// Twice the size by Caffe's fixed bilinear transposed convolution: `bilinearKernel` on every channel, stride 2,
+    /// padding 1. What lies outside counts as zero, so that borders are darker than a resize makes them.
+    case bilinearDeconvolution
     /// Inference-time batch normalisation by stored mean and variance.
     case batchNorm(epsilon: Float)
     case relu
@@ -144,6 +147,12 @@ public enum LayerOperation: Sendable, Hashable {
 }
 
 extension LayerOperation {
+    /// The 4x4 weights of `bilinearDeconvolution`, by rows.
+    static let bilinearKernel: [Float] = {
+        let line: [Float] = [0.25, 0.75, 0.75, 0.25]
+        return line.flatMap { y in line.map { x in y * x } }
+    }()
+
     /// A short name for summaries.
     public var kind: String {
         switch self {
@@ -152,6 +161,7 @@ extension LayerOperation {
             return "\(name) \(c.kernel)x\(c.kernel)" + (c.stride > 1 ? " s\(c.stride)" : "")
                 + (c.dilation > 1 ? " d\(c.dilation)" : "")
         case .transposedConvolution(let c): return "deconv \(c.kernel)x\(c.kernel) s\(c.stride)"
+        case .bilinearDeconvolution: return "deconv bilinear"
         case .batchNorm: return "batchnorm"
         case .relu: return "relu"
         case .relu6: return "relu6"

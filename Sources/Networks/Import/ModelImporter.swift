@@ -10,17 +10,19 @@ public enum ModelImporter {
         public let report: ImportReport
     }
 
-    /// Imports a file: TensorFlow Lite, PyTorch (both formats) or safetensors, told apart by content.
+    /// Imports a file: TensorFlow Lite, PyTorch (both formats), Caffe or safetensors, told apart by content.
     ///
     /// - Parameters:
     ///   - network: checks that the file holds this network; nil accepts any.
     ///   - variant: needed only where a file does not tell (`mobilenet0.25` or `mobilenet0.25-leaky`).
+    ///   - choose: asked where neither the file nor `variant` tells; is given the import as each variant that it can be,
+    ///     and answers with the position of one, or nil.
     /// - Throws: `NetworkError`; code `.weights` carries the report of what did not fit.
     public static func read(
-        path: String, network: String? = nil, variant: String? = nil
+        path: String, network: String? = nil, variant: String? = nil, choose: ([Result]) -> Int? = { _ in nil }
     ) throws(NetworkError) -> Result {
         do {
-            return try read(ModelFile.read(path), network: network, variant: variant)
+            return try read(ModelFile.read(path), network: network, variant: variant, choose: choose)
         } catch {
             throw NetworkError(error.code, path: error.path ?? path, error.detail)
         }
@@ -28,7 +30,7 @@ public enum ModelImporter {
 
     /// Imports a file's bytes.
     public static func read(
-        _ bytes: [UInt8], network: String? = nil, variant: String? = nil
+        _ bytes: [UInt8], network: String? = nil, variant: String? = nil, choose: ([Result]) -> Int? = { _ in nil }
     ) throws(NetworkError) -> Result {
         let draft: ImportDraft
         if bytes.count >= 8, bytes[4..<8].elementsEqual("TFL3".utf8) {
@@ -38,11 +40,14 @@ public enum ModelImporter {
             draft = try named(TorchReader.read(bytes), format: format)
         } else if bytes.count > 8, bytes[8] == UInt8(ascii: "{") {
             draft = try named(SafeTensors.read(bytes), format: "safetensors")
+        } else if CaffeReader.matches(bytes) {
+            draft = try layered(CaffeReader(bytes))
         } else {
             throw NetworkError(
-                .format, "neither a TensorFlow Lite, nor a PyTorch, nor a safetensors file (\(bytes.count) bytes)")
+                .format,
+                "neither a TensorFlow Lite, nor a PyTorch, nor a Caffe, nor a safetensors file (\(bytes.count) bytes)")
         }
-        return try finish(draft, bytes, network, variant)
+        return try finish(draft, bytes, network, variant, choose)
     }
 
     // MARK: - Private
@@ -59,15 +64,21 @@ public enum ModelImporter {
             weights[short] = source[name]
             origin[short] = name
         }
-        if weights["body.stage1.0.0.weight"] != nil {
-            return RetinaFaceImport.draft(weights, origin, format: format)
-        }
+        if RetinaFaceImport.matches(weights) { return try RetinaFaceImport.draft(weights, origin, format: format) }
+        if SSHImport.matches(weights) { return try SSHImport.draft(weights, origin, format: format) }
         if weights["backbone.features.0.0.weight"] != nil {
             return try MLSDImport.draft(weights, origin, format: format)
         }
         if DDRNetImport.matches(weights) { return try DDRNetImport.draft(weights, origin, format: format) }
         let some = source.names.prefix(3).joined(separator: ", ")
         throw NetworkError(.unsupported, "no known network has these tensors: \(some) ... (\(source.count) in all)")
+    }
+
+    /// Files whose layers carry names and nameless blobs.
+    private static func layered(_ file: CaffeReader) throws(NetworkError) -> ImportDraft {
+        if SSHImport.matches(file) { return try SSHImport.draft(file) }
+        let some = file.layers.prefix(3).map(\.name).joined(separator: ", ")
+        throw NetworkError(.unsupported, "no known network has these layers: \(some) ... (\(file.layers.count) in all)")
     }
 
     /// Training on several devices puts `module.` in front of every name.
@@ -86,7 +97,7 @@ public enum ModelImporter {
     }
 
     private static func finish(
-        _ draft: ImportDraft, _ bytes: [UInt8], _ network: String?, _ variant: String?
+        _ draft: ImportDraft, _ bytes: [UInt8], _ network: String?, _ variant: String?, _ choose: ([Result]) -> Int?
     ) throws(NetworkError) -> Result {
         let digest = SHA256.hexDigest(bytes)
         let release = KnownRelease.find(sha256: digest)
@@ -98,10 +109,12 @@ public enum ModelImporter {
             throw NetworkError(.weights, "the file holds \(draft.network) \(known), not \(variant)")
         }
         guard let chosen = variant ?? known else {
-            let choices = Architecture.all.filter { $0.network == draft.network }.map(\.variant)
+            var results: [Result] = []
+            for choice in draft.choices { results.append(try finish(draft, bytes, network, choice, choose)) }
+            if let index = choose(results), results.indices.contains(index) { return results[index] }
             throw NetworkError(
                 .weights, path: draft.network,
-                "the file does not tell its variant; name one of " + choices.joined(separator: ", "))
+                "the file does not tell its variant; name one of " + draft.choices.joined(separator: ", "))
         }
         let built = try Architecture.find(draft.network, chosen).build(for: draft.weights)
         let target = draft.isFolded ? built.folded : built
@@ -140,6 +153,8 @@ struct ImportDraft {
     let isFolded: Bool
     let weights: Weights
     let mappings: [ImportReport.Mapping]
+    /// The variants it can be when it cannot tell.
+    var choices: [String] = []
     /// Tensors of the file that only training uses, left out of `weights`.
     var ignored: [String] = []
 }

@@ -104,6 +104,16 @@ private struct ONNXEmitter {
                     "output_padding": .integers([c.outputPadding, c.outputPadding]), "pads": c.padding.attribute,
                     "strides": .integers([c.stride, c.stride]),
                 ])
+        case .bilinearDeconvolution:
+            let channels = network.shapes[layer.inputs[0]][1]
+            let kernels = [[Float]](repeating: LayerOperation.bilinearKernel, count: channels)
+            graph.floats("\(path).kernel", shape: [channels, 1, 4, 4], kernels.flatMap { $0 })
+            node(
+                "ConvTranspose", ["\(path).kernel"],
+                [
+                    "group": .integer(channels), "kernel_shape": .integers([4, 4]), "pads": .integers([1, 1, 1, 1]),
+                    "strides": .integers([2, 2]),
+                ])
         case .batchNorm(let epsilon): node("BatchNormalization", parameters, ["epsilon": .float(epsilon)])
         case .relu: node("Relu")
         case .relu6:

@@ -62,6 +62,7 @@ public struct ReferenceExecutor: Sendable {
         switch operation {
         case .convolution(let c): return [convolution(c, a, s, out, w)]
         case .transposedConvolution(let c): return [transposedConvolution(c, a, s, out, w)]
+        case .bilinearDeconvolution: return [bilinearDeconvolution(a, s, out)]
         case .batchNorm(let epsilon):
             let area = s[2] * s[3]
             return [
@@ -224,6 +225,20 @@ public struct ReferenceExecutor: Sendable {
                             }
                         }
                     }
+                }
+            }
+        }
+        return result
+    }
+
+    private static func bilinearDeconvolution(_ x: [Float], _ s: [Int], _ out: [Int]) -> [Float] {
+        let line: [Float] = [0.25, 0.75, 0.75, 0.25]
+        var result = [Float](repeating: 0, count: out.reduce(1, *))
+        for (i, value) in x.enumerated() {
+            let (c, y, xx) = (i / (s[2] * s[3]), i / s[3] % s[2], i % s[3])
+            for ky in 0..<4 where (0..<out[2]).contains(2 * y + ky - 1) {
+                for kx in 0..<4 where (0..<out[3]).contains(2 * xx + kx - 1) {
+                    result[(c * out[2] + 2 * y + ky - 1) * out[3] + 2 * xx + kx - 1] += value * line[ky] * line[kx]
                 }
             }
         }

@@ -14,8 +14,10 @@ public struct PipelineBench: Sendable {
     public struct Options: Sendable {
         /// Video file that is read.
         public var input: String
-        /// `mlsd` or `retinaface`.
+        /// A network that a node is named after.
         public var network: String
+        /// Variant of the network; nil is the node's default.
+        public var variant: String?
         /// Input size of the network; nil is the node's default.
         public var size: String?
         /// Weights file; nil is the node's default.
@@ -100,6 +102,10 @@ public struct PipelineBench: Sendable {
         text.string(options.input)
         text.raw(#"},"network":{"type":"#)
         text.string(options.network)
+        if let variant = options.variant {
+            text.raw(#","variant":"#)
+            text.string(variant)
+        }
         if let size = options.size {
             text.raw(#","size":"#)
             text.string(size)
@@ -154,7 +160,7 @@ public struct PipelineBench: Sendable {
             throw OutputError("there is no network \"\(options.network)\"")
         }
         let model = try NodeModel(
-            network: options.network, variant: usual, weights: options.weights,
+            network: options.network, variant: options.variant ?? usual, weights: options.weights,
             size: options.size.flatMap { InputSize($0) })
         let source = ModelSource(
             name: options.network, onnx: try model.architecture.onnx(at: model.size, weights: model.weights))

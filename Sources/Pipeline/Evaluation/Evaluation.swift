@@ -14,12 +14,16 @@ public enum Evaluation {
         public var variant: String?
         /// Weights file; nil takes the best installed.
         public var weights: String?
-        /// Size of the network's input; nil takes what the weights were made for.
+        /// Size of the network's input; nil takes what the weights were made for, or each picture's for faces.
         public var size: InputSize?
         /// Folder with pictures and labels.
         public var data: String
         /// The part of the folder to use, where it has parts.
         public var split = "val"
+        /// Faces: the side, in the labels' pixels, from which they count.
+        public var smallestFace = 0.0
+        /// Faces: whether SSH looks at several sizes of each picture.
+        public var pyramid = false
         /// Processor cores to count on; nil takes all.
         public var cores: Int?
 
@@ -38,7 +42,10 @@ public enum Evaluation {
     ) throws -> any EvaluationReport {
         switch options.network {
         case "ddrnet": return try SegmentationEvaluation(options, progress: progress)
-        default: throw OutputError("there is no evaluation for \"\(options.network)\"; there is one for ddrnet")
+        case "retinaface", "ssh": return try FaceEvaluation(options, progress: progress)
+        default:
+            throw OutputError(
+                "there is no evaluation for \"\(options.network)\"; there are ones for ddrnet, retinaface and ssh")
         }
     }
 

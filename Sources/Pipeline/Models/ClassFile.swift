@@ -3,7 +3,7 @@ internal import Foundation
 public import Media
 internal import Vision
 
-/// The user's own names and colours of a segmentation's classes, in the order of the network's labels:
+/// The user's own names and colours of a segmentation's classes, in the order of the network's labels.
 ///
 /// ```json
 /// { "classes": [ { "name": "road", "color": "#804080" }, { "name": "field" } ] }

@@ -19,7 +19,7 @@ public struct ModelStore: Sendable {
         /// Input size it was trained or released for.
         public var inputSize: InputSize? { metadata[Weights.MetadataKey.inputSize].flatMap { InputSize($0) } }
         /// Whether it is one of our first weights, weaker than the official ones.
-        public var isPreview: Bool { metadata["state"] == "preview" }
+        public var isPreview: Bool { metadata[Weights.MetadataKey.state] == Weights.State.preview }
     }
 
     /// The folders searched, those that exist, best first.
@@ -39,7 +39,7 @@ public struct ModelStore: Sendable {
     /// Looks through the standard folders.
     public init() { self.init(folders: Self.standardFolders) }
 
-    /// Looks through `folders`; files that are no weights are passed over.
+    /// Looks through `folders`; files that are no weights, or untrained ones, are passed over.
     public init(folders: [String]) {
         var entries: [Entry] = []
         var existing: [String] = []
@@ -51,7 +51,8 @@ public struct ModelStore: Sendable {
                 guard let weights = try? SafeTensors.read(path: path) else { continue }
                 let metadata = weights.metadata
                 guard let network = metadata[Weights.MetadataKey.network],
-                    let variant = metadata[Weights.MetadataKey.variant]
+                    let variant = metadata[Weights.MetadataKey.variant],
+                    metadata[Weights.MetadataKey.state] != Weights.State.untrained
                 else { continue }
                 entries.append(Entry(path: path, network: network, variant: variant, metadata: metadata))
             }
@@ -76,18 +77,24 @@ public struct ModelStore: Sendable {
         var folders: [String] = []
         if let own = environment["VPIPE_MODELS"], !own.isEmpty { folders.append(own) }
         folders.append(userFolder)
+        return folders + shipped("models")
+    }
+
+    /// Where a folder that comes with the program may be: installed beside it, or in the source tree it was built in.
+    static func shipped(_ name: String) -> [String] {
         // The program's real place: links into a bin folder are followed.
-        if let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
-            var folder = URL(fileURLWithPath: program).deletingLastPathComponent()
-            folders.append(folder.deletingLastPathComponent().path + "/share/vpipe/models")
-            // In a source tree the program is some levels below the folder that holds `Package.swift`.
-            for _ in 0..<5 {
-                if FileManager.default.fileExists(atPath: folder.path + "/Package.swift") {
-                    folders.append(folder.path + "/models")
-                    break
-                }
-                folder.deleteLastPathComponent()
+        guard let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
+            return []
+        }
+        var folder = URL(fileURLWithPath: program).deletingLastPathComponent()
+        var folders = [folder.deletingLastPathComponent().path + "/share/vpipe/" + name]
+        // In a source tree the program is some levels below the folder that holds `Package.swift`.
+        for _ in 0..<5 {
+            if FileManager.default.fileExists(atPath: folder.path + "/Package.swift") {
+                folders.append(folder.path + "/" + name)
+                break
             }
+            folder.deleteLastPathComponent()
         }
         return folders
     }

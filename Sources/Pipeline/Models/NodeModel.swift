@@ -63,7 +63,9 @@ struct MissingWeights: Error, CustomStringConvertible {
     let variant: String
 
     var description: String {
-        "no weights for \(network) \(variant) are installed; run \"vpipe models import FILE\" on an official release, "
-            + "or set \"weights\" to a file; \"vpipe models list\" shows what is there"
+        // The light network has no official release.
+        let release = network == "ssh" ? "SSH.caffemodel, for variant \"vgg16\"" : "an official release"
+        return "no weights for \(network) \(variant) are installed; run \"vpipe models import FILE\" on \(release), "
+            + "or set \"weights\" to a trained .safetensors file; \"vpipe models list\" shows what is there"
     }
 }

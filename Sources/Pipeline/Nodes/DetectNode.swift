@@ -93,7 +93,8 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
     var paritySubject: ParitySubject? { choices.first?.detector.paritySubject }
 
     private static func key(_ settings: Settings) -> String {
-        ["variant", "weights", "size", "precision"].map { settings.value(named: $0)?.text ?? "" }.joined(separator: "|")
+        ["variant", "weights", "size", "precision", "pyramid"].map { settings.value(named: $0)?.text ?? "" }.joined(
+            separator: "|")
     }
 
     func start(_ link: StageLink) throws {

@@ -5,35 +5,39 @@ internal import Networks
 internal import Vision
 
 /// Vision's detector as `DetectNode` runs it: its output wrapped as a frame's result, and a line for the report.
-final class EngineDetector<Decoder: OutputDecoder>: PictureDetector {
-    private let detector: Detector<Decoder>
-    private let wrap: (Decoder.Output) -> FrameResult
+final class EngineDetector<Network: PictureNetwork>: PictureDetector {
+    private let detector: Network
+    private let wrap: (Network.Output) -> FrameResult
     let summary: String
 
     /// For a network that the catalogue does not know; `summary` describes it in the report.
-    init(_ detector: Detector<Decoder>, _ summary: String, wrap: @escaping (Decoder.Output) -> FrameResult) {
+    init(_ detector: Network, _ summary: String, wrap: @escaping (Network.Output) -> FrameResult) {
         self.detector = detector
         self.summary = summary
         self.wrap = wrap
     }
 
+    /// For a network of the catalogue; `note` adds to its description.
     convenience init(
-        _ detector: Detector<Decoder>, _ model: NodeModel, wrap: @escaping (Decoder.Output) -> FrameResult
+        _ detector: Network, _ model: NodeModel, note: String? = nil,
+        wrap: @escaping (Network.Output) -> FrameResult
     ) {
         let settings = detector.model.settings
-        let state = model.weights.metadata["state"] == "preview" ? " (preview weights: weak)" : ""
+        let isPreview = model.weights.metadata[Weights.MetadataKey.state] == Weights.State.preview
         let summary =
-            "\(model.architecture.network) \(model.architecture.variant) at \(model.size), \(settings.engineFloat), "
-            + "\(settings.streams) streams of \(settings.threads) threads in all, \(model.path)\(state)"
+            "\(model.architecture.network) \(model.architecture.variant) at \(model.size)\(note.map { ", \($0)" } ?? ""), "
+            + "\(settings.engineFloat), \(settings.streams) streams of \(settings.threads) threads in all, \(model.path)"
+            + (isPreview ? " (preview weights: weak)" : "")
         self.init(detector, summary, wrap: wrap)
     }
 
     var capacity: Int { detector.capacity }
 
     var paritySubject: ParitySubject? {
-        ParitySubject(preprocessor: detector.preprocessor, model: detector.model) {
-            [detector, wrap] outputs, placement in
-            wrap(detector.decoder.decode(outputs, placement: placement))
+        detector.stages.map { [detector, wrap] stages in
+            ParitySubject(preprocessor: stages.preprocessor, model: detector.model) { outputs, placement in
+                wrap(stages.decode(outputs, placement))
+            }
         }
     }
 

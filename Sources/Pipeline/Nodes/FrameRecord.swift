@@ -13,6 +13,7 @@ enum FrameRecord {
         text.integer(frame.ticket.sequence)
         text.raw(",\"pts\":")
         text.number(frame.pts.seconds, decimals: 6)
+        if !frame.stream.hasSignal { text.raw(",\"signal\":false") }
         var found = false
         var isCarried = false
         // Several nodes of one kind add to one list, so that readers need not know the graph.

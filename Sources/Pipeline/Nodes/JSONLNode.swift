@@ -17,7 +17,8 @@ final class JSONLNode: Node, NodeType, ReportingNode {
     static let contract = Contract(
         "jsonl", .sink, summary: "Writes what was found, one JSON object per frame",
         details: "Coordinates are pixels of the source frame, origin top left; times are seconds. Lines are complete "
-            + "at any moment: a reader never sees half an object but the last one of a killed process.",
+            + "at any moment: a reader never sees half an object but the last one of a killed process. A segmentation's `mask` "
+            + "has `size` (columns, rows), `box` (where they lie), `names` and `runs`: label, cells, label, cells, row by row.",
         inputs: [InputPort(needs: .any)], parameters: [path, overwrite, skipEmpty, masks],
         examples: [.init("Faces", #"{ "type": "jsonl", "input": "faces", "path": "faces.jsonl" }"#)])
 

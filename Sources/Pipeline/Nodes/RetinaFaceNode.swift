@@ -8,9 +8,18 @@ internal import Vision
 /// `retinaface`: faces with five landmarks.
 enum RetinaFaceNode: NodeType {
     /// Backbones there are.
-    enum Variant: String, CaseIterable, Sendable { case mobileNet = "mobilenet0.25" }
+    enum Variant: String, CaseIterable, Sendable {
+        case quarter = "mobilenet0.25"
+        case half = "mobilenet0.5"
+        case threeQuarters = "mobilenet0.75"
+        case whole = "mobilenet1.0"
+        case resNet50 = "resnet50"
+    }
 
-    static let variant = Param.choice("variant", default: Variant.mobileNet, doc: "Backbone of the network")
+    static let variant = Param.choice(
+        "variant", default: Variant.quarter,
+        docs: ["resnet50": "45 times the arithmetic of mobilenet0.25, more exact"],
+        doc: "Backbone of the network; the number is its width")
     static let threshold = Param.number(
         "threshold", default: 0.5, range: 0...1, synonyms: ["confidence", "score"], doc: "Lowest score kept")
     static let overlap = Param.number(

@@ -3,10 +3,10 @@
 /// The node types vpipe comes with. A new one is added to this list and nowhere else.
 public enum BuiltInNodes {
     private static let types: [any NodeType.Type] = [
-        VideoNode.self, ImagesNode.self, TestPatternNode.self,
-        MLSDNode.self, RetinaFaceNode.self, DDRNetNode.self, ONNXNode.self,
+        CameraNode.self, VideoNode.self, ImagesNode.self, TestPatternNode.self,
+        MLSDNode.self, RetinaFaceNode.self, SSHNode.self, DDRNetNode.self, ONNXNode.self,
         ScaleNode.self, RateNode.self, OverlayNode.self, MergeNode.self,
-        FileNode.self, SnapshotsNode.self, JSONLNode.self, NPZNode.self, NullNode.self,
+        FileNode.self, CameraOutNode.self, SnapshotsNode.self, JSONLNode.self, NPZNode.self, NullNode.self,
     ]
 
     /// All types with their contracts and factories.

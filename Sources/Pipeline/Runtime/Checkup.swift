@@ -92,10 +92,10 @@ public struct Checkup: Sendable {
     }
 
     private mutating func lookAtCameras() {
-        let devices = ((try? FileManager.default.contentsOfDirectory(atPath: "/dev")) ?? [])
-            .filter { $0.hasPrefix("video") }.sorted()
-        add(
-            "cameras", .note,
-            devices.isEmpty ? "none at /dev/video*" : devices.map { "/dev/\($0)" }.joined(separator: ", "))
+        let cameras = CameraList.devices()
+        if cameras.isEmpty { add("cameras", .note, "none at /dev/video*") }
+        for camera in cameras {
+            add("camera", camera.problem == nil ? .good : .note, "\(camera.path): \(camera.problem ?? camera.name)")
+        }
     }
 }

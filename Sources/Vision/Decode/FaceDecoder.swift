@@ -43,21 +43,12 @@ public final class FaceDecoder: OutputDecoder {
         var side: Float
     }
 
-    private struct Box {
-        var left: Float
-        var top: Float
-        var right: Float
-        var bottom: Float
-        var area: Float
-        var entry: TopK.Entry
-    }
-
     /// What counts as a face.
     public let options: Options
     private let indices: (location: Int, confidence: Int, landmarks: Int)
     private let anchors: UnsafeMutableBufferPointer<Anchor>
     private let best: TopK
-    private let kept: UnsafeMutableBufferPointer<Box>
+    private let suppression: BoxSuppression
 
     /// Prepares for a model with `outputs`, built at an input of `size` for `family`'s anchors.
     ///
@@ -75,13 +66,10 @@ public final class FaceDecoder: OutputDecoder {
         anchors = .allocate(capacity: made.count)
         _ = anchors.initialize(from: made)
         best = TopK(capacity: min(max(0, options.candidates), made.count))
-        kept = .allocate(capacity: min(max(0, options.limit), best.capacity))
+        suppression = BoxSuppression(limit: min(options.limit, best.capacity), threshold: options.overlapThreshold)
     }
 
-    deinit {
-        anchors.deallocate()
-        kept.deallocate()
-    }
+    deinit { anchors.deallocate() }
 
     /// The anchors in the order of the output's rows: strides, rows, columns, sizes.
     static func anchors(size: InputSize, family: RetinaFace.Family) -> [Anchor] {
@@ -123,41 +111,21 @@ public final class FaceDecoder: OutputDecoder {
             if score > threshold { best.offer(score, row) }
         }
         best.sort()
-        let count = suppress(location, placement)
+        suppression.removeAll()
+        for position in 0..<best.count where !suppression.isFull {
+            if let box = box(location, best[position], placement) { suppression.offer(box) }
+        }
         var faces: [Face] = []
-        faces.reserveCapacity(count)
-        for position in 0..<count {
-            let box = kept[position]
-            let row = Int(box.entry.index)
-            faces.append(
-                Face(
-                    box: Rect(x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top),
-                    score: box.entry.score, landmarks: points(landmarks + 10 * row, anchors[row], placement)))
+        faces.reserveCapacity(suppression.count)
+        for position in 0..<suppression.count {
+            let box = suppression[position]
+            let row = Int(box.index)
+            faces.append(Face(box, landmarks: points(landmarks + 10 * row, anchors[row], placement)))
         }
         return faces
     }
 
-    /// Leaves in `kept` the boxes that no better one covers and returns how many there are.
-    private func suppress(_ location: UnsafePointer<Float>, _ placement: Placement) -> Int {
-        var count = 0
-        for position in 0..<best.count {
-            guard count < kept.count else { break }
-            let entry = best[position]
-            guard let box = box(location, entry, placement) else { continue }
-            var isCovered = false
-            var other = 0
-            while other < count, !isCovered {
-                isCovered = overlaps(box, kept[other])
-                other &+= 1
-            }
-            guard !isCovered else { continue }
-            kept.initializeElement(at: count, to: box)
-            count += 1
-        }
-        return count
-    }
-
-    private func box(_ location: UnsafePointer<Float>, _ entry: TopK.Entry, _ placement: Placement) -> Box? {
+    private func box(_ location: UnsafePointer<Float>, _ entry: TopK.Entry, _ placement: Placement) -> ScoredBox? {
         let anchor = anchors[Int(entry.index)]
         let values = location + 4 * Int(entry.index)
         let x = anchor.x + values[0] * RetinaFace.variances.centre * anchor.side
@@ -165,20 +133,9 @@ public final class FaceDecoder: OutputDecoder {
         let width = anchor.side * expf(values[2] * RetinaFace.variances.size)
         let height = anchor.side * expf(values[3] * RetinaFace.variances.size)
         let corner = placement.source(x: x - width / 2, y: y - height / 2)
-        let right = corner.x + width * placement.scaleX
-        let bottom = corner.y + height * placement.scaleY
-        let area = (right - corner.x + 1) * (bottom - corner.y + 1)
-        guard area.isFinite, corner.x.isFinite, corner.y.isFinite else { return nil }
-        return Box(left: corner.x, top: corner.y, right: right, bottom: bottom, area: area, entry: entry)
-    }
-
-    @inline(__always)
-    private func overlaps(_ a: Box, _ b: Box) -> Bool {
-        let width = min(a.right, b.right) - max(a.left, b.left) + 1
-        let height = min(a.bottom, b.bottom) - max(a.top, b.top) + 1
-        guard width > 0, height > 0 else { return false }
-        let shared = width * height
-        return shared / (a.area + b.area - shared) > options.overlapThreshold
+        return ScoredBox(
+            left: corner.x, top: corner.y, right: corner.x + width * placement.scaleX,
+            bottom: corner.y + height * placement.scaleY, score: entry.score, index: entry.index)
     }
 
     /// The five landmarks, or none when one of them is not finite.
@@ -192,5 +149,13 @@ public final class FaceDecoder: OutputDecoder {
             }
             count = 5
         }
+    }
+}
+
+extension Face {
+    init(_ box: ScoredBox, landmarks: [Point] = []) {
+        self.init(
+            box: Rect(x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top),
+            score: box.score, landmarks: landmarks)
     }
 }

@@ -17,14 +17,12 @@ extension Detector where Decoder == FaceDecoder {
         _ architecture: Architecture, weights: Weights, size: InputSize? = nil, engine: any InferenceEngine,
         compile: CompileOptions, options: FaceDecoder.Options = FaceDecoder.Options(), requests: Int? = nil
     ) throws {
-        let families = RetinaFace.Family.allCases
-        guard architecture.network == "retinaface",
-            let family = families.first(where: { RetinaFace($0).variant == architecture.variant })
-        else {
+        guard architecture.network == "retinaface" else {
             throw VisionError(
                 .architecture,
                 "faces are found by \"retinaface\", not by \"\(architecture.network) \(architecture.variant)\"")
         }
+        let family = try RetinaFace(variant: architecture.variant).family
         let size = size ?? architecture.defaultSize
         let model = try engine.compile(
             ModelSource(architecture, at: size, weights: weights), options: compile)

@@ -9,7 +9,8 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure file -> network -> overlay -> H.264 against what its parts alone would allow.")
 
     @Argument(help: "The video to read.", completion: .file()) var input: String
-    @Option(help: "The networks to measure, mlsd or retinaface; both by default.") var network: [String] = []
+    @Option(help: "The networks to measure; mlsd and retinaface by default.") var network: [String] = []
+    @Option(help: "Variant of the network; the node's default otherwise.") var variant: String?
     @Option(help: ArgumentHelp("Input size of the network.", valueName: "WxH")) var size: String?
     @Option(help: "Weights file; the default ones otherwise.") var weights: String?
     @Flag(help: "Figures as JSON, one object per network.") var json = false
@@ -17,6 +18,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
         for name in network.isEmpty ? ["mlsd", "retinaface"] : network {
             var options = PipelineBench.Options(input: input, network: name)
+            options.variant = variant
             options.size = size
             options.weights = weights
             let bench: PipelineBench

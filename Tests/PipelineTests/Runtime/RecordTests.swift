@@ -7,18 +7,18 @@ import Testing
 @testable import Pipeline
 
 @Suite struct RecordTests {
-    private func frame(_ results: Results) -> Frame {
+    private func frame(_ results: Results, hasSignal: Bool = true) -> Frame {
         let picture = PicturePool().make(width: 4, height: 4, format: .gray8, color: .assumed(height: 4))
         let base = Rational(1, 30)
         return Frame(
             ticket: Ticket(source: 0, sequence: 17, capturedAt: 0), picture: picture,
             pts: MediaTime(ticks: 17, base: base), duration: MediaTime(ticks: 1, base: base),
-            stream: StreamInfo(source: "cam\"1", frameRate: Rational(30, 1)), results: results)
+            stream: StreamInfo(source: "cam\"1", frameRate: Rational(30, 1), hasSignal: hasSignal), results: results)
     }
 
-    private func record(_ results: Results) -> String {
+    private func record(_ results: Results, hasSignal: Bool = true) -> String {
         var text = JSONText()
-        _ = FrameRecord.write(frame(results), to: &text)
+        _ = FrameRecord.write(frame(results, hasSignal: hasSignal), to: &text)
         return text.withBytes { String(decoding: $0, as: UTF8.self) }
     }
 
@@ -30,6 +30,7 @@ import Testing
     @Test func `a record is the documented object`() {
         let start = #"{"source":"cam\"1","frame":17,"pts":0.566667"#
         #expect(record(Results()) == start + "}")
+        #expect(record(Results(), hasSignal: false) == start + #","signal":false}"#)
         #expect(record(Results().adding(.faces([]), by: "f")) == start + #","faces":[],"carried":false}"#)
         let faces = #"{"box":[1,-2.5,30,40],"score":0.9877,"landmarks":[[1,2],[3,4]]}"#
         let both = Results().adding(.lines([line]), by: "l").adding(.faces([face]), by: "f", isCarried: true)

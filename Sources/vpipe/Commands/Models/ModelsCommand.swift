@@ -12,6 +12,7 @@ struct ModelsCommand: ParsableCommand {
             Info.self,
             Import.self,
             Export.self,
+            Init.self,
             Verify.self,
             Parity.self,
             Eval.self,

@@ -9,14 +9,18 @@ extension ModelsCommand {
         static let configuration = CommandConfiguration(
             abstract: "Measure weights against labelled pictures.",
             discussion: "ddrnet: intersection over union per class, on pictures in DATA/val and their labels, PNG of "
-                + "grey values or with a palette, in DATA/valannot.")
+                + "grey values or with a palette, in DATA/valannot. retinaface, ssh: average precision on the subsets of "
+                + "WIDER FACE and over all faces; DATA is its own folder, or pictures with labels.json "
+                + "(docs/evaluation.md).")
 
-        @Argument(help: "The network: ddrnet.") var network: String
+        @Argument(help: "The network: ddrnet, retinaface or ssh.") var network: String
         @Option(help: "Folder with pictures and labels.", completion: .directory) var data: String
         @Option(help: "Variant of the network.") var variant: String?
         @Option(help: "Weights file; the default ones otherwise.") var weights: String?
         @Option(help: ArgumentHelp("Input size.", valueName: "WxH")) var size: String?
         @Option(help: "The part of the data to use.") var split = "val"
+        @Option(help: "Faces: the smallest side that counts, in pixels of the labels.") var minFace = 0.0
+        @Flag(help: "ssh: look at several sizes of each picture.") var pyramid = false
         @Flag(help: "Figures as one JSON object.") var json = false
 
         func run() throws {
@@ -25,6 +29,8 @@ extension ModelsCommand {
             options.weights = weights
             options.size = try ModelsCommand.inputSize(size)
             options.split = split
+            options.smallestFace = minFace
+            options.pyramid = pyramid
             let report: any EvaluationReport
             do {
                 report = try Evaluation.run(options)

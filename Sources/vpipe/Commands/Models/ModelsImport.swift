@@ -8,9 +8,9 @@ extension ModelsCommand {
     /// `vpipe models import`.
     struct Import: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Convert an official release (TFLite, PyTorch) to weights that nodes use by default.")
+            abstract: "Convert an official release (TFLite, PyTorch, Caffe) to weights that nodes use by default.")
 
-        @Argument(help: "The release: a .tflite, .pth or .pt file.", completion: .file()) var file: String
+        @Argument(help: "The release: a .tflite, .pth, .pt or .caffemodel file.", completion: .file()) var file: String
         @Option(help: "Network, where it is to be checked.") var network: String?
         @Option(help: "Variant, where the file does not tell.") var variant: String?
         @Option(help: "SPDX identifier of the licence, where the release is not a known one.") var licence: String?
@@ -21,7 +21,9 @@ extension ModelsCommand {
 
         func run() throws {
             do {
-                let result = try ModelImporter.read(path: file, network: network, variant: variant)
+                let trial = FamilyTrial()
+                let result = try ModelImporter.read(
+                    path: file, network: network, variant: variant, choose: { trial.choose(among: $0) })
                 let report = result.report
                 let target = output ?? ModelStore.userFolder + "/" + Self.name(of: result) + ".safetensors"
                 guard overwrite || !FileManager.default.fileExists(atPath: target) else {
@@ -38,6 +40,7 @@ extension ModelsCommand {
                 try SafeTensors.write(weights, path: target)
                 Console.line(
                     verbose ? report.description : "\(file): \(report.network) \(report.variant), \(report.format)")
+                if let outcome = trial.outcome { Console.line(outcome) }
                 Console.line("wrote \(target): \(weights.count) tensors, \(weights.checksum)")
             } catch let failure as Failure {
                 throw failure

@@ -15,10 +15,9 @@ extension ModelsCommand {
 
         func run() throws {
             if subject.hasSuffix(".safetensors") { return try describeFile() }
-            let first = try ModelsCommand.architecture(subject, variant)
-            let found = Architecture.all.filter {
-                $0.network == subject && (variant == nil || $0.variant == first.variant)
-            }
+            let named = try ModelsCommand.architecture(subject, variant)
+            // Not all that can be named are listed: the light detectors have more widths.
+            let found = variant == nil ? Architecture.all.filter { $0.network == subject } : [named]
             for architecture in found {
                 do {
                     let network = try architecture.build(at: try ModelsCommand.inputSize(size))

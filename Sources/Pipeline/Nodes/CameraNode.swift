@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dataflow
+internal import Media
+
+/// `camera`: a V4L2 camera that comes back when it was away.
+final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource, MeasuredSource {
+    /// What goes on while the camera is away.
+    enum OnLost: String, CaseIterable, Sendable { case blank, gap }
+
+    static let device = Param.path(
+        "device", default: "/dev/video0", synonyms: ["path", "url"],
+        doc: "Device node, or a stable name out of /dev/v4l/by-id; `vpipe devices` lists them")
+    static let size = Param.size("size", synonyms: ["resolution"], doc: "Width and height, the nearest is taken")
+        .optional
+    static let fps = Param.rate("fps", synonyms: ["rate"], doc: "Frame rate, the nearest is taken").optional
+    static let format = Param.choice(
+        "format",
+        of: [.init("auto", "the cheapest that has size and rate")]
+            + CameraFormat.readable.map { .init($0, "") }, default: "auto", doc: "Stored format")
+    static let exact = Param.boolean(
+        "exact", default: false, doc: "Fail rather than take the nearest size or rate; the message lists what there is")
+    static let input = Param.string("videoInput", doc: "Number or name of the input, of devices with several").optional
+    static let standard = Param.string("standard", doc: "Television standard of the input, or auto").optional
+    static let timings = Param.string(
+        "timings", doc: "Digital timings of the input such as 1280x720@60, or auto"
+    ).optional
+    static let controls = Param.object(
+        "controls", doc: "Camera controls by name: exposure, gain, focus, white_balance, or any of `vpipe devices`"
+    ).optional
+    static let buffers = Param.integer(
+        "buffers", default: 6, range: 2...32, doc: "Driver's buffers; frames travel in them where the format allows")
+    static let onLost = Param.choice(
+        "onLost", default: OnLost.blank,
+        docs: ["blank": "pictures that say so, at the camera's rate", "gap": "nothing"],
+        doc: "What comes out while the camera is away")
+    static let stallAfter = Param.duration(
+        "stallAfter", default: .seconds(2), seconds: 0.1...600,
+        doc: "Time without a usable frame that counts as a loss; five frames at least")
+    static let retryMax = Param.duration(
+        "retryMax", default: .seconds(1), seconds: 0.1...3600,
+        doc: "Longest wait between attempts to get the camera back; the first comes after 100 ms")
+    static let giveUp = Param.duration(
+        "giveUpAfter", default: .zero, seconds: 0...31_536_000,
+        doc: "Time away after which the node fails; 0 never gives up")
+    static let wait = Param.boolean(
+        "waitForDevice", default: false, doc: "Start without the camera and wait for it, rather than fail")
+
+    static let contract = Contract(
+        "camera", aliases: ["v4l2"], .source, summary: "Reads a camera (V4L2)",
+        details:
+            "Frames carry the kernel's instant of capture, so latency is counted from there. Planar formats travel in "
+            + "the driver's own buffers, others are converted or decoded once. A camera that is unplugged, stalls, fails or "
+            + "is taken by another program is tried again with growing pauses; the report names and counts each loss.",
+        parameters: [
+            device, size, fps, format, exact, input, standard, timings, controls, buffers, onLost, stallAfter, retryMax,
+            giveUp, wait,
+        ],
+        liveness: .always,
+        examples: [
+            .init("A webcam", #"{ "type": "camera", "device": "/dev/video0", "size": "1280x720", "fps": 30 }"#),
+            .init(
+                "Set exposure by hand",
+                #"{ "type": "camera", "controls": { "exposure": 150, "gain": 10, "auto_white_balance": false } }"#),
+        ],
+        check: { settings in
+            controlValues(settings).unusable.map {
+                SettingsProblem(
+                    parameter: "controls", message: "\"\($0)\" must be a number, true, false or the word of a menu")
+            }
+        })
+
+    private let camera: Camera
+    private let onLost: OnLost
+    private let gate: AdmissionGate?
+    private let stream: StreamInfo
+    private let blankStream: StreamInfo
+    private let blank = NoSignalPicture()
+    private var firstAt: UInt64?
+    private var lastPTS: Int64 = -1
+    private var awaySince: UInt64?
+    private var shape: (format: PixelFormat, color: ColorSpec?) = (.i420, nil)
+    private var blanks = 0
+    private var refused = 0
+
+    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+        let given = node.settings
+        var settings = Camera.Settings(device: given[device])
+        settings.size = given[size].map { ($0.width, $0.height) }
+        settings.rate = given[fps]?.perSecond
+        settings.format = FourCC(given[format]).flatMap { given[format] == "auto" ? nil : $0 }
+        settings.isExact = given[exact]
+        settings.input = given[input]
+        settings.standard = given[standard]
+        settings.timings = given[timings]
+        settings.controls = controlValues(given).values
+        settings.buffers = given[buffers]
+        settings.stallNanoseconds = nanoseconds(given[stallAfter])
+        settings.longestRetryNanoseconds = nanoseconds(given[retryMax])
+        settings.giveUpNanoseconds = given[giveUp] == .zero ? nil : nanoseconds(given[giveUp])
+        settings.pacesNoSignal = given[onLost] == .blank
+        let camera = Camera(settings)
+        if !given[wait] { try camera.connect() }
+        return .source(CameraNode(camera, source: node.id, onLost: given[onLost], gate: context.gate))
+    }
+
+    init(_ camera: Camera, source: String, onLost: OnLost, gate: AdmissionGate?) {
+        self.camera = camera
+        self.gate = gate
+        self.onLost = onLost
+        let rate = FrameRate(perSecond: camera.rate).map { Rational($0.frames, $0.seconds) } ?? Rational(0, 1)
+        stream = StreamInfo(source: source, frameRate: rate, isLive: true)
+        blankStream = StreamInfo(source: source, frameRate: rate, isLive: true, hasSignal: false)
+        // Fonts are looked up now rather than when the camera goes.
+        if onLost == .blank { _ = blankPicture(.absent, seconds: 0) }
+    }
+
+    func produce(to output: Output) throws -> Production {
+        switch try camera.next() {
+        case .interrupted: return .ended
+        case .picture(let shot):
+            awaySince = nil
+            shape = (shot.picture.format, shot.picture.color)
+            return emit(shot.picture, capturedAt: shot.capturedAt, stream, to: output)
+        case .noSignal(let fault):
+            guard onLost == .blank else { return .more }
+            let now = output.now
+            let since = awaySince ?? now
+            awaySince = since
+            blanks += 1
+            let picture = blankPicture(fault, seconds: Int((now &- since) / 1_000_000_000))
+            return emit(picture, capturedAt: now, blankStream, to: output)
+        }
+    }
+
+    private func blankPicture(_ fault: CameraFault, seconds: Int) -> Picture {
+        blank.picture(
+            width: camera.size.width, height: camera.size.height, format: shape.format, color: shape.color,
+            reason: Self.words(fault), seconds: seconds)
+    }
+
+    private func emit(
+        _ picture: Picture, capturedAt: UInt64, _ stream: StreamInfo, to output: Output
+    ) -> Production {
+        let ticket: Ticket
+        switch output.admit(capturedAt: capturedAt, past: gate) {
+        case .admitted(let admitted): ticket = admitted
+        case .refused: return .more
+        case .full:
+            // A newer frame will do when there is room, and this one's buffer goes back.
+            refused += 1
+            return .waiting
+        }
+        let first = firstAt ?? capturedAt
+        firstAt = first
+        lastPTS = max(lastPTS + 1, capturedAt > first ? Int64((capturedAt &- first) / 1000) : 0)
+        let frameTime = stream.frameRate.value.map { Int64(1e6 / $0) } ?? 0
+        let base = Rational(1, 1_000_000)
+        output.emit(
+            Frame(
+                ticket: ticket, picture: picture, pts: MediaTime(ticks: lastPTS, base: base),
+                duration: MediaTime(ticks: frameTime, base: base), stream: stream))
+        return .more
+    }
+
+    func interrupt() { camera.interrupt() }
+
+    var expectedFrames: Int? { nil }
+
+    var frameRate: Rational? { stream.frameRate.value == nil ? nil : stream.frameRate }
+
+    var notes: [String] {
+        var notes = camera.statistics.notes
+        if blanks > 0 { notes.append("\(blanks) frames that say there is no signal") }
+        if refused > 0 { notes.append("\(refused) frames not let in: too many were under way") }
+        return notes
+    }
+
+    // MARK: Settings
+
+    /// What the pipeline gives controls, and the names of those whose value is of no use.
+    private static func controlValues(
+        _ settings: Settings
+    ) -> (values: [String: CameraControlValue], unusable: [String]) {
+        var values: [String: CameraControlValue] = [:]
+        var unusable: [String] = []
+        guard case .object(let members)? = settings[controls]?.value else { return (values, unusable) }
+        for member in members {
+            switch member.value.value {
+            case .boolean(let value): values[member.key] = .boolean(value)
+            case .string(let value): values[member.key] = .word(value)
+            case .number(let number):
+                if let value = number.integer {
+                    values[member.key] = .integer(value)
+                } else {
+                    unusable.append(member.key)
+                }
+            default: unusable.append(member.key)
+            }
+        }
+        return (values, unusable)
+    }
+
+    private static func nanoseconds(_ duration: Duration) -> UInt64 { UInt64(max(0, duration.inSeconds) * 1e9) }
+
+    private static func words(_ fault: CameraFault) -> String {
+        switch fault {
+        case .absent, .unplugged: "the camera is not there"
+        case .denied: "permission denied"
+        case .busy: "another program has the camera"
+        case .inputOutput: "input/output error"
+        case .stalled: "the camera sends nothing"
+        case .changed: "the signal changed"
+        case .refused, .unsuited: "the camera cannot be set up"
+        }
+    }
+}

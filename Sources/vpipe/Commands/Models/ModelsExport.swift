@@ -53,19 +53,5 @@ extension ModelsCommand {
                 throw Failure(.failed, "vpipe: \(error)")
             }
         }
-
-        private func model(
-            of architecture: Architecture, _ wanted: InputSize?
-        ) throws -> (found: (architecture: Architecture, weights: Weights), size: InputSize, origin: String) {
-            if let randomSeed {
-                let initial = try architecture.build().initialWeights(seed: randomSeed)
-                return (
-                    (architecture, initial), wanted ?? architecture.defaultSize, "initial weights, seed \(randomSeed)"
-                )
-            }
-            let model = try NodeModel(
-                network: architecture.network, variant: architecture.variant, weights: weights, size: wanted)
-            return ((model.architecture, model.weights), model.size, model.path)
-        }
     }
 }

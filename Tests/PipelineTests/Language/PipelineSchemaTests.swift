@@ -46,6 +46,9 @@ import Testing
             "target": {
               "$ref": "#/$defs/target"
             },
+            "ladder": {
+              "$ref": "#/$defs/ladder"
+            },
             "nodes": {
               "description": "The nodes of the pipeline by id",
               "type": "object",
@@ -139,6 +142,25 @@ import Testing
                 }
               },
               "additionalProperties": false
+            },
+            "ladder": {
+              "description": "What may get cheaper, step by step, to hold the target while running",
+              "oneOf": [
+                {
+                  "enum": ["auto", "off"]
+                },
+                {
+                  "type": "array",
+                  "maxItems": 32,
+                  "items": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "propertyNames": {
+                      "pattern": "^([A-Za-z0-9_-]{1,64}\\.[A-Za-z0-9]+|\\$comment)$"
+                    }
+                  }
+                }
+              ]
             },
             "node": {
               "type": "object",

@@ -29,6 +29,13 @@ public struct Param<Value: Sendable>: ParamDeclaration {
         self.absent = absent
     }
 
+    /// The same parameter, for a node that cannot change it while running.
+    public var fixed: Param {
+        var spec = spec
+        spec.isChangeable = false
+        return Param(spec: spec, read: read, absent: absent)
+    }
+
     /// The same parameter, not required: nil where nothing is written.
     public var optional: Param<Value?> {
         var spec = spec

@@ -64,7 +64,7 @@ enum DWTANetNode: NodeType {
             + "worked on one after the other, so one node uses all cores for each. Results found before and after keep "
             + "the coordinates of the source frame.",
         parameters: [
-            variant, NetworkParams.weights, size, NetworkParams.precision, exposure, gain, maximumGain, darkness,
+            variant, NetworkParams.weights, size, NetworkParams.precision.fixed, exposure, gain, maximumGain, darkness,
             output,
             checksFlow,
         ],

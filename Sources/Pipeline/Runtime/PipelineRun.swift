@@ -98,8 +98,10 @@ public final class PipelineRun: @unchecked Sendable {
     }
 
     private func adjust(_ id: String, to pipeline: ValidatedPipeline, on rung: Int) throws {
-        guard let declared = pipeline[id], let node = nodes.first(where: { $0.id == id })?.node as? any AdjustableNode
-        else { return }
+        guard let declared = pipeline[id], let node = nodes.first(where: { $0.id == id })?.node else { return }
+        guard let node = node as? any AdjustableNode else {
+            throw OutputError("nodes.\(id) cannot change while running")
+        }
         try node.adjust(to: pipeline.ladder.settings(of: declared, on: rung))
     }
 

@@ -66,7 +66,7 @@ public struct ModelStore: Sendable {
     /// A release family (`mobilenet0.25-first`) serves its variant.
     public func best(network: String, variant: String, size: InputSize? = nil) -> Entry? {
         let fitting = entries.filter {
-            $0.network == network && ($0.variant == variant || $0.variant.hasPrefix(variant + "-"))
+            $0.network == network && ($0.variant == variant || RetinaFace.Family.isRelease($0.variant, of: variant))
         }
         if let size, let exact = fitting.first(where: { $0.inputSize == size && !$0.isPreview }) { return exact }
         return fitting.first { !$0.isPreview } ?? fitting.first

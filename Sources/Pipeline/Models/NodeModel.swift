@@ -50,7 +50,7 @@ public struct NodeModel: Sendable {
         }
         // The file knows its release family better than the user does.
         let actual = found.metadata[Weights.MetadataKey.variant] ?? variant
-        guard actual == variant || actual.hasPrefix(variant + "-") else {
+        guard actual == variant || RetinaFace.Family.isRelease(actual, of: variant) else {
             throw OutputError("\(origin): weights of \(network) \(actual), but \"variant\" is \"\(variant)\"")
         }
         self.init(try Architecture.find(network, actual), found, path: origin, size: size)

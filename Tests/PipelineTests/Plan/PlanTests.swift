@@ -56,7 +56,8 @@ import Testing
     @Test func `figures are for the same settings only, and a damaged table is an empty one`() throws {
         let scratch = try Scratch()
         let path = scratch.file("costs.json")
-        let figures = Rehearsal.Figures(cpuPerFrame: 5, fps: 100, latencyP99: 20, foreignCores: 0, nodeMilliseconds: ["a": 1])
+        let figures = Rehearsal.Figures(
+            cpuPerFrame: 5, fps: 100, latencyP99: 20, foreignCores: 0, nodeMilliseconds: ["a": 1])
         let pipeline = try pipeline()
         let key = CostTable.key(of: pipeline, isPaced: false, cores: 2)
         var table = CostTable(path: path)
@@ -79,7 +80,7 @@ import Testing
         #expect(table["599"] != nil)
     }
 
-    /// (capacities, source, target, expected rate, holds, first rung that holds)
+    // Capacities, source, target; expected rate, whether it holds, first rung that does.
     @Test(
         arguments: [
             ([40.0, 60, 90], 30.0, 25.0, 30.0, true, 0),

@@ -136,7 +136,9 @@ public final class Output {
         return Int(truncatingIfNeeded: ledgers[sourceIndex].inFlight)
     }
 
-    /// Sends an item to every edge of a port. The item's ticket must be one the node answers for.
+    /// Sends an item to every edge of a port.
+    ///
+    /// The item's ticket must be one the node answers for.
     ///
     /// On one port, sequence numbers must rise. An unconnected port takes and forgets the item.
     public func emit(_ item: consuming Item, port: Int = 0) {

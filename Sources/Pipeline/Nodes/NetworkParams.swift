@@ -33,6 +33,8 @@ enum NetworkParams {
             size: settings[size].map { InputSize(width: $0.width, height: $0.height) })
     }
 
-    /// The engine's precision. `auto` never trades exactness for speed.
+    /// The engine's precision.
+    ///
+    /// `auto` never trades exactness for speed.
     static func precision(_ settings: Settings) -> Precision { settings[precision] == .bf16 ? .bf16 : .f32 }
 }

@@ -16,8 +16,10 @@ public struct PipelinePlan: Sendable {
         public let type: String
         /// Processor time per frame, in milliseconds.
         public let cpuPerFrame: Double
-        /// Frames per second at which this node alone would be full: it works on one frame at a time. Nil for a node
-        /// that does next to nothing on its own queue, such as a network, whose engine has threads of its own.
+        /// Frames per second at which this node alone would be full: it works on one frame at a time.
+        ///
+        /// Nil for a node that does next to nothing on its own queue, such as a network, whose engine has threads of
+        /// its own.
         public let serialLimit: Double?
     }
 

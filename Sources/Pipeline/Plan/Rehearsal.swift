@@ -82,7 +82,9 @@ struct Rehearsal {
 }
 
 extension ValidatedPipeline {
-    /// The nodes that feed `id`, itself among them, on a rung of the ladder, and nothing else. What has no sink gets one.
+    /// The nodes that feed `id`, itself among them, on a rung of the ladder, and nothing else.
+    ///
+    /// What has no sink gets one.
     ///
     /// - Parameters:
     ///   - isPaced: whether sources keep their own pace, links their own rules, and the target its gate; otherwise files

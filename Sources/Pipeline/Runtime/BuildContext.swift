@@ -2,7 +2,9 @@
 public import Inference
 internal import Foundation
 
-/// What node factories share while one pipeline is built. Confined to the thread that builds.
+/// What node factories share while one pipeline is built.
+///
+/// Confined to the thread that builds.
 public final class BuildContext {
     /// How a run may use the machine and the disk.
     public struct Options: Sendable {

@@ -138,7 +138,9 @@ public final class PipelineRun: @unchecked Sendable {
         graph.stop()
     }
 
-    /// Drops what is under way. Files keep what was written.
+    /// Drops what is under way.
+    ///
+    /// Files keep what was written.
     public func abort() {
         for (_, node) in nodes { (node as? any InterruptibleSource)?.interrupt() }
         graph.abort()
@@ -168,7 +170,9 @@ public final class PipelineRun: @unchecked Sendable {
         return sum
     }
 
-    /// What the nodes have to say, in the order of the graph. Call it after the end.
+    /// What the nodes have to say, in the order of the graph.
+    ///
+    /// Call it after the end.
     public func notes() -> [Notes] {
         nodes.compactMap { id, node in
             guard let lines = (node as? any ReportingNode)?.notes, !lines.isEmpty else { return nil }

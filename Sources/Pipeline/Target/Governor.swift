@@ -4,8 +4,9 @@
 public struct TargetReading: Sendable, Hashable {
     /// When, in seconds on any steady clock.
     public var at: Double
-    /// Frames per second of the slowest sink, over the last second and over its last quarter.
+    /// Frames per second of the slowest sink, over the last second.
     public var fps: Double
+    /// The same over its last quarter.
     public var recentFPS: Double
     /// Frames per second that came to the door, those turned away among them; infinite where the source waits for us.
     public var offeredFPS: Double
@@ -13,8 +14,9 @@ public struct TargetReading: Sendable, Hashable {
     public var latencyP99: Double?
     /// Processor time of this process per delivered frame, in core-milliseconds; nil when nothing was delivered.
     public var costPerFrame: Double?
-    /// Cores that other programs kept busy, and cores the run may count on.
+    /// Cores that other programs kept busy.
     public var foreignCores: Double
+    /// Cores the run may count on.
     public var cores: Double
 
     /// Makes a reading by hand, for tests.
@@ -33,7 +35,9 @@ public struct TargetReading: Sendable, Hashable {
     }
 }
 
-/// Decides which rung of the ladder a run stands on. Rung 0 is the pipeline as written; every rung below is cheaper.
+/// Decides which rung of the ladder a run stands on.
+///
+/// Rung 0 is the pipeline as written; every rung below is cheaper.
 ///
 ///     readings --> missed twice in a row, or the next second will miss --> down, as far as the costs say
 ///              --> kept for a while, and the dearer rung fits what the cores have left --> up by one

@@ -83,7 +83,7 @@ import Testing
         #expect(table["599"] != nil)
     }
 
-    /// (capacities, source, target, expected rate, holds, first rung that holds)
+    // Capacities, source, target; expected rate, whether it holds, first rung that does.
     @Test(
         arguments: [
             ([40.0, 60, 90], 30.0, 25.0, 30.0, true, 0),

@@ -130,6 +130,11 @@ public final class AudioTap: @unchecked Sendable {
         }
     }
 
+    /// Drops what starts before `seconds`.
+    func discard(until seconds: Double) {
+        while let entry = take(until: seconds) { Self.free(entry.packet) }
+    }
+
     /// The first time waiting in each stream, in ticks of that stream; nil where nothing waits.
     func firstTimes() -> [Int64?] {
         state.withLock { state in

@@ -49,10 +49,8 @@ final class Muxer {
         let status = options.consumeOptions { options in
             avio_open2(&fresh.pointee.pb, target.url, AVIO_FLAG_WRITE, &fresh.pointee.interrupt_callback, options)
         }
-        guard status >= 0 else {
-            avformat_free_context(fresh)
-            throw interrupt.explain(MediaError(status: status, operation: "avio_open2"))
-        }
+        // What was made so far goes with `self`, which is whole by now.
+        if status < 0 { throw interrupt.explain(MediaError(status: status, operation: "avio_open2")) }
     }
 
     deinit {

@@ -16,6 +16,7 @@ final class Demuxer {
         FFmpegLog.install()
         avformat_network_init()
         self.interrupt = interrupt
+        interrupt.rearm()
         guard let fresh = avformat_alloc_context() else {
             throw MediaError(status: vpipe_averror(ENOMEM), operation: "open")
         }

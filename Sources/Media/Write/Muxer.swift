@@ -34,6 +34,7 @@ final class Muxer {
         avformat_network_init()
         file = nil
         self.interrupt = interrupt
+        interrupt.rearm()
         var fresh: UnsafeMutablePointer<AVFormatContext>?
         try check(
             avformat_alloc_output_context2(&fresh, nil, target.format, target.url),

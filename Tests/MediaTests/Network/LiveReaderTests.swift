@@ -25,8 +25,15 @@ private struct Follower {
     /// Takes pictures, their times rising, each of the present; passes over no-signal ones.
     mutating func take(_ count: Int, _ place: SourceLocation = #_sourceLocation) throws {
         var taken = 0
+        let deadline = Date().addingTimeInterval(20)
         while taken < count {
-            guard case .picture(let shot) = try reader.next() else { continue }
+            let event = try reader.next()
+            try #require(Date() < deadline, "\(taken) of \(count) pictures in 20 s", sourceLocation: place)
+            if case .ended = event {
+                Issue.record("the stream is over after \(taken) pictures", sourceLocation: place)
+                return
+            }
+            guard case .picture(let shot) = event else { continue }
             #expect(shot.time > lastTime, sourceLocation: place)
             #expect(MonotonicClock.system.now() &- shot.capturedAt < 1_500_000_000, sourceLocation: place)
             #expect(abs(shot.time - reader.present) < 8_000_000, sourceLocation: place)
@@ -63,6 +70,7 @@ struct `A live stream` {
     ) throws -> LiveStatistics {
         var follower = try Follower(url, adjust)
         var peer = try start()
+        defer { peer.kill() }
         try follower.take(10)
         peer.kill()
         _ = try follower.awaitLoss()
@@ -140,6 +148,7 @@ struct `A live stream` {
         let port = try Peer.freePort()
         var follower = try Follower("tcp://127.0.0.1:\(port)") { $0.silenceSeconds = 0.5 }
         let peer = try Peer.sending(["-f", "mpegts", "tcp://127.0.0.1:\(port)?listen=1"])
+        defer { peer.kill() }
         try follower.take(5)
         peer.freeze()
         #expect(try follower.awaitLoss() == .stalled)
@@ -148,15 +157,14 @@ struct `A live stream` {
 
     @Test func `ends with its server where it is told to`() throws {
         let port = try Peer.freePort()
-        var follower = try Follower("tcp://127.0.0.1:\(port)") { $0.endsWithStream = true }
-        let peer = try Peer.sending(["-frames:v", "20", "-f", "mpegts", "tcp://127.0.0.1:\(port)?listen=1"])
-        try follower.take(20)
-        guard case .ended = try follower.reader.next() else {
-            Issue.record("more came after the end")
-            return
-        }
-        #expect(follower.end().outages.count == 0)
-        _ = peer
+        let follower = try Follower("tcp://127.0.0.1:\(port)") { $0.endsWithStream = true }
+        let peer = try Peer.sending(["-frames:v", "30", "-f", "mpegts", "tcp://127.0.0.1:\(port)?listen=1"])
+        defer { peer.kill() }
+        var count = 0
+        while case .picture = try follower.reader.next() { count += 1 }
+        let seen = follower.end()
+        #expect(seen.outages.count == 0 && seen.reading.endedEarly == nil)
+        #expect(count > 0 && count + seen.overtaken + seen.stale == 30)
     }
 
     @Test func `that nobody serves is one sentence without secrets, or given up on`() throws {

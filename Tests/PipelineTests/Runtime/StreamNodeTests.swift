@@ -128,6 +128,7 @@ private final class Peer {
             ])
         }
         var source = try camera()
+        defer { source.kill() }
         let viewer = try Peer([
             "-i", "tcp://127.0.0.1:\(out)?listen=1", "-c", "copy", "-y", scratch.file("seen.mkv"),
         ])
@@ -138,8 +139,9 @@ private final class Peer {
                     "retryMax": "200ms"},
             "file": {"type": "file", "input": "v", "path": "\(scratch.file("a.mkv"))", "preset": "ultrafast"}
             """)
+        let deadline = Date().addingTimeInterval(40)
         var attempt = try? PipelineRun(valid)
-        while attempt == nil {
+        while attempt == nil, Date() < deadline {
             usleep(50_000)
             try? FileManager.default.removeItem(atPath: scratch.file("a.mkv"))
             attempt = try? PipelineRun(valid)
@@ -148,7 +150,9 @@ private final class Peer {
         try run.start()
         func pass(_ count: UInt64) {
             let goal = (run.snapshot().node("file")?.items ?? 0) + count
-            while (run.snapshot().node("file")?.items ?? 0) < goal, run.waitUntilFinished(seconds: 0.02) == nil {}
+            while (run.snapshot().node("file")?.items ?? 0) < goal, Date() < deadline,
+                run.waitUntilFinished(seconds: 0.02) == nil
+            {}
         }
         pass(40)
         source.kill()

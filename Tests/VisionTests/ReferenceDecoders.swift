@@ -97,7 +97,9 @@ func referenceFaces(
 }
 
 /// SSH's decoding step by step as the reference does it, in double precision: every module's anchors, boxes with whole
-/// pixels, the best of each module, then one suppression. `maps` are score and box tensors per module, NCHW.
+/// pixels, the best of each module, then one suppression.
+///
+/// `maps` are score and box tensors per module, NCHW.
 func referenceSSHCandidates(
     _ maps: [(scores: [Float], boxes: [Float])], size: InputSize, options: SSHDecoder.Options,
     content: (width: Int, height: Int), scale: (x: Double, y: Double)

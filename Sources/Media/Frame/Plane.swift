@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One plane of a picture, read-only. Valid while its picture lives.
+/// One plane of a picture, read-only.
+///
+/// Valid while its picture lives.
 ///
 /// Rows are `stride` bytes apart, which is at least `width` samples; bytes past the width are padding.
 public struct Plane {
@@ -25,7 +27,9 @@ public struct Plane {
     @inlinable public func row(_ y: Int) -> UnsafePointer<UInt8> { base + y * stride }
 }
 
-/// One plane of a picture that has a single owner, for drawing. Valid while its picture lives.
+/// One plane of a picture that has a single owner, for drawing.
+///
+/// Valid while its picture lives.
 public struct MutablePlane {
     /// First byte of the first row.
     public let base: UnsafeMutablePointer<UInt8>

@@ -69,7 +69,9 @@ final class OutputFile {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// What FFmpeg writes through. Valid while `self` lives.
+    /// What FFmpeg writes through.
+    ///
+    /// Valid while `self` lives.
     var io: UnsafeMutablePointer<AVIOContext>? { handle }
 
     /// Throws the first failure, if there was one.

@@ -67,7 +67,9 @@ public final class VideoWriter {
         return result
     }
 
-    /// Encodes one picture. `pts` counts from the start of the source and has the same base for every picture.
+    /// Encodes one picture.
+    ///
+    /// `pts` counts from the start of the source and has the same base for every picture.
     ///
     /// - Throws: `diskFull` and other failures; the file then ends with its last whole fragment and stays playable, and
     ///   every later call throws the same.

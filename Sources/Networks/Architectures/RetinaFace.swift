@@ -113,7 +113,9 @@ public struct RetinaFace: Sendable, Hashable {
     /// `mobilenet0.25` for the ReLU family, `mobilenet0.25-leaky` and `mobilenet0.25-first` for the others; `resnet50`.
     public var variant: String { backbone.name + (family == backbone.usualFamily ? "" : "-\(family.rawValue)") }
 
-    /// Behind every convolution but the plain ones of the context modules. The leak is part of the light network only.
+    /// Behind every convolution but the plain ones of the context modules.
+    ///
+    /// The leak is part of the light network only.
     private var activation: Activation { backbone == .resNet50 ? .relu : family.activation }
 
     /// Builds the network at an input size.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 
-/// A text file written line by line. Confined to one queue.
+/// A text file written line by line.
+///
+/// Confined to one queue.
 final class LineFile {
     /// The file; `-` is standard output.
     let path: String
@@ -38,7 +40,9 @@ final class LineFile {
         if flushesAlways || buffer.count >= 1 << 15 { try flush() }
     }
 
-    /// Writes what is buffered and closes the file. Safe to call twice.
+    /// Writes what is buffered and closes the file.
+    ///
+    /// Safe to call twice.
     func close() throws {
         guard descriptor >= 0 else { return }
         defer {

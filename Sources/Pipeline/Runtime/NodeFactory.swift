@@ -12,7 +12,9 @@ public enum BuiltNode {
     case join(any JoinNode)
 }
 
-/// Makes the node that a validated declaration describes. Opens files, devices and models.
+/// Makes the node that a validated declaration describes.
+///
+/// Opens files, devices and models.
 ///
 /// - Throws: what keeps it from working, in a sentence that names the file or device.
 public typealias NodeFactory = @Sendable (_ node: ValidatedNode, _ context: BuildContext) throws -> BuiltNode

@@ -2,9 +2,10 @@
 """What a run starts from: random weights, weights of its own network, or the layers it shares with another one."""
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from vpipe_training import vpipe
+from vpipe_training import export, vpipe
 from vpipe_training.recipes import RECIPES
 from vpipe_training.recipes.base import Options
 
@@ -35,3 +36,14 @@ def test_nothing_shared_is_an_error(tmp_path):
     save_file({"other": torch.zeros(1)}, str(tmp_path / "other.safetensors"), {"network": "mlsd"})
     with pytest.raises(SystemExit, match="shares no tensor"):
         recipe(tmp_path, weights=str(tmp_path / "other.safetensors"))
+
+
+def test_an_exported_file_says_what_it_is(tmp_path):
+    started = recipe(tmp_path)
+    path = export.write(started, started.model.state_dict(), tmp_path / "ours.safetensors", {"accuracy": "AP 1"}, half=True)
+    vpipe.record("ssh", "mobilenet0.25", path)
+    with safe_open(str(path), "pt") as file:
+        notes = file.metadata()
+    assert notes["checksum"].startswith("sha256:") and notes["accuracy"] == "AP 1" and notes["trained_at"] == "64x64"
+    assert "input_size" not in notes  # of the crops, not of the pictures that nodes see
+    assert vpipe.run("models", "info", path).splitlines()[-1].endswith("the tensors are those of the checksum")

@@ -72,6 +72,13 @@ def export(network, variant, size, weights, path, training):
     return path
 
 
+def record(network, variant, weights):
+    """Adds to a weights file what vpipe knows of it: counts, sizes, pre-processing, checksum."""
+    part = Path(weights).with_name("part.safetensors")
+    run("models", "export", network, "--variant", variant, "--weights", weights, "--output", part)
+    os.replace(part, weights)
+
+
 def load(network, variant, size, weights, folder, outputs=None):
     """The network at an input size (width, height) as a trainable module that holds `weights`.
 

@@ -40,6 +40,7 @@ class Recipe:
     understands = ()  # kinds of data it can use
     size = (320, 320)
     mixed_precision = True  # whether bf16 is enough for it
+    sees_whole_pictures = False  # whether training images are pictures as in use, not parts: nodes then use their size
 
     def __init__(self, options):
         self.options = options

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
+internal import Media
 
 /// Figures measured on this machine, kept from one plan to the next.
 ///
@@ -60,7 +61,7 @@ struct CostTable {
             var text = node.type
             for parameter in node.contract.parameters where !parameter.isWritten && parameter.name != "path" {
                 guard let value = node.settings.value(named: parameter.name) else { continue }
-                text += " \(parameter.name)=\(value.text)"
+                text += " \(parameter.name)=\(redacted(value.text))"
                 if [.path, .url].contains(parameter.kind) { text += identity(ofFile: value.text) }
             }
             text +=

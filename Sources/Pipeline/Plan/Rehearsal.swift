@@ -113,7 +113,8 @@ extension ValidatedNode {
         for parameter in contract.parameters
         where parameter.isWritten || contract.category == .sink && parameter.name == "path" {
             guard case .string(let path)? = settings.value(named: parameter.name) else { continue }
-            let name = URL(fileURLWithPath: path).lastPathComponent
+            // A stream goes into a folder rather than to its peer.
+            let name = type == StreamNode.contract.type ? "live.m3u8" : URL(fileURLWithPath: path).lastPathComponent
             settings = settings.replacing(parameter.name, with: .string("\(folder)/\(id)-\(name)"))
         }
         if !isPaced, contract.parameter("realtime") != nil {

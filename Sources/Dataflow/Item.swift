@@ -81,6 +81,8 @@ public enum DropCause: UInt8, Sendable, Hashable, CaseIterable {
     case corrupt
     /// The source did not let it in: it would have been finished too late.
     case refused
+    /// The place it was to go to was away.
+    case disconnected
 
     /// The name shown in reports.
     public var name: String { String(describing: self) }

@@ -76,11 +76,9 @@ public final class Camera {
     private let isInterrupted = Atomic<Bool>(false)
     private var state: State
     private var schedule: RetrySchedule
-    private var noSignalAt: UInt64 = 0
+    private var pace: NoSignalPace
     /// What was agreed last: it spares the enumeration of all formats on return.
     private var choice: CameraChoice?
-    /// When the camera went, until its first picture after that.
-    private var awaySince: UInt64?
 
     /// Counts so far.
     public private(set) var statistics = CameraStatistics()
@@ -99,6 +97,7 @@ public final class Camera {
         let now = system.now()
         schedule = RetrySchedule(
             first: settings.firstRetryNanoseconds, longest: settings.longestRetryNanoseconds, seed: now)
+        pace = NoSignalPace(startingAt: now)
         state = .lost(.absent, since: now, retryAt: now)
         size = settings.size ?? CameraWish.usualSize
         rate = settings.rate ?? CameraWish.usualRate
@@ -152,7 +151,7 @@ public final class Camera {
                     if case .picture(let picture, let capturedAt) = try session.read(
                         wake: wake.descriptor, &statistics)
                     {
-                        noteReturn()
+                        statistics.outages.returned(at: system.now())
                         return .picture(Shot(picture: picture, capturedAt: capturedAt))
                     }
                 } catch {
@@ -182,21 +181,11 @@ public final class Camera {
 
     private func lose(_ error: CameraError) {
         let now = system.now()
-        statistics.losses[error.fault, default: 0] += 1
-        statistics.lastLoss = error.detail
-        awaySince = awaySince ?? now
-        noSignalAt = now
+        statistics.outages.lost(error.fault, error.detail, at: now)
+        pace = NoSignalPace(startingAt: now)
         // The session ends with this assignment: the device is closed before it is tried again.
-        state = .lost(error.fault, since: awaySince ?? now, retryAt: schedule.failed(at: now))
-    }
-
-    private func noteReturn() {
-        guard let since = awaySince else { return }
-        awaySince = nil
-        let away = system.now() &- since
-        statistics.returns += 1
-        statistics.awayNanoseconds &+= away
-        statistics.longestAwayNanoseconds = max(statistics.longestAwayNanoseconds, away)
+        state = .lost(
+            error.fault, since: statistics.outages.awaySince ?? now, retryAt: schedule.failed(at: now))
     }
 
     private func waitForReturn(
@@ -210,19 +199,14 @@ public final class Camera {
                 if let limit = settings.giveUpNanoseconds, system.now() &- since >= limit {
                     throw error.of(settings.device)
                 }
-                if !error.fault.isTransient { statistics.lastLoss = error.detail }
+                if !error.fault.isTransient { statistics.outages.lastLoss = error.detail }
                 state = .lost(error.fault, since: since, retryAt: schedule.failed(at: system.now()))
                 if !settings.pacesNoSignal { return .noSignal(error.fault) }
             }
             return nil
         }
-        if settings.pacesNoSignal, now >= noSignalAt {
-            let interval = UInt64(1e9 / max(rate, 0.1))
-            // Behind by more than a frame, a pause is not made up for.
-            noSignalAt = noSignalAt &+ interval > now ? noSignalAt &+ interval : now &+ interval
-            return .noSignal(fault)
-        }
-        pause(until: settings.pacesNoSignal ? min(retryAt, noSignalAt) : retryAt)
+        if settings.pacesNoSignal, pace.take(at: now, rate: rate) { return .noSignal(fault) }
+        pause(until: settings.pacesNoSignal ? min(retryAt, pace.dueAt) : retryAt)
         return nil
     }
 

@@ -63,8 +63,8 @@ public struct MediaError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The sentence for the user.
     public var description: String { detail }
 
-    /// The same error, said of `subject`: `road.mp4: no such file`.
+    /// The same error, said of `subject` without its secrets: `road.mp4: no such file`.
     func of(_ subject: String) -> MediaError {
-        MediaError(code, operation: operation, detail: "\(subject): \(detail)", underlying: underlying)
+        MediaError(code, operation: operation, detail: "\(redacted(subject)): \(detail)", underlying: underlying)
     }
 }

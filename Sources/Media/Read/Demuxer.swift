@@ -52,6 +52,10 @@ final class Demuxer {
                 .invalidSetting, operation: "avformat_open_input", detail: "the input has no option \"\(key)\"")
         }
         context = opened
+        // Pictures of an HTTP camera carry no times of their own.
+        if let name = opened.pointee.iformat?.pointee.name, strcmp(name, "mpjpeg") == 0 {
+            opened.pointee.use_wallclock_as_timestamps = 1
+        }
         do throws(MediaError) {
             try check(avformat_find_stream_info(opened, nil), operation: "avformat_find_stream_info")
         } catch {

@@ -66,7 +66,7 @@ final class WriterSession {
         }
         var warnings: [String] = []
         if let tap {
-            audio = try AudioCopy(tap, muxer: muxer, container: container) { warnings.append($0) }
+            audio = try AudioCopy(tap, muxer: muxer, into: .file(container)) { warnings.append($0) }
         } else {
             audio = nil
         }

@@ -18,6 +18,8 @@ public struct ModelStore: Sendable {
         public let metadata: [String: String]
         /// Input size it was trained or released for.
         public var inputSize: InputSize? { metadata[Weights.MetadataKey.inputSize].flatMap { InputSize($0) } }
+        /// How good it was measured to be, in words; nil where nobody has said.
+        public var accuracy: String? { metadata[Weights.MetadataKey.accuracy] }
         /// Whether it is one of our first weights, weaker than the official ones.
         public var isPreview: Bool { metadata[Weights.MetadataKey.state] == Weights.State.preview }
     }

@@ -8,7 +8,9 @@ enum NetworkParams {
     enum PrecisionChoice: String, CaseIterable, Sendable { case auto, f32, bf16 }
 
     static let weights = Param.path(
-        "weights", doc: "Weights file (.safetensors, or an official release); the best installed ones when absent"
+        "weights",
+        doc: "\"default\", the best installed ones (\"vpipe models list\" names them), or a weights file (.safetensors, or "
+            + "an official release); \"default\" when absent"
     ).optional
     static let size = Param.size(
         "size", range: 32...4096, changeable: true,

@@ -14,6 +14,8 @@ public final class BuildContext {
         public var overwrites: Bool
         /// Where compiled models are kept.
         public var cache: CompileOptions.Cache
+        /// File that keeps what plans have measured; nil is the user's own.
+        public var costTable: String?
 
         /// All cores, nothing overwritten, the standard cache.
         public init(

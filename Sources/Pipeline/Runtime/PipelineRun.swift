@@ -73,7 +73,12 @@ public final class PipelineRun: @unchecked Sendable {
         self.nodes = nodes
         graph = try builder.build()
         keeper = pipeline.target.map {
-            TargetKeeper(target: $0, ladder: pipeline.ladder, cores: options.cores, gate: context.gate)
+            TargetKeeper(
+                target: $0, ladder: pipeline.ladder, cores: options.cores,
+                isLive: pipeline.nodes.allSatisfy { $0.contract.category != .source || !$0.reachesSink || $0.isLive },
+                plan: pipeline.ladder.rungCount == 1
+                    ? nil : PipelinePlan(remembered: pipeline, cores: options.cores, table: options.costTable),
+                gate: context.gate)
         }
         // Compiling networks leaves tens of megabytes of freed memory behind; give them back before the frames come.
         Heap.trim()
@@ -81,8 +86,8 @@ public final class PipelineRun: @unchecked Sendable {
 
     /// Starts all nodes, sinks first.
     public func start() throws {
-        try graph.start()
         keeper?.start(pulse: { [graph] in graph.pulse() }, apply: { [weak self] in try self?.take(rung: $0) })
+        try graph.start()
     }
 
     /// The pipeline as it was validated, or as it was last reloaded.

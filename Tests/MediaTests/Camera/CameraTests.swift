@@ -216,7 +216,7 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         var bench = CameraBench(driver)
         bench.run()
         #expect(bench.camera.statistics.frames == 6)
-        #expect(bench.camera.statistics.returns == 1)
+        #expect(bench.camera.statistics.outages.returns == 1)
         #expect(driver.mistakes.isEmpty)
         #expect(driver.openDescriptors.count == 1)
     }
@@ -226,8 +226,8 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         driver.steps = frames(3) + [.call { driver.failures[vpipe_VIDIOC_QBUF()] = [EIO] }] + frames(3)
         var bench = CameraBench(driver)
         bench.run()
-        #expect(bench.camera.statistics.losses == [.inputOutput: 1])
-        #expect(bench.camera.statistics.returns == 1)
+        #expect(bench.camera.statistics.outages.losses == [.inputOutput: 1])
+        #expect(bench.camera.statistics.outages.returns == 1)
     }
 
     @Test func `nothing but damaged buffers is a stall`() {
@@ -235,7 +235,7 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         driver.steps = frames(2) + Array(repeating: .frame(flags: UInt32(V4L2_BUF_FLAG_ERROR)), count: 60) + frames(2)
         var bench = CameraBench(driver)
         bench.run()
-        #expect(bench.camera.statistics.losses[.stalled] == 1)
+        #expect(bench.camera.statistics.outages.losses[.stalled] == 1)
         #expect(bench.camera.statistics.damaged > 40)
         #expect(bench.camera.statistics.frames >= 4)
     }
@@ -281,7 +281,7 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         do {
             var bench = CameraBench(driver)
             bench.run()
-            #expect(bench.camera.statistics.losses.values.reduce(0, +) == 200)
+            #expect(bench.camera.statistics.outages.losses.values.reduce(0, +) == 200)
             #expect(bench.camera.statistics.frames == 400)
             #expect(driver.openDescriptors.count <= 1)
             #expect(driver.mappings <= 6)

@@ -23,11 +23,6 @@ public struct RetinaFace: Sendable, Hashable {
         /// 60 WIDER FACE photos 89 % hit a face this way, 45 % and 6 % as the other families.
         case first
 
-        /// Whether `variant` is `usual` in one of the families, such as `mobilenet0.25-first` of `mobilenet0.25`.
-        public static func isRelease(_ variant: String, of usual: String) -> Bool {
-            allCases.contains { variant == "\(usual)-\($0.rawValue)" }
-        }
-
         /// Square anchor sizes in input pixels, per stride of `RetinaFace.strides`.
         public var anchorSizes: [[Int]] {
             switch self {

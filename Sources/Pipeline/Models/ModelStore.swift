@@ -50,9 +50,8 @@ public struct ModelStore: Sendable {
             existing.append(folder)
             for name in names.sorted() where name.hasSuffix(".safetensors") {
                 let path = folder + "/" + name
-                guard let weights = try? SafeTensors.read(path: path) else { continue }
-                let metadata = weights.metadata
-                guard let network = metadata[Weights.MetadataKey.network],
+                guard let metadata = try? SafeTensors.metadata(path: path),
+                    let network = metadata[Weights.MetadataKey.network],
                     let variant = metadata[Weights.MetadataKey.variant],
                     metadata[Weights.MetadataKey.state] != Weights.State.untrained
                 else { continue }
@@ -68,7 +67,7 @@ public struct ModelStore: Sendable {
     /// A release family (`mobilenet0.25-first`) serves its variant.
     public func best(network: String, variant: String, size: InputSize? = nil) -> Entry? {
         let fitting = entries.filter {
-            $0.network == network && ($0.variant == variant || RetinaFace.Family.isRelease($0.variant, of: variant))
+            $0.network == network && Architecture.serves($0.variant, for: variant, of: network)
         }
         if let size, let exact = fitting.first(where: { $0.inputSize == size && !$0.isPreview }) { return exact }
         return fitting.first { !$0.isPreview } ?? fitting.first

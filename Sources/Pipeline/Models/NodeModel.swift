@@ -32,7 +32,8 @@ public struct NodeModel: Sendable {
     ///   - size: nil takes what the weights were made for.
     /// - Throws: a sentence that names the file, or the commands that would provide weights.
     public init(
-        network: String, variant: String, weights path: String?, size: InputSize?, store: ModelStore = ModelStore()
+        network: String, variant: String, weights path: String?, size: InputSize?,
+        store: @autoclosure () -> ModelStore = ModelStore()
     ) throws {
         let found: Weights
         let origin: String
@@ -42,7 +43,7 @@ public struct NodeModel: Sendable {
                 ? try SafeTensors.read(path: path)
                 : try ModelImporter.read(path: path, network: network, variant: nil).weights
             origin = path
-        } else if let entry = store.best(network: network, variant: variant, size: size) {
+        } else if let entry = store().best(network: network, variant: variant, size: size) {
             found = try SafeTensors.read(path: entry.path)
             origin = entry.path
         } else {
@@ -53,7 +54,7 @@ public struct NodeModel: Sendable {
         }
         // The file knows its release family better than the user does.
         let actual = found.metadata[Weights.MetadataKey.variant] ?? variant
-        guard actual == variant || RetinaFace.Family.isRelease(actual, of: variant) else {
+        guard Architecture.serves(actual, for: variant, of: network) else {
             throw OutputError("\(origin): weights of \(network) \(actual), but \"variant\" is \"\(variant)\"")
         }
         self.init(try Architecture.find(network, actual), found, path: origin, size: size)

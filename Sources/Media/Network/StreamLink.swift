@@ -39,7 +39,9 @@ final class StreamLink: Sendable {
         case ready(connection: Int)
     }
 
-    /// A packet on its way. `@unchecked Sendable`: it has one owner at a time.
+    /// A packet on its way.
+    ///
+    /// `@unchecked Sendable`: it has one owner at a time.
     private struct Entry: @unchecked Sendable {
         let packet: UnsafeMutablePointer<AVPacket>
     }
@@ -53,7 +55,9 @@ final class StreamLink: Sendable {
         var statistics = StreamStatistics()
     }
 
-    /// Packets that wait at most: a second of usual video. More would be delay.
+    /// Packets that wait at most: a second of usual video.
+    ///
+    /// More would be delay.
     private static let capacity = 30
     /// How long the end may take.
     private static let farewellSeconds = 2.0
@@ -63,7 +67,9 @@ final class StreamLink: Sendable {
     private let interrupt = Interrupt()
     private let worker = Mutex(Worker?.none)
 
-    /// Starts to connect. `video` describes the stream, with times in ticks of `base`.
+    /// Starts to connect.
+    ///
+    /// `video` describes the stream, with times in ticks of `base`.
     init(
         _ target: StreamTarget, _ settings: StreamWriter.Settings, video: UnsafePointer<AVCodecContext>,
         base: Rational, frameRate: Rational, tap: AudioTap?
@@ -212,7 +218,8 @@ final class StreamLink: Sendable {
             link.interrupt.allow(settings.connectSeconds)
             let muxer = try Muxer(pushingTo: target, interrupt: link.interrupt)
             let stream = try muxer.addStream(timeBase: base)
-            try check(avcodec_parameters_copy(stream.pointee.codecpar, parameters), operation: "avcodec_parameters_copy")
+            try check(
+                avcodec_parameters_copy(stream.pointee.codecpar, parameters), operation: "avcodec_parameters_copy")
             stream.pointee.codecpar.pointee.codec_tag = 0
             if frameRate.value != nil { stream.pointee.avg_frame_rate = frameRate.av }
             var warnings: [String] = []

@@ -34,14 +34,14 @@ private final class PreparedSource: SourceNode {
     var counts: [Int] { zip(marks.dropFirst(), marks).map { $0 - $1 } }
 }
 
-private final class QuietJoin: JoinNode {
+final class QuietJoin: JoinNode {
     func join(_ items: JoinedItems, to output: Output) throws -> Disposition {
         output.emit(items.primary)
         return .done
     }
 }
 
-private final class QuietSink: Node {
+final class QuietSink: Node {
     func process(_ item: Item, to output: Output) throws -> Disposition { .done }
 }
 

@@ -300,7 +300,7 @@ extension LiveReader {
             let error =
                 early ?? MediaError(.inputOutput, operation: "read", detail: "the other side ended the stream")
             if live.settings.endsWithStream { return finish(live, error) }
-            return lose(early == nil ? .ended : .broken, error, live)
+            return lose(early.map { StreamFault($0, isConnected: true) } ?? .ended, error, live)
         }
 
         private mutating func lose(_ fault: StreamFault, _ error: MediaError, _ live: LiveReader) -> Bool {

@@ -51,7 +51,7 @@ public struct StreamAddress: Sendable, Hashable {
         var options: [String: String] = [:]
         if !isRecording {
             // Streams that announce what they never send would otherwise be waited for longer.
-            options["analyzeduration"] = "2000000"
+            options["analyzeduration"] = "1000000"
         }
         switch scheme {
         case "rtsp", "rtsps":

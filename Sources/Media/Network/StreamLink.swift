@@ -50,7 +50,8 @@ final class StreamLink: Sendable {
         var entries: [Entry] = []
         var connection = 0
         var isConnected = false
-        var isFinishing = false
+        /// When the thread has to be done; nil until the end is near.
+        var farewellAt: UInt64?
         var failure: MediaError?
         var statistics = StreamStatistics()
     }
@@ -60,7 +61,7 @@ final class StreamLink: Sendable {
     /// More would be delay.
     private static let capacity = 30
     /// How long the end may take.
-    private static let farewellSeconds = 2.0
+    private static let farewellNanoseconds: UInt64 = 2_000_000_000
 
     private let state = Mutex(State())
     private let bell = Bell()
@@ -113,17 +114,28 @@ final class StreamLink: Sendable {
 
     /// Sends what waits, says goodbye and waits for the thread, for a moment.
     func finish() {
-        state.withLock { $0.isFinishing = true }
-        // A call under way has no longer than the rest.
-        interrupt.allow(Self.farewellSeconds)
+        state.withLock { $0.farewellAt = MonotonicClock.system.now() &+ Self.farewellNanoseconds }
+        // A call under way has no longer than that either.
+        interrupt.allow(Double(Self.farewellNanoseconds) / 1e9)
         join()
     }
 
     /// Breaks off and waits for the thread.
     func cancel() {
-        state.withLock { $0.isFinishing = true }
+        state.withLock { $0.farewellAt = MonotonicClock.system.now() }
         interrupt.cancel()
         join()
+    }
+
+    /// Limits the call to come to `seconds`, and to what is left before the end; false when nothing is.
+    private func allow(_ seconds: Double) -> Bool {
+        // The limit is set before the end is looked at, so that `finish` shortens it or is seen here.
+        interrupt.allow(seconds)
+        guard let end = state.withLock({ $0.farewellAt }) else { return true }
+        let now = MonotonicClock.system.now()
+        guard end > now else { return false }
+        interrupt.allow(min(seconds, Double(end &- now) / 1e9))
+        return true
     }
 
     private func join() {
@@ -184,7 +196,7 @@ final class StreamLink: Sendable {
             do throws(MediaError) {
                 guard let muxer else { return try connect(link) }
                 let (entry, isFinishing) = link.state.withLock { state in
-                    (state.entries.isEmpty ? nil : state.entries.removeFirst(), state.isFinishing)
+                    (state.entries.isEmpty ? nil : state.entries.removeFirst(), state.farewellAt != nil)
                 }
                 guard let entry else {
                     if isFinishing { return false }
@@ -192,7 +204,7 @@ final class StreamLink: Sendable {
                     return true
                 }
                 defer { AudioTap.free(entry.packet) }
-                if !isFinishing { link.interrupt.allow(settings.silenceSeconds) }
+                guard link.allow(settings.silenceSeconds) else { return false }
                 try send(entry.packet, through: muxer, link)
                 return true
             } catch {
@@ -210,12 +222,12 @@ final class StreamLink: Sendable {
         }
 
         private func connect(_ link: StreamLink) throws(MediaError) -> Bool {
-            if link.state.withLock({ $0.isFinishing }) { return false }
+            if link.state.withLock({ $0.farewellAt != nil }) { return false }
             if MonotonicClock.system.now() < retryAt {
                 link.bell.wait(until: retryAt)
                 return true
             }
-            link.interrupt.allow(settings.connectSeconds)
+            guard link.allow(settings.connectSeconds) else { return false }
             let muxer = try Muxer(pushingTo: target, interrupt: link.interrupt)
             let stream = try muxer.addStream(timeBase: base)
             try check(
@@ -273,7 +285,7 @@ final class StreamLink: Sendable {
             let wasConnected = muxer != nil
             let fault = StreamFault(error, isConnected: wasConnected)
             // Closing tells a peer that may be gone; it must not take long.
-            link.interrupt.allow(0.5)
+            _ = link.allow(0.5)
             audio = nil
             muxer = nil
             if wasConnected { awaySince = now }

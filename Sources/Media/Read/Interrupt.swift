@@ -10,6 +10,8 @@ public final class Interrupt: Sendable {
     private let requested = Atomic<Bool>(false)
     /// Monotonic nanoseconds; 0 is none.
     private let deadline = Atomic<UInt64>(0)
+    /// Whether the limit ended a call. FFmpeg may hand out what it has before it says so, under a new limit.
+    private let hasEndedCall = Atomic<Bool>(false)
 
     /// Makes a switch that is off.
     public init() {}
@@ -28,6 +30,9 @@ public final class Interrupt: Sendable {
         deadline.store(Self.now + UInt64(seconds * 1e9), ordering: .relaxed)
     }
 
+    /// Forgets that the limit ended calls: a new connection begins.
+    func rearm() { hasEndedCall.store(false, ordering: .relaxed) }
+
     /// Whether the limit has passed.
     var isExpired: Bool {
         let deadline = deadline.load(ordering: .relaxed)
@@ -42,14 +47,17 @@ public final class Interrupt: Sendable {
             callback: { opaque in
                 guard let opaque else { return 0 }
                 let interrupt = Unmanaged<Interrupt>.fromOpaque(opaque).takeUnretainedValue()
-                return interrupt.isCancelled || interrupt.isExpired ? 1 : 0
+                if interrupt.isCancelled { return 1 }
+                guard interrupt.isExpired else { return 0 }
+                interrupt.hasEndedCall.store(true, ordering: .relaxed)
+                return 1
             }, opaque: Unmanaged.passUnretained(self).toOpaque())
     }
 
     /// What a failure means, given the state of the switch.
     func explain(_ error: MediaError) -> MediaError {
         if isCancelled { return MediaError(.interrupted, operation: error.operation, detail: "interrupted") }
-        if isExpired {
+        if isExpired || hasEndedCall.load(ordering: .relaxed) {
             return MediaError(.timedOut, operation: error.operation, detail: "no data within the time allowed")
         }
         return error

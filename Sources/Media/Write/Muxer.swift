@@ -36,6 +36,7 @@ final class Muxer {
         avformat_network_init()
         file = nil
         self.interrupt = interrupt
+        interrupt.rearm()
         var fresh: UnsafeMutablePointer<AVFormatContext>?
         try check(
             avformat_alloc_output_context2(&fresh, nil, target.format, target.url),
@@ -51,10 +52,8 @@ final class Muxer {
         let status = options.consumeOptions { options in
             avio_open2(&fresh.pointee.pb, target.url, AVIO_FLAG_WRITE, &fresh.pointee.interrupt_callback, options)
         }
-        guard status >= 0 else {
-            avformat_free_context(fresh)
-            throw interrupt.explain(MediaError(status: status, operation: "avio_open2"))
-        }
+        // What was made so far goes with `self`, which is whole by now.
+        if status < 0 { throw interrupt.explain(MediaError(status: status, operation: "avio_open2")) }
     }
 
     deinit {

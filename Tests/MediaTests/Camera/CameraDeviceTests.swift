@@ -70,7 +70,7 @@ struct CameraDeviceTests {
         Bench.say("\(seen.mode): \(seen.frames) frames, \(seen.driverDrops) dropped, \(seen.copied) copied")
         #expect(seen.numbered == seen.frames + seen.driverDrops + seen.damaged + seen.short)
         #expect((seen.damaged, seen.short, seen.undecodable) == (0, 0, 0))
-        #expect(seen.losses.isEmpty)
+        #expect(seen.outages.losses.isEmpty)
         let picture = try #require(shots.last).picture
         #expect((picture.width, picture.height) == size)
         expectBars(picture)

@@ -155,7 +155,7 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         #expect(seen.short == 1)
         #expect(seen.numbered == 12)
         #expect(seen.numbered == seen.frames + seen.driverDrops + seen.damaged + seen.short)
-        #expect(seen.losses.isEmpty)
+        #expect(seen.outages.losses.isEmpty)
         #expect(driver.mistakes.isEmpty)
     }
 
@@ -193,11 +193,11 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         var bench = CameraBench(driver)
         bench.run()
         let seen = bench.camera.statistics
-        #expect(seen.losses == [fault: 1])
-        #expect(seen.returns == 1)
+        #expect(seen.outages.losses == [fault: 1])
+        #expect(seen.outages.returns == 1)
         #expect(seen.frames == 10)
         // One frame is part of the time until it is there again.
-        #expect(Double(seen.longestAwayNanoseconds) / 1e9 <= away + 0.04)
+        #expect(Double(seen.outages.longestAwayNanoseconds) / 1e9 <= away + 0.04)
         #expect(seen.notes.contains { $0.hasPrefix("lost 1 times (\(fault.rawValue) 1), back 1 times") })
         #expect(driver.mistakes.isEmpty)
         #expect(driver.openDescriptors.count == 1)

@@ -18,7 +18,8 @@ public struct GraphPulse: Sendable {
 
         /// Makes a sink's part by hand, for tests.
         public init(
-            name: String, items: UInt64, lastAt: UInt64, lastCapturedAt: UInt64, latency: LatencyCounts = LatencyCounts()
+            name: String, items: UInt64, lastAt: UInt64, lastCapturedAt: UInt64,
+            latency: LatencyCounts = LatencyCounts()
         ) {
             self.name = name
             self.items = items

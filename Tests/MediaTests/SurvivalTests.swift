@@ -212,7 +212,6 @@ import Testing
         ("a.mp4", { $0.quality = 52 }, .invalidSetting, "quality of h264 must be 0...51 (got 52)"),
         ("a.mp4", { $0.bitRate = 1 }, .invalidSetting, "bit rate must be 1000...2000000000 bits per second (got 1)"),
         ("a.mp4", { $0.keyframeInterval = 0 }, .invalidSetting, "keyframe interval must be 1...100000 frames (got 0)"),
-        ("no/such/a.mp4", { _ in }, .notFound, "no such file or device"),
     ]
 
     @Test(arguments: refused.indices) func `what cannot be written is refused before anything is`(index: Int) throws {

@@ -5,8 +5,9 @@ import Dispatch
 import Glibc
 
 // What one hop (edge + stage) costs: processor time and allocations per item when saturated, and the time from a push
-// to the consumer's start at a camera's pace. GStreamer's queue is measured beside it where it is installed, both as
-// the difference between a chain with hops and one without.
+// to the consumer's start at a camera's pace, beside what the machine itself needs to wake a thread and a Dispatch
+// queue. GStreamer's queue is measured where it is installed, both as the difference between a chain with hops and one
+// without.
 //
 //     swift run -c release hop [ITEMS]
 
@@ -119,7 +120,64 @@ func gstreamer(hops: Int, items: Int) -> Double? {
     return (with - without) / Double(items * hops)
 }
 
-func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+/// What wakes somebody, and when it was last done.
+final class Bell: @unchecked Sendable {
+    // Unchecked: one thread rings, the one that is woken reads, and neither before the other is done.
+    let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+    let queue = DispatchQueue(label: "bell", qos: .userInitiated)
+    var rungAt: UInt64 = 0
+    var waits: [Double] = []
+
+    func hear() { waits.append(Double(MonotonicClock.system.now() - rungAt)) }
+
+    /// Rings `count` times at a pace, each time after a sleep; nanoseconds until it was heard.
+    func ring(_ count: Int, pace: UInt32, _ strike: () -> Void) -> [Double] {
+        for _ in 0..<count {
+            usleep(pace / 1000)
+            rungAt = MonotonicClock.system.now()
+            strike()
+        }
+        usleep(pace / 1000)
+        return waits
+    }
+}
+
+/// What the machine needs to wake a thread that waits in a semaphore, with nothing of ours between.
+func threadWakes(_ count: Int, pace: UInt32) -> [Double] {
+    let bell = Bell()
+    sem_init(bell.semaphore, 0, 0)
+    var thread = pthread_t()
+    let context = Unmanaged.passRetained(bell)
+    pthread_create(
+        &thread, nil,
+        { context in
+            guard let context else { return nil }
+            let bell = Unmanaged<Bell>.fromOpaque(context).takeRetainedValue()
+            while true {
+                sem_wait(bell.semaphore)
+                if bell.rungAt == 0 { return nil }
+                bell.hear()
+            }
+        }, context.toOpaque())
+    let waits = bell.ring(count, pace: pace) { sem_post(bell.semaphore) }
+    bell.rungAt = 0
+    sem_post(bell.semaphore)
+    pthread_join(thread, nil)
+    return waits
+}
+
+/// What Dispatch needs to run a parked queue's event source, which is how a stage is woken.
+func queueWakes(_ count: Int, pace: UInt32) -> [Double] {
+    let bell = Bell()
+    let source = DispatchSource.makeUserDataOrSource(queue: bell.queue)
+    source.setEventHandler { bell.hear() }
+    source.activate()
+    defer { source.cancel() }
+    _ = bell.ring(count, pace: pace) { source.or(data: 1) }
+    return bell.queue.sync { bell.waits }
+}
+
+func median(_ values: [Double]) -> Double { values.isEmpty ? 0 : values.sorted()[values.count / 2] }
 
 func microseconds(_ nanoseconds: Double) -> String {
     let hundredths = Int((nanoseconds / 10).rounded())
@@ -154,7 +212,13 @@ func microseconds(_ nanoseconds: Double) -> String {
             peer.isEmpty
                 ? "GStreamer queue: not installed" : "GStreamer queue: \(microseconds(median(peer))) CPU per hop")
 
-        let paced = try chain(hops: 3, items: 300, capacity: 4, pace: 16_666_667)
+        let pace: UInt32 = 16_666_667
+        let thread = median(threadWakes(200, pace: pace))
+        let queue = median(queueWakes(200, pace: pace))
+        print(
+            "60 fps, floor: a thread woken in \(microseconds(thread)) median, a Dispatch queue in \(microseconds(queue))"
+        )
+        let paced = try chain(hops: 3, items: 300, capacity: 4, pace: UInt64(pace))
         for edge in paced.report.edges {
             print(
                 "60 fps, \(edge.name): woken in \(microseconds(Double(edge.wait.p50))) median, "

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CFFmpeg
 
-/// Where the audio packets of an input go, and at what times. Confined to the reader's queue.
+/// Where the audio packets of an input go, and at what times.
+///
+/// Confined to the reader's queue.
 ///
 /// Audio moves with the video's time line. Between the end of one round of a loop and the next round's first picture
 /// nobody knows by how much, so that packets wait for it.

@@ -116,7 +116,7 @@ struct SegmentShape: CoverageShape {
                 let distance = (across * across + past * past).squareRoot()
                 return quantised(clamped(rim - distance, to: peak))
             }
-            let body = clamped(rim - positive(across) - positive(-across), to: peak)
+            let body = clamped(rim - (positive(across) + positive(-across)), to: peak)
             let within = clamped(along + 0.5, to: 1) + clamped(shape.length + 0.5 - along, to: 1) - 1
             return quantised(body * positive(within))
         }

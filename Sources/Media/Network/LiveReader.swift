@@ -119,7 +119,9 @@ public final class LiveReader: Sendable {
     /// Counts so far.
     public var statistics: LiveStatistics { state.withLock { $0.statistics } }
 
-    /// A tap of all audio streams for one writer; nil where there are none, or nothing is connected. Before `start`.
+    /// A tap of all audio streams for one writer; nil where there are none, or nothing is connected.
+    ///
+    /// Before `start`.
     public func makeAudioTap() throws(MediaError) -> AudioTap? {
         try parts.withLock { parts throws(MediaError) in try parts.connection?.reader.makeAudioTap() }
     }
@@ -147,7 +149,9 @@ public final class LiveReader: Sendable {
         arrival.ring()
     }
 
-    /// Waits until the thread has gone. After `interrupt`.
+    /// Waits until the thread has gone.
+    ///
+    /// After `interrupt`.
     public func join() {
         let worker = parts.withLock { parts in
             defer { parts.worker = nil }
@@ -167,7 +171,9 @@ public final class LiveReader: Sendable {
             let (event, failure, due) = state.withLock { state -> (Event?, MediaError?, UInt64?) in
                 if !state.shots.isEmpty { return (.picture(state.shots.removeFirst()), nil, nil) }
                 if state.isOver { return (.ended, state.failure, nil) }
-                guard settings.pacesNoSignal, let fault = state.fault, state.shape != nil else { return (nil, nil, nil) }
+                guard settings.pacesNoSignal, let fault = state.fault, state.shape != nil else {
+                    return (nil, nil, nil)
+                }
                 let rate = min(state.info?.frameRate.value ?? 25, 60)
                 if state.pace.take(at: now, rate: rate) { return (.noSignal(fault), nil, nil) }
                 return (nil, nil, state.pace.dueAt)
@@ -191,7 +197,9 @@ public final class LiveReader: Sendable {
     fileprivate static var now: UInt64 { MonotonicClock.system.now() }
 }
 
-/// One connection: a reader, and when it was opened. `@unchecked Sendable`: used by one thread at a time.
+/// One connection: a reader, and when it was opened.
+///
+/// `@unchecked Sendable`: used by one thread at a time.
 private struct Connection: @unchecked Sendable {
     let reader: VideoReader
     let openedAt: UInt64
@@ -258,7 +266,9 @@ extension LiveReader {
 
         // MARK: Coming and going
 
-        /// Waits until it is time, and connects. Throws what kept it from connecting.
+        /// Waits until it is time, and connects.
+        ///
+        /// Throws what kept it from connecting.
         private mutating func connect(_ live: LiveReader) throws(MediaError) -> Bool {
             if LiveReader.now < retryAt {
                 live.halt.wait(until: retryAt)

@@ -65,7 +65,8 @@ public struct StreamAddress: Sendable, Hashable {
                 options["reconnect_on_network_error"] = "1"
                 options["reconnect_delay_max"] = String(Int(max(1, min(silence, 60))))
             }
-        case "rtmp", "rtmps", "rtmpt", "rtmpts", "rtmpe": options["rw_timeout"] = Self.microseconds(max(connect, silence))
+        case "rtmp", "rtmps", "rtmpt", "rtmpts", "rtmpe":
+            options["rw_timeout"] = Self.microseconds(max(connect, silence))
         case "srt": options.merge(Self.srt(connect: connect, silence: silence)) { $1 }
         case "tcp": options["timeout"] = Self.microseconds(max(connect, silence))
         case "udp": options["overrun_nonfatal"] = "1"

@@ -39,7 +39,9 @@ final class StreamLink: Sendable {
         case ready(connection: Int)
     }
 
-    /// A packet on its way. `@unchecked Sendable`: it has one owner at a time.
+    /// A packet on its way.
+    ///
+    /// `@unchecked Sendable`: it has one owner at a time.
     private struct Entry: @unchecked Sendable {
         let packet: UnsafeMutablePointer<AVPacket>
     }
@@ -54,7 +56,9 @@ final class StreamLink: Sendable {
         var statistics = StreamStatistics()
     }
 
-    /// Packets that wait at most: a second of usual video. More would be delay.
+    /// Packets that wait at most: a second of usual video.
+    ///
+    /// More would be delay.
     private static let capacity = 30
     /// How long the end may take.
     private static let farewellNanoseconds: UInt64 = 2_000_000_000
@@ -64,7 +68,9 @@ final class StreamLink: Sendable {
     private let interrupt = Interrupt()
     private let worker = Mutex(Worker?.none)
 
-    /// Starts to connect. `video` describes the stream, with times in ticks of `base`.
+    /// Starts to connect.
+    ///
+    /// `video` describes the stream, with times in ticks of `base`.
     init(
         _ target: StreamTarget, _ settings: StreamWriter.Settings, video: UnsafePointer<AVCodecContext>,
         base: Rational, frameRate: Rational, tap: AudioTap?
@@ -224,7 +230,8 @@ final class StreamLink: Sendable {
             guard link.allow(settings.connectSeconds) else { return false }
             let muxer = try Muxer(pushingTo: target, interrupt: link.interrupt)
             let stream = try muxer.addStream(timeBase: base)
-            try check(avcodec_parameters_copy(stream.pointee.codecpar, parameters), operation: "avcodec_parameters_copy")
+            try check(
+                avcodec_parameters_copy(stream.pointee.codecpar, parameters), operation: "avcodec_parameters_copy")
             stream.pointee.codecpar.pointee.codec_tag = 0
             if frameRate.value != nil { stream.pointee.avg_frame_rate = frameRate.av }
             var warnings: [String] = []

@@ -72,7 +72,8 @@ public struct StreamTarget: Sendable, Hashable {
         if format == "flv" { return [AV_CODEC_ID_H264, AV_CODEC_ID_AAC, AV_CODEC_ID_MP3].contains(codec) }
         if format == "hls" || format == "mpegts" {
             return [
-                AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG4, AV_CODEC_ID_AAC, AV_CODEC_ID_MP3, AV_CODEC_ID_MP2,
+                AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG4, AV_CODEC_ID_AAC, AV_CODEC_ID_MP3,
+                AV_CODEC_ID_MP2,
                 AV_CODEC_ID_AC3, AV_CODEC_ID_EAC3, AV_CODEC_ID_OPUS,
             ].contains(codec)
         }

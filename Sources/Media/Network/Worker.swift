@@ -39,11 +39,15 @@ final class Worker: Sendable {
         pthread_detach(thread)
     }
 
-    /// Waits until the body has returned. Called once.
+    /// Waits until the body has returned.
+    ///
+    /// Called once.
     func join() { isOver.wait() }
 }
 
-/// Ends the waits of one thread from others. Thread-safe.
+/// Ends the waits of one thread from others.
+///
+/// Thread-safe.
 final class Bell: Sendable {
     private let semaphore = DispatchSemaphore(value: 0)
     private let isRung = Atomic<Bool>(false)
@@ -51,7 +55,9 @@ final class Bell: Sendable {
     /// Ends the wait under way, or the next one.
     func ring() { if !isRung.exchange(true, ordering: .acquiringAndReleasing) { semaphore.signal() } }
 
-    /// Waits for a ring, until `instant` (monotonic nanoseconds) at most; nil waits on. May end without either.
+    /// Waits for a ring, until `instant` (monotonic nanoseconds) at most; nil waits on.
+    ///
+    /// May end without either.
     func wait(until instant: UInt64?) {
         if let instant {
             _ = semaphore.wait(timeout: DispatchTime(uptimeNanoseconds: instant))

@@ -106,7 +106,9 @@ public struct ReaderStatistics: Sendable, Hashable {
     public var notes: [String] {
         var notes: [String] = []
         if corrupt > 0 { notes.append("\(corrupt) damaged packets or pictures") }
-        if repairedTimestamps > 0 { notes.append("\(repairedTimestamps) timestamps repaired: missing, or not after the last") }
+        if repairedTimestamps > 0 {
+            notes.append("\(repairedTimestamps) timestamps repaired: missing, or not after the last")
+        }
         if timeBreaks > 0 {
             let kinds = [
                 (timeBreaks - timeJumps - timeWraps, "steps back"), (timeJumps, "jumps ahead"),

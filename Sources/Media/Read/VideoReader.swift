@@ -126,7 +126,9 @@ public final class VideoReader {
     /// The taps made so far.
     var audioTaps: [AudioTap] { audio.taps }
 
-    /// Has the first picture come at `seconds` rather than at zero. Audio from before zero is left out.
+    /// Has the first picture come at `seconds` rather than at zero.
+    ///
+    /// Audio from before zero is left out.
     func begin(at seconds: Double) {
         let base = info.timeBase
         times.advance(by: Int64(max(-1e9, min(1e9, seconds)) * Double(base.den) / Double(base.num)))

@@ -87,7 +87,7 @@ public struct PipelineBench: Sendable {
         startSeconds = Double((firstAt ?? begin) - begin) / 1e9
         peakBytes = after.peakBytes
 
-        (decodeCPU, encodeCPU) = try Self.measureMedia(options, output: output)
+        (decodeCPU, encodeCPU) = try Self.measureMedia(options, output: output, cores: cores)
         inferenceCPU = try Self.measureInference(options, cores: cores)
     }
 
@@ -124,9 +124,12 @@ public struct PipelineBench: Sendable {
     }
 
     /// CPU milliseconds per frame of decoding and of encoding, each alone.
-    private static func measureMedia(_ options: Options, output: String) throws -> (decode: Double, encode: Double) {
+    private static func measureMedia(
+        _ options: Options, output: String, cores: Int
+    ) throws -> (decode: Double, encode: Double) {
         var settings = WriterSettings()
         settings.preset = FileNode.presetDefault
+        settings.threads = FileNode.threadsBesideNetworks(cores: cores)
         settings.overwrites = true
         var decodeSeconds = 0.0
         var encodeSeconds = 0.0

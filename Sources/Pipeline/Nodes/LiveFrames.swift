@@ -46,7 +46,9 @@ final class LiveFrames {
         _ = blank.picture(width: width, height: height, reason: reason, seconds: 0)
     }
 
-    /// Lets a picture in. `time` is its own in microseconds, where it has one; the instant of capture decides otherwise.
+    /// Lets a picture in.
+    ///
+    /// `time` is its own in microseconds, where it has one; the instant of capture decides otherwise.
     func picture(_ picture: Picture, capturedAt: UInt64, time: Int64? = nil, to output: Output) -> Production {
         awaySince = nil
         // The connection is younger than the last picture that stood in for it.

@@ -9,7 +9,8 @@ enum NetworkParams {
 
     static let weights = Param.path(
         "weights",
-        doc: "\"default\", the best installed ones (\"vpipe models list\" names them), or a weights file (.safetensors, or "
+        doc:
+            "\"default\", the best installed ones (\"vpipe models list\" names them), or a weights file (.safetensors, or "
             + "an official release); \"default\" when absent"
     ).optional
     static let size = Param.size(

@@ -41,7 +41,9 @@ final class StreamNode: Node, NodeType, ReportingNode {
         doc: "How long the peer may take nothing before the connection counts as lost")
     static let retryMax = Param.duration(
         "retryMax", default: .seconds(5), seconds: 0.1...3600,
-        doc: "Longest wait between attempts to connect; the first comes after 200 ms, each later one after twice the wait")
+        doc:
+            "Longest wait between attempts to connect; the first comes after 200 ms, each later one after twice the wait"
+    )
     static let giveUp = Param.duration(
         "giveUpAfter", default: .zero, seconds: 0...31_536_000,
         doc: "Time without a peer, also at the start, after which the node fails; 0 never gives up")
@@ -54,7 +56,8 @@ final class StreamNode: Node, NodeType, ReportingNode {
             + "connected again with growing pauses; it first gets a keyframe. A file is pushed at its own pace. Keep "
             + "credentials in the environment: `rtmp://host/live/${STREAM_KEY}`. No message shows them.",
         parameters: [
-            url, codec, bitRate, quality, preset, keyframes, threads, audio, transport, connectTimeout, timeout, retryMax,
+            url, codec, bitRate, quality, preset, keyframes, threads, audio, transport, connectTimeout, timeout,
+            retryMax,
             giveUp,
         ],
         examples: [

@@ -39,7 +39,9 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
         "reconnect", default: true, doc: "Connect a live stream again when it ends or breaks, rather than end with it")
     static let retryMax = Param.duration(
         "retryMax", default: .seconds(5), seconds: 0.1...3600,
-        doc: "Longest wait between attempts to connect; the first comes after 200 ms, each later one after twice the wait")
+        doc:
+            "Longest wait between attempts to connect; the first comes after 200 ms, each later one after twice the wait"
+    )
     static let giveUp = Param.duration(
         "giveUpAfter", default: .zero, seconds: 0...31_536_000,
         doc: "Time away after which the node fails; 0 never gives up")
@@ -49,7 +51,8 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
 
     static let contract = Contract(
         "video", aliases: ["file-in"], .source, summary: "Reads a video file or a network stream",
-        details: "Opens whatever FFmpeg opens: files; RTSP, RTMP, SRT, HLS, HTTP (also MJPEG cameras), UDP. Pictures stay "
+        details:
+            "Opens whatever FFmpeg opens: files; RTSP, RTMP, SRT, HLS, HTTP (also MJPEG cameras), UDP. Pictures stay "
             + "planar YUV; formats with more than 8 bits or in RGB are converted once. Damaged packets are skipped and "
             + "counted, a truncated file plays to its last good frame, breaks in its time line are closed and counted.\n\n"
             + "A live stream is read by a thread of its own, so that it never waits for the pipeline: what is older than a "

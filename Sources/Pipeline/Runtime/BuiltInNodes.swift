@@ -8,7 +8,8 @@ public enum BuiltInNodes {
         CameraNode.self, VideoNode.self, ImagesNode.self, TestPatternNode.self,
         MLSDNode.self, RetinaFaceNode.self, SSHNode.self, DDRNetNode.self, DWTANetNode.self, ONNXNode.self,
         ScaleNode.self, RateNode.self, OverlayNode.self, MergeNode.self,
-        FileNode.self, StreamNode.self, CameraOutNode.self, SnapshotsNode.self, JSONLNode.self, NPZNode.self, NullNode.self,
+        FileNode.self, StreamNode.self, CameraOutNode.self, SnapshotsNode.self, JSONLNode.self, NPZNode.self,
+        NullNode.self,
     ]
 
     /// All types with their contracts and factories.

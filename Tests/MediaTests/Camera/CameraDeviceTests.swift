@@ -122,7 +122,9 @@ struct CameraDeviceTests {
             let losses = camera.statistics.outages.losses[fault] ?? 0
             try Bench.press(control)
             try Bench.read(camera, 10)
-            #expect(camera.statistics.outages.losses[fault] == losses + 1, "\(control): \(camera.statistics.outages.losses)")
+            #expect(
+                camera.statistics.outages.losses[fault] == losses + 1, "\(control): \(camera.statistics.outages.losses)"
+            )
         }
         for control in ["inject_vidioc_reqbufs_error", "inject_vidioc_qbuf_error", "inject_vidioc_streamon_error"] {
             let returns = camera.statistics.outages.returns

@@ -11,7 +11,9 @@ private func frames(_ count: Int) -> [Double] {
 }
 
 /// A sink whose frames are ready at given instants (seconds), 50 ms after their capture, and delivered then, or later
-/// where `latency` says so; with `burst`, only at multiples of it. Read four times a second.
+/// where `latency` says so; with `burst`, only at multiples of it.
+///
+/// Read four times a second.
 private func readings(
     of deliveries: [Double], seconds: Int, target: PipelineTarget, admittedPerSecond: Double = 25,
     latency: (Double) -> Double = { _ in 0.05 }, burst: Double = 0, into meter: inout TargetMeter

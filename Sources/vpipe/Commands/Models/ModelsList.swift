@@ -6,12 +6,15 @@ import Pipeline
 extension ModelsCommand {
     /// `vpipe models list`.
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "What each network costs, which weights it uses by default, and how good they were measured to be.")
+        static let configuration = CommandConfiguration(
+            abstract:
+                "What each network costs, which weights it uses by default, and how good they were measured to be.")
 
         func run() {
             let store = ModelStore()
             var table = TextTable(
-                ["network", "variant", "parameters", "G MACs", "at", "default weights", "measured"], rightAligned: [2, 3])
+                ["network", "variant", "parameters", "G MACs", "at", "default weights", "measured"],
+                rightAligned: [2, 3])
             for architecture in Architecture.all {
                 let entry = store.best(network: architecture.network, variant: architecture.variant)
                 let network = try? architecture.build()

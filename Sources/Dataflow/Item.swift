@@ -21,7 +21,9 @@ public struct Ticket: Sendable, Hashable, BitwiseCopyable {
     }
 }
 
-/// What travels along edges; subclass it with the payload. Edges move references and copy nothing.
+/// What travels along edges; subclass it with the payload.
+///
+/// Edges move references and copy nothing.
 ///
 /// - Note: Thread-safety: an item may be read by several stages at once (fan-out), so it and its subclasses must not
 ///   change after they were emitted.

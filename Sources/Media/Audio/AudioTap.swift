@@ -9,7 +9,9 @@ internal import Synchronization
 public final class AudioTap: @unchecked Sendable {
     // `@unchecked Sendable`: the parameters never change, everything else is under the lock.
 
-    /// One audio stream as the input describes it. Owns its parameters.
+    /// One audio stream as the input describes it.
+    ///
+    /// Owns its parameters.
     final class Stream {
         let parameters: UnsafeMutablePointer<AVCodecParameters>
         let timeBase: Rational
@@ -36,8 +38,9 @@ public final class AudioTap: @unchecked Sendable {
         }
     }
 
-    /// A packet on its way; `stream` is an index into the tap's streams. Whoever takes it frees it.
-    /// `@unchecked Sendable`: the packet has one owner at a time.
+    /// A packet on its way; `stream` is an index into the tap's streams.
+    ///
+    /// Whoever takes it frees it. `@unchecked Sendable`: the packet has one owner at a time.
     struct Entry: @unchecked Sendable {
         let packet: UnsafeMutablePointer<AVPacket>
         let stream: Int

@@ -47,7 +47,9 @@ public struct MediaError: Error, Sendable, Hashable, CustomStringConvertible {
     public let operation: String
     /// One sentence for the user, without a full stop.
     public let detail: String
-    /// The library's or the system's status, 0 where there is none. Units: AVERROR.
+    /// The library's or the system's status, 0 where there is none.
+    ///
+    /// Units: AVERROR.
     public let underlying: Int32
 
     /// Makes an error.

@@ -96,7 +96,9 @@ final class Demuxer {
         throw MediaError(.noVideo, operation: "av_find_best_stream", detail: "holds no video stream")
     }
 
-    /// Back to the first packet. False where the input cannot go back.
+    /// Back to the first packet.
+    ///
+    /// False where the input cannot go back.
     func rewind() -> Bool {
         guard let format = context.pointee.iformat,
             context.pointee.pb == nil || context.pointee.pb.pointee.seekable != 0

@@ -22,7 +22,9 @@ public final class Interrupt: Sendable {
     /// Whether `cancel` was called.
     public var isCancelled: Bool { requested.load(ordering: .acquiring) }
 
-    /// Limits what follows to `seconds` from now; nil lifts the limit. Called by the owner of the operation.
+    /// Limits what follows to `seconds` from now; nil lifts the limit.
+    ///
+    /// Called by the owner of the operation.
     func allow(_ seconds: Double?) {
         guard let seconds, seconds > 0, seconds < 1e9 else { return deadline.store(0, ordering: .relaxed) }
         deadline.store(Self.now + UInt64(seconds * 1e9), ordering: .relaxed)
@@ -37,7 +39,9 @@ public final class Interrupt: Sendable {
         return deadline != 0 && Self.now >= deadline
     }
 
-    /// The callback FFmpeg polls while it waits. The context must not outlive `self`.
+    /// The callback FFmpeg polls while it waits.
+    ///
+    /// The context must not outlive `self`.
     var callback: AVIOInterruptCB {
         AVIOInterruptCB(
             callback: { opaque in

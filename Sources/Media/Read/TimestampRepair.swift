@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Turns a decoder's guesses into timestamps that strictly increase and start at the input's origin. A pure state
-/// machine.
+/// Turns a decoder's guesses into timestamps that strictly increase and start at the input's origin.
+///
+/// A pure state machine.
 struct TimestampRepair {
     /// Ticks in a second, at least 1: a step back by more is a new time line, not a late frame.
     let ticksPerSecond: Int64

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What an opened input says about its video stream. Pictures may differ where the file does not keep its word.
+/// What an opened input says about its video stream.
+///
+/// Pictures may differ where the file does not keep its word.
 public struct VideoInfo: Sendable, Hashable {
     /// Container, by FFmpeg's short name.
     public var container: String

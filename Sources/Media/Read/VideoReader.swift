@@ -112,7 +112,9 @@ public final class VideoReader {
         return result
     }
 
-    /// A tap of all audio streams for one writer; nil where the input has none. Call it before the first `read`.
+    /// A tap of all audio streams for one writer; nil where the input has none.
+    ///
+    /// Call it before the first `read`.
     public func makeAudioTap(capacityBytes: Int = 64 << 20) throws(MediaError) -> AudioTap? {
         precondition(!hasStarted, "audio taps are made before reading begins")
         return try audio.makeTap(of: demuxer, capacityBytes: capacityBytes)

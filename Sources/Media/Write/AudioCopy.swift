@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CFFmpeg
 
-/// Moves the packets of an audio tap into a muxer, interleaved with the video. Confined to the writer's queue.
+/// Moves the packets of an audio tap into a muxer, interleaved with the video.
+///
+/// Confined to the writer's queue.
 final class AudioCopy {
     private struct Track {
         var stream: UnsafeMutablePointer<AVStream>?

@@ -2,7 +2,9 @@
 internal import CFFmpeg
 internal import Glibc
 
-/// Owns the container being written, to a file or to the network: the `AVFormatContext`. Confined to the writer's queue.
+/// Owns the container being written, to a file or to the network: the `AVFormatContext`.
+///
+/// Confined to the writer's queue.
 final class Muxer {
     let context: UnsafeMutablePointer<AVFormatContext>
     private let file: OutputFile?

@@ -2,7 +2,9 @@
 internal import CFFmpeg
 internal import Glibc
 
-/// Owns an opened encoder: the `AVCodecContext`. Confined to the writer's queue.
+/// Owns an opened encoder: the `AVCodecContext`.
+///
+/// Confined to the writer's queue.
 final class VideoEncoder {
     /// What goes in: fixed when the encoder is opened.
     struct Shape: Equatable {

@@ -2,7 +2,9 @@
 internal import CFFmpeg
 internal import Glibc
 
-/// A writer from its first picture on: encoder, muxer and audio. Confined to the writer's queue.
+/// A writer from its first picture on: encoder, muxer and audio.
+///
+/// Confined to the writer's queue.
 final class WriterSession {
     private let encoder: VideoEncoder
     private let encoderName: String

@@ -55,7 +55,8 @@ struct CostTable {
 
     /// What the figures of running `pipeline` depend on.
     static func key(of pipeline: ValidatedPipeline, isPaced: Bool, cores: Int) -> String {
-        var parts = [machine, "\(cores) cores", isPaced ? "paced" : "free"]
+        let limit = pipeline.target?.latencyMilliseconds.map { " within \($0) ms" } ?? ""
+        var parts = [machine, "\(cores) cores", isPaced ? "paced" + limit : "free"]
         for node in pipeline.nodes {
             var text = node.type
             for parameter in node.contract.parameters where !parameter.isWritten && parameter.name != "path" {

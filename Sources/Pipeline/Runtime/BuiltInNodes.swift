@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The node types vpipe comes with. A new one is added to this list and nowhere else.
+/// The node types vpipe comes with.
+///
+/// A new one is added to this list and nowhere else.
 public enum BuiltInNodes {
     private static let types: [any NodeType.Type] = [
         CameraNode.self, VideoNode.self, ImagesNode.self, TestPatternNode.self,

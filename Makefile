@@ -19,7 +19,9 @@ demo: build
 	python3 samples/check.py --face-score 0.4 samples/demo.jsonl out/demo.jsonl
 	@echo "look at out/demo.mp4; what was found is in out/demo.jsonl"
 
+# python3-gi and the two after it: the RTSP server of the tests.
 test: deps swift-toolchain
+	@scripts/deps python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good
 	scripts/test
 
 test-camera: swift-toolchain

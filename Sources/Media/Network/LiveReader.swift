@@ -197,7 +197,7 @@ public final class LiveReader: Sendable {
     fileprivate static var now: UInt64 { MonotonicClock.system.now() }
 }
 
-/// One connection: a reader, and when it was opened.
+/// One connection: a reader, and when opening it began, so that its time zero is not ahead of the world.
 ///
 /// `@unchecked Sendable`: used by one thread at a time.
 private struct Connection: @unchecked Sendable {
@@ -220,12 +220,13 @@ extension LiveReader {
         var options = settings.reading
         options.connect(to: settings.address, settings)
         options.isContinued = true
+        let openedAt = Self.now
         let reader = try VideoReader(settings.address.url, options: options, interrupt: interruption)
         state.withLock { state in
             state.info = reader.info
             state.statistics.describe(reader.info)
         }
-        return Connection(reader: reader, openedAt: Self.now)
+        return Connection(reader: reader, openedAt: openedAt)
     }
 
     /// What the reading thread does: one connection after the other.

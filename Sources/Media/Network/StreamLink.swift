@@ -160,6 +160,8 @@ final class StreamLink: Sendable {
         private var audio: AudioCopy?
         /// Time of the connection's first packet.
         private var origin: Int64?
+        /// The last decoding time sent, in the muxer's ticks, which may be coarser than ours.
+        private var lastDts: Int64?
         private var schedule: RetrySchedule
         private var retryAt: UInt64 = 0
         private var awaySince: UInt64
@@ -238,7 +240,7 @@ final class StreamLink: Sendable {
             var audio: AudioCopy?
             if let tap { audio = try AudioCopy(tap, muxer: muxer, into: target.audio) { warnings.append($0) } }
             try muxer.writeHeader(target.muxerOptions)
-            (self.muxer, self.stream, self.audio, origin) = (muxer, stream, audio, nil)
+            (self.muxer, self.stream, self.audio, origin, lastDts) = (muxer, stream, audio, nil, nil)
             let now = MonotonicClock.system.now()
             schedule.succeeded(at: now)
             link.state.withLock { state in
@@ -270,6 +272,9 @@ final class StreamLink: Sendable {
             }
             av_packet_rescale_ts(packet, base.av, stream.pointee.time_base)
             packet.pointee.stream_index = stream.pointee.index
+            if let lastDts, packet.pointee.dts <= lastDts { packet.pointee.dts = lastDts &+ 1 }
+            packet.pointee.pts = max(packet.pointee.pts, packet.pointee.dts)
+            lastDts = packet.pointee.dts
             let size = Int(packet.pointee.size)
             try muxer.write(packet)
             let heard = audio?.packets ?? 0

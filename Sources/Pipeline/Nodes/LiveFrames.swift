@@ -69,7 +69,10 @@ final class LiveFrames {
         let picture = blank.picture(
             width: width, height: height, format: shape.format, color: shape.color, reason: reason,
             seconds: Int((now &- since) / 1_000_000_000))
-        return emit(picture, capturedAt: now, time: time, blankStream, to: output)
+        // A stream's clock may have run ahead of the world's: stand-ins keep their distance all the same.
+        let interval = Int64(1e6 / (stream.frameRate.value ?? 25))
+        let due = time.map { max($0, lastTime &+ interval) }
+        return emit(picture, capturedAt: now, time: due, blankStream, to: output)
     }
 
     private func emit(

@@ -83,7 +83,7 @@ struct `A live stream` {
         return seen
     }
 
-    @Test(arguments: ["tcp", "http", "rtmp", "srt"]) func `comes back after its server was killed`(
+    @Test(arguments: ["http", "rtmp", "srt"]) func `comes back after its server was killed`(
         _ scheme: String
     ) throws {
         if scheme == "srt", !Peer.hasSRT {
@@ -93,8 +93,6 @@ struct `A live stream` {
         let port = try Peer.freePort()
         let (url, output): (String, [String]) =
             switch scheme {
-            case "tcp":
-                ("tcp://127.0.0.1:\(port)", ["-f", "mpegts", "tcp://127.0.0.1:\(port)?listen=1"])
             case "http":
                 ("http://127.0.0.1:\(port)/live", ["-f", "mpegts", "-listen", "1", "http://127.0.0.1:\(port)/live"])
             case "rtmp":

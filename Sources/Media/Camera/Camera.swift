@@ -65,6 +65,14 @@ public final class Camera {
         case interrupted
     }
 
+    /// Going and coming.
+    public enum Change: Sendable {
+        /// It is gone; the sentence says why.
+        case lost(String)
+        /// It is back after so many nanoseconds.
+        case returned(after: UInt64)
+    }
+
     private enum State {
         case streaming(CameraSession)
         case lost(CameraFault, since: UInt64, retryAt: UInt64)
@@ -82,6 +90,8 @@ public final class Camera {
     /// When the camera went, until its first picture after that.
     private var awaySince: UInt64?
 
+    /// Told, within `next`, when the camera goes, with a sentence, and when its first picture after that has come.
+    public var onChange: ((Change) -> Void)?
     /// Counts so far.
     public private(set) var statistics = CameraStatistics()
     /// Size of the pictures; the wish until the camera was there.
@@ -184,6 +194,7 @@ public final class Camera {
         let now = system.now()
         statistics.losses[error.fault, default: 0] += 1
         statistics.lastLoss = error.detail
+        if awaySince == nil { onChange?(.lost(error.detail)) }
         awaySince = awaySince ?? now
         noSignalAt = now
         // The session ends with this assignment: the device is closed before it is tried again.
@@ -197,6 +208,7 @@ public final class Camera {
         statistics.returns += 1
         statistics.awayNanoseconds &+= away
         statistics.longestAwayNanoseconds = max(statistics.longestAwayNanoseconds, away)
+        onChange?(.returned(after: away))
     }
 
     private func waitForReturn(

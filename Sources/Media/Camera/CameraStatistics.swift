@@ -35,6 +35,9 @@ public struct CameraStatistics: Sendable, Hashable {
     /// The sentence of the last loss.
     public var lastLoss: String?
 
+    /// Frames that came to nothing while the camera was there.
+    public var flawed: Int { driverDrops + damaged + short + undecodable }
+
     /// One sentence for each thing the user should know.
     public var notes: [String] {
         var notes = mode.isEmpty ? [] : [mode + (compromise.map { ": the device \($0)" } ?? "")]

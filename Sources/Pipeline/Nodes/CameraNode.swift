@@ -72,6 +72,7 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
     private let camera: Camera
     private let onLost: OnLost
     private let gate: AdmissionGate?
+    private let events: EventBox
     private let stream: StreamInfo
     private let blankStream: StreamInfo
     private let blank = NoSignalPicture()
@@ -81,6 +82,7 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
     private var shape: (format: PixelFormat, color: ColorSpec?) = (.i420, nil)
     private var blanks = 0
     private var refused = 0
+    private var flawed = 0
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let given = node.settings
@@ -100,18 +102,27 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         settings.pacesNoSignal = given[onLost] == .blank
         let camera = Camera(settings)
         if !given[wait] { try camera.connect() }
-        return .source(CameraNode(camera, source: node.id, onLost: given[onLost], gate: context.gate))
+        return .source(
+            CameraNode(camera, source: node.id, onLost: given[onLost], gate: context.gate, events: context.events))
     }
 
-    init(_ camera: Camera, source: String, onLost: OnLost, gate: AdmissionGate?) {
+    init(_ camera: Camera, source: String, onLost: OnLost, gate: AdmissionGate?, events: EventBox) {
         self.camera = camera
         self.gate = gate
+        self.events = events
         self.onLost = onLost
         let rate = FrameRate(perSecond: camera.rate).map { Rational($0.frames, $0.seconds) } ?? Rational(0, 1)
         stream = StreamInfo(source: source, frameRate: rate, isLive: true)
         blankStream = StreamInfo(source: source, frameRate: rate, isLive: true, hasSignal: false)
         // Fonts are looked up now rather than when the camera goes.
         if onLost == .blank { _ = blankPicture(.absent, seconds: 0) }
+        camera.onChange = { change in
+            switch change {
+            case .lost(let why): events.post(RunEvent(.lost, of: source, why))
+            case .returned(let away):
+                events.post(RunEvent(.returned, of: source, "after \((Double(away) / 1e8).rounded() / 10) s"))
+            }
+        }
     }
 
     /// Compiling models takes seconds, in which the camera has been filling buffers.
@@ -122,6 +133,7 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         case .interrupted: return .ended
         case .picture(let shot):
             awaySince = nil
+            noteFlaws()
             shape = (shot.picture.format, shot.picture.color)
             return emit(shot.picture, capturedAt: shot.capturedAt, stream, to: output)
         case .noSignal(let fault):
@@ -133,6 +145,15 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
             let picture = blankPicture(fault, seconds: Int((now &- since) / 1_000_000_000))
             return emit(picture, capturedAt: now, blankStream, to: output)
         }
+    }
+
+    /// Tells of frames that the driver lost or spoiled since the last picture.
+    private func noteFlaws() {
+        let seen = camera.statistics.flawed
+        guard seen > flawed else { return }
+        events.post(
+            RunEvent(.flawed, of: stream.source, "frames lost or spoiled by the driver", count: UInt64(seen - flawed)))
+        flawed = seen
     }
 
     private func blankPicture(_ fault: CameraFault, seconds: Int) -> Picture {

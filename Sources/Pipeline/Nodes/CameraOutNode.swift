@@ -22,18 +22,34 @@ final class CameraOutNode: Node, NodeType, ReportingNode {
     )
 
     private let camera: CameraOutput
+    private let id: String
+    private let events: EventBox
+    private var told = (losses: 0, returns: 0)
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let rate = (context.source(of: node) as? any MeasuredSource)?.frameRate?.value
-        return .node(CameraOutNode(try CameraOutput(node.settings[device], format: node.settings[format], rate: rate)))
+        let camera = try CameraOutput(node.settings[device], format: node.settings[format], rate: rate)
+        return .node(CameraOutNode(camera, node.id, context.events))
     }
 
-    init(_ camera: CameraOutput) { self.camera = camera }
+    init(_ camera: CameraOutput, _ id: String, _ events: EventBox) {
+        self.camera = camera
+        self.id = id
+        self.events = events
+    }
 
     func process(_ item: Item, to output: Output) throws -> Disposition {
         let isTaken = try camera.write(item.frame.picture)
+        noteChange()
         if !isTaken { output.drop(item.ticket, cause: .edgeFull) }
         return .done
+    }
+
+    private func noteChange() {
+        let seen = camera.statistics
+        if seen.losses > told.losses { events.post(RunEvent(.lost, of: id, seen.lastLoss ?? "the device is gone")) }
+        if seen.returns > told.returns { events.post(RunEvent(.returned, of: id, "the device takes pictures again")) }
+        told = (seen.losses, seen.returns)
     }
 
     var notes: [String] {

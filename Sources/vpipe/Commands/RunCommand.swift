@@ -46,6 +46,7 @@ struct RunCommand: ParsableCommand {
         manager.ready()
         let log = RunLog(run, format: logFormat, isQuiet: quiet)
         log.followLadder()
+        log.followEvents()
         let report = wait(for: run, log: log, manager: manager)
         withExtendedLifetime((signals, reload)) {}
         let verdict = Verdict(report, target: pipeline.target, record: run.targetRecord)

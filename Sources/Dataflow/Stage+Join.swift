@@ -83,8 +83,8 @@ extension Stage {
             primarySince = now
         }
         let primary = hands[0]?.ticket.sequence
-        // Below this nothing but `primary` will come on port 0.
-        let reached = primary ?? bound
+        // Below this nothing will come on port 0. The bound lags behind: it says only what the items do not.
+        let reached = primary ?? max(bound, joinedBelow)
         var isComplete = true
         forEachPort(from: 1) { port in
             let portBound = inputs.with(port) { $0.readBound() }
@@ -94,7 +94,7 @@ extension Stage {
                 dropUnmatched(port, below: reached, now)
                 if hands[port] == nil, portBound <= reached { isComplete = false }
             case .newest:
-                takeNewest(port, below: primary.map { $0 &+ 1 } ?? bound, now)
+                takeNewest(port, below: primary.map { $0 &+ 1 } ?? reached, now)
             }
             guard primary == nil, pressed >> UInt64(port) & 1 == 1, let item = hands[port] else { return }
             dropUnmatched(port, below: item.ticket.sequence &+ 1, now)

@@ -45,9 +45,13 @@ import Testing
         View(testDescription: "noise", noise: 25),
         View(testDescription: "blur", scale: 0.6, offset: (30, 40), blur: 4),
         View(testDescription: "low contrast", noise: 4, levels: (60, 110)),
-        View(testDescription: "all at once", scale: 0.45, offset: (120.4, 60.6), degrees: 4, blur: 2, noise: 10, levels: (40, 190)),
+        View(
+            testDescription: "all at once", scale: 0.45, offset: (120.4, 60.6), degrees: 4, blur: 2, noise: 10,
+            levels: (40, 190)),
         View(testDescription: "askew", scale: 0.7, offset: (80, 60), degrees: -9),
-        View(testDescription: "in a bright room", scale: 0.5, offset: (100, 100), noise: 5, levels: (50, 200), surroundings: 220),
+        View(
+            testDescription: "in a bright room", scale: 0.5, offset: (100, 100), noise: 5, levels: (50, 200),
+            surroundings: 220),
     ]
 
     private static func film(_ screen: Picture, _ view: View, _ random: inout Random) -> Picture {
@@ -146,7 +150,9 @@ import Testing
         for (width, height) in [(1, 1), (7, 900), (2000, 3)] {
             let picture = PicturePool().make(
                 width: width, height: height, format: .gray8, color: ColorSpec(matrix: .bt709))
-            for y in 0..<height { for x in 0..<width { picture.mutablePlane(0).row(y)[x] = UInt8(255 * ((x + y) % 2)) } }
+            for y in 0..<height {
+                for x in 0..<width { picture.mutablePlane(0).row(y)[x] = UInt8(255 * ((x + y) % 2)) }
+            }
             #expect(reader.read(picture) == nil)
         }
     }

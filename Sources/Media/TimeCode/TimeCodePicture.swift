@@ -34,7 +34,9 @@ public final class TimeCodePicture {
             }
             fill(0, 0, across, down, .white)
             for row in 0..<down {
-                for column in 0..<across where code.isBlack(column: column, row: row) { fill(column, row, 1, 1, .black) }
+                for column in 0..<across where code.isBlack(column: column, row: row) {
+                    fill(column, row, 1, 1, .black)
+                }
             }
             let milliseconds = code.ticks / 10
             let (seconds, rest) = (milliseconds / 1000, milliseconds % 1000)

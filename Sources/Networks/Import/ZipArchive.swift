@@ -54,7 +54,9 @@ struct ZipArchive {
         guard let entry = entries[name] else { return nil }
         guard entry.method == 0, entry.compressed == entry.size else {
             throw NetworkError(
-                .unsupported, path: name, "is compressed (method \(entry.method)); only members stored as they are can be read (numpy.savez, torch.save)")
+                .unsupported, path: name,
+                "is compressed (method \(entry.method)); only members stored as they are can be read (numpy.savez, torch.save)"
+            )
         }
         var reader = ByteReader(bytes: bytes[...], position: entry.headerOffset)
         guard try reader.unsigned(4) == 0x0403_4B50 else { throw Self.damaged("member \(name) without its mark") }

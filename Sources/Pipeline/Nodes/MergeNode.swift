@@ -7,7 +7,8 @@ final class MergeNode: JoinNode, NodeType {
     static let contract = Contract(
         "merge", .processing,
         summary: "Joins parallel branches of one source: the picture of the first, results of all",
-        details: "Frames are matched by identity. A frame that a branch skipped goes on with that branch's last results, "
+        details:
+            "Frames are matched by identity. A frame that a branch skipped goes on with that branch's last results, "
             + "carried on by the motion of the picture and marked so.",
         inputs: [InputPort(count: 1...16, doc: "branches of one source; the first gives the picture")],
         parameters: [BranchResults.choice, BranchResults.maxAge],

@@ -19,7 +19,8 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode {
 
     static let contract = Contract(
         "overlay", .processing, summary: "Draws areas, lines, boxes, landmarks and labels onto the frame",
-        details: "The first input gives the picture, all of them give results. What was carried on from an earlier frame is "
+        details:
+            "The first input gives the picture, all of them give results. What was carried on from an earlier frame is "
             + "drawn open: boxes by their corners, lines by their ends. Drawing happens on the YUV planes; the frame is "
             + "copied once, because others may be looking at it.",
         inputs: [InputPort(count: 1...16, needs: .any, doc: "branches of one source; the first gives the picture")],

@@ -56,7 +56,8 @@ import Testing
     @Test func `figures are for the same settings only, and a damaged table is an empty one`() throws {
         let scratch = try Scratch()
         let path = scratch.file("costs.json")
-        let figures = Rehearsal.Figures(cpuPerFrame: 5, fps: 100, latencyP99: 20, foreignCores: 0, nodeMilliseconds: ["a": 1])
+        let figures = Rehearsal.Figures(
+            cpuPerFrame: 5, fps: 100, latencyP99: 20, foreignCores: 0, nodeMilliseconds: ["a": 1])
         let pipeline = try pipeline()
         let key = CostTable.key(of: pipeline, isPaced: false, cores: 2)
         var table = CostTable(path: path)

@@ -13,7 +13,9 @@ import Testing
         var limiter = EventLimiter()
         limiter.offer(RunEvent(.dropped, of: "a -> b", "replaced"), at: 0)
         #expect(limiter.due(at: 0) == [RunEvent(.dropped, of: "a -> b", "replaced")])
-        for step in 1...90 { limiter.offer(RunEvent(.dropped, of: "a -> b", "replaced"), at: UInt64(step) * 10_000_000) }
+        for step in 1...90 {
+            limiter.offer(RunEvent(.dropped, of: "a -> b", "replaced"), at: UInt64(step) * 10_000_000)
+        }
         #expect(limiter.due(at: Self.second - 1) == [])
         #expect(
             limiter.due(at: Self.second) == [

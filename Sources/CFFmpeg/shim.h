@@ -25,6 +25,18 @@ static inline int vpipe_averror_decoder_not_found(void) { return AVERROR_DECODER
 static inline int vpipe_averror_protocol_not_found(void) { return AVERROR_PROTOCOL_NOT_FOUND; }
 static inline int vpipe_averror_option_not_found(void) { return AVERROR_OPTION_NOT_FOUND; }
 static inline int vpipe_averror_patchwelcome(void) { return AVERROR_PATCHWELCOME; }
+// By status; 499 is any other of the 400s, 500 any of the 500s. Zero for the rest.
+static inline int vpipe_averror_http(int status) {
+    switch (status) {
+    case 400: return AVERROR_HTTP_BAD_REQUEST;
+    case 401: return AVERROR_HTTP_UNAUTHORIZED;
+    case 403: return AVERROR_HTTP_FORBIDDEN;
+    case 404: return AVERROR_HTTP_NOT_FOUND;
+    case 499: return AVERROR_HTTP_OTHER_4XX;
+    case 500: return AVERROR_HTTP_SERVER_ERROR;
+    default: return 0;
+    }
+}
 
 // AVFrame.pkt_duration became AVFrame.duration in libavutil 57.30 and was removed in 59.
 static inline int64_t vpipe_frame_duration(const AVFrame *frame) {

@@ -98,7 +98,7 @@ final class Edge: @unchecked Sendable {
         consumer.wake()
     }
 
-    /// Says that the producer has ended. Once.
+    /// Says, once, that the producer has ended.
     func close() {
         producing.pointee.owesWake = false
         producing.pointee.publishedBound = Self.ended
@@ -136,7 +136,9 @@ final class Edge: @unchecked Sendable {
         return popped
     }
 
-    /// Wakes the producer if it waits for room. Called at half full and before the consumer parks.
+    /// Wakes the producer if it waits for room.
+    ///
+    /// Called at half full and before the consumer parks.
     func offerRoom() {
         guard policy == .block else { return }
         ring.publishRoom()
@@ -157,7 +159,9 @@ final class Edge: @unchecked Sendable {
         return seenBound
     }
 
-    /// Whether the producer has ended. May be read from any thread.
+    /// Whether the producer has ended.
+    ///
+    /// May be read from any thread.
     var isClosed: Bool { bound.load(ordering: .acquiring) == Self.ended }
 
     /// Whether something arrived since the consumer last looked; part of the parking protocol.

@@ -2,7 +2,9 @@
 @preconcurrency internal import Dispatch
 internal import Synchronization
 
-/// A graph of nodes, ready to run once. Built by `GraphBuilder`.
+/// A graph of nodes, ready to run once.
+///
+/// Built by `GraphBuilder`.
 ///
 ///     built --start()--> running --sources end, or stop()--> draining --> finished
 ///                           \------------ abort() -----------------------/
@@ -71,7 +73,9 @@ public final class Graph: @unchecked Sendable {
     /// Whether `stop` or `abort` was called, by the user or because no sink was left.
     public var isStopping: Bool { control.isStopping }
 
-    /// Waits until every stage has ended. Not for asynchronous code, which has `finish()`.
+    /// Waits until every stage has ended.
+    ///
+    /// Not for asynchronous code, which has `finish()`.
     @discardableResult
     public func waitUntilFinished() -> RunReport {
         control.finished.wait()

@@ -95,7 +95,9 @@ public struct GraphBuilder {
                 needsLaterItems: node.needsLaterItems))
     }
 
-    /// Adds a join. Its input ports are numbered from 0, the primary one, without gaps.
+    /// Adds a join.
+    ///
+    /// Its input ports are numbered from 0, the primary one, without gaps.
     ///
     /// - Parameter maxWait: how long a frame of the primary port waits for the others; for ever when absent. Late items
     ///   end with the cause `late`. Nothing to a join for the `newest`.
@@ -117,7 +119,9 @@ public struct GraphBuilder {
         return NodeID(index: entries.count - 1)
     }
 
-    /// Connects an output port to an input port. An output port may feed several edges, an input port has one.
+    /// Connects an output port to an input port.
+    ///
+    /// An output port may feed several edges, an input port has one.
     ///
     /// - Parameter capacity: how many items the edge holds; the policy's default when absent.
     public mutating func connect(

@@ -11,14 +11,19 @@ public struct GraphPulse: Sendable {
         public var items: UInt64
         /// When the last one was, on the graph's clock in nanoseconds; 0 before the first.
         public var lastAt: UInt64
+        /// When that one had been captured, on the same clock.
+        public var lastCapturedAt: UInt64
         /// From capture to delivery.
         public var latency: LatencyCounts
 
         /// Makes a sink's part by hand, for tests.
-        public init(name: String, items: UInt64, lastAt: UInt64, latency: LatencyCounts = LatencyCounts()) {
+        public init(
+            name: String, items: UInt64, lastAt: UInt64, lastCapturedAt: UInt64, latency: LatencyCounts = LatencyCounts()
+        ) {
             self.name = name
             self.items = items
             self.lastAt = lastAt
+            self.lastCapturedAt = lastCapturedAt
             self.latency = latency
         }
     }
@@ -52,9 +57,10 @@ extension Graph {
         GraphPulse(
             at: control.clock.now(),
             sinks: stages.filter(\.output.isSink).map { stage in
-                .init(
-                    name: stage.name, items: stage.items.load(ordering: .relaxed),
-                    lastAt: stage.lastAt.load(ordering: .relaxed), latency: stage.output.endToEnd.counts)
+                let latency = stage.output.endToEnd.counts
+                return .init(
+                    name: stage.name, items: latency.count, lastAt: stage.lastAt.load(ordering: .relaxed),
+                    lastCapturedAt: stage.output.lastCapturedAt.load(ordering: .relaxed), latency: latency)
             },
             admitted: ledgers.reduce(0) { $0 + $1.admittedCount }, inFlight: ledgers.reduce(0) { $0 + $1.inFlight },
             isEnding: control.isStopping || stages.allSatisfy { $0.output.sourceIndex == nil || $0.output.isClosed })

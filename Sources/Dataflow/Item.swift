@@ -21,7 +21,9 @@ public struct Ticket: Sendable, Hashable, BitwiseCopyable {
     }
 }
 
-/// What travels along edges; subclass it with the payload. Edges move references and copy nothing.
+/// What travels along edges; subclass it with the payload.
+///
+/// Edges move references and copy nothing.
 ///
 /// - Note: Thread-safety: an item may be read by several stages at once (fan-out), so it and its subclasses must not
 ///   change after they were emitted.
@@ -79,6 +81,8 @@ public enum DropCause: UInt8, Sendable, Hashable, CaseIterable {
     case corrupt
     /// The source did not let it in: it would have been finished too late.
     case refused
+    /// The place it was to go to was away.
+    case disconnected
 
     /// The name shown in reports.
     public var name: String { String(describing: self) }

@@ -30,7 +30,9 @@ public final class LatencyHistogram: @unchecked Sendable {
         buckets.deallocate()
     }
 
-    /// Counts one duration. Call it from the owning stage only.
+    /// Counts one duration.
+    ///
+    /// Call it from the owning stage only.
     ///
     /// - Note: Thread-safety: realtime-safe, single writer.
     @inline(__always)

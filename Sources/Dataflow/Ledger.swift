@@ -112,7 +112,9 @@ final class Ledger: @unchecked Sendable {
         records[Int(truncatingIfNeeded: next & mask)].state.load(ordering: .sequentiallyConsistent) == 0
     }
 
-    /// Puts more tokens of a frame out. The caller holds one, so the record cannot settle meanwhile.
+    /// Puts more tokens of a frame out.
+    ///
+    /// The caller holds one, so the record cannot settle meanwhile.
     @inline(__always)
     func add(_ count: Int, to sequence: UInt64) {
         let slot = Int(truncatingIfNeeded: sequence & mask)
@@ -121,7 +123,9 @@ final class Ledger: @unchecked Sendable {
         records[slot].state.wrappingAdd(UInt64(truncatingIfNeeded: count), ordering: .relaxed)
     }
 
-    /// Takes one token back. True when that freed a record that the source waits for.
+    /// Takes one token back.
+    ///
+    /// True when that freed a record that the source waits for.
     @inline(__always)
     func release(_ sequence: UInt64, _ end: End) -> Bool {
         let slot = Int(truncatingIfNeeded: sequence & mask)

@@ -14,7 +14,9 @@ public struct MonotonicClock: Sendable {
     /// The machine's `CLOCK_MONOTONIC`, the clock V4L2 stamps its buffers with.
     public static let system = MonotonicClock(replacement: nil)
 
-    /// A clock for tests. `read` may be called from any thread and must not step back.
+    /// A clock for tests.
+    ///
+    /// `read` may be called from any thread and must not step back.
     public static func custom(_ read: @escaping @Sendable () -> UInt64) -> MonotonicClock {
         MonotonicClock(replacement: read)
     }

@@ -20,7 +20,9 @@ public enum Production: Sendable {
     case ended
 }
 
-/// One node's behaviour. Every call happens on the stage's own serial queue, one at a time.
+/// One node's behaviour.
+///
+/// Every call happens on the stage's own serial queue, one at a time.
 ///
 ///     start -> ( advance | process )* -> drain* -> stop          a throw or an abort goes to stop at once
 ///
@@ -52,11 +54,17 @@ public protocol Node: AnyObject {
 }
 
 extension Node {
+    /// Keeps nothing.
     public var maxHeld: Int { 0 }
+    /// Needs none.
     public var needsLaterItems: Bool { false }
+    /// Needs no preparation.
     public func start(_ link: StageLink) throws {}
+    /// Has nothing under way.
     public func advance(to output: Output) throws {}
+    /// Is drained at once.
     public func drain(to output: Output) throws -> Bool { true }
+    /// Has nothing to end.
     public func stop() {}
 }
 
@@ -69,6 +77,7 @@ public protocol SourceNode: Node {
 }
 
 extension SourceNode {
+    /// Never called.
     public func process(_ item: Item, to output: Output) throws -> Disposition {
         preconditionFailure("a source has no inputs, the builder refuses edges into it")
     }
@@ -94,12 +103,15 @@ public protocol JoinNode: Node {
 extension JoinNode {
     public var matching: JoinMatching { .sameFrame }
 
+    /// Never called.
     public func process(_ item: Item, to output: Output) throws -> Disposition {
         preconditionFailure("a join is handed its items by join(_:to:)")
     }
 }
 
-/// The items that a join brings together, by port. Valid during the call only.
+/// The items that a join brings together, by port.
+///
+/// Valid during the call only.
 public struct JoinedItems {
     let slots: UnsafePointer<Item?>
     /// The number of ports.
@@ -130,7 +142,9 @@ public struct StageLink: Sendable {
     /// The node's name in its graph.
     public let name: String
 
-    /// Has the stage call `advance` (or `produce`) soon. Calls before it does are one call.
+    /// Has the stage call `advance` (or `produce`) soon.
+    ///
+    /// Calls before it does are one call.
     public func wake() { wakeup.poke() }
 
     /// Whether the graph was asked to stop or abort: a source blocked in I/O should return.

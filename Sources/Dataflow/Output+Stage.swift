@@ -205,7 +205,7 @@ extension Output {
         item.release()
     }
 
-    /// Whether `close` was said. May be read from any thread.
+    /// Whether `close` was said; may be read from any thread.
     var isClosed: Bool { !edges.contains { !$0.isClosed } }
 
     /// Says on every edge that no more will come.

@@ -60,6 +60,8 @@ public final class Output {
     let state: UnsafeMutablePointer<State>
 
     let endToEnd = LatencyHistogram()
+    /// When the last frame that a sink delivered had been captured.
+    let lastCapturedAt = Atomic<UInt64>(0)
     /// One past the newest sequence number the stage has taken in (or, in a source, admitted).
     var takenBelow: UInt64 { state.pointee.takenBelow }
     /// How many emissions were ever made.
@@ -134,7 +136,9 @@ public final class Output {
         return Int(truncatingIfNeeded: ledgers[sourceIndex].inFlight)
     }
 
-    /// Sends an item to every edge of a port. The item's ticket must be one the node answers for.
+    /// Sends an item to every edge of a port.
+    ///
+    /// The item's ticket must be one the node answers for.
     ///
     /// On one port, sequence numbers must rise. An unconnected port takes and forgets the item.
     public func emit(_ item: consuming Item, port: Int = 0) {
@@ -245,6 +249,7 @@ public final class Output {
             release(charge.ticket, .dropped(place: place, cause: cause))
         } else if isSink {
             let instant = now ?? clock.now()
+            lastCapturedAt.store(charge.ticket.capturedAt, ordering: .relaxed)
             endToEnd.record(nanoseconds: instant > charge.ticket.capturedAt ? instant &- charge.ticket.capturedAt : 0)
             release(charge.ticket, .delivered)
         } else if charge.hasEmitted {

@@ -185,13 +185,17 @@ public final class Ring: @unchecked Sendable {
         }
     }
 
-    /// Whether there is nothing to pop; consumer only. Part of the parking protocol, see pushRaw.
+    /// Whether there is nothing to pop; consumer only.
+    ///
+    /// Part of the parking protocol, see pushRaw.
     @inline(__always)
     var isEmpty: Bool {
         head.pointee.load(ordering: .relaxed) >= tail.pointee.load(ordering: .sequentiallyConsistent)
     }
 
-    /// Whether a push would find room; producer only. Part of the parking protocol, see `publishRoom`.
+    /// Whether a push would find room; producer only.
+    ///
+    /// Part of the parking protocol, see `publishRoom`.
     @inline(__always)
     var hasRoom: Bool {
         producer.pointee.tail &- head.pointee.load(ordering: .sequentiallyConsistent) < limit

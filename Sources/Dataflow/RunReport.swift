@@ -5,6 +5,7 @@ internal import Synchronization
 public struct RunReport: Sendable {
     /// One node's part.
     public struct Node: Sendable {
+        /// Its id in the graph.
         public var name: String
         /// Items processed; for a source, calls that emitted.
         public var items: UInt64
@@ -20,8 +21,11 @@ public struct RunReport: Sendable {
 
     /// One edge's part.
     public struct Edge: Sendable {
+        /// Both ends: `from -> to`.
         public var name: String
+        /// What becomes of an item that finds it full.
         public var policy: EdgePolicy
+        /// How many items it holds, those that a diamond needs included.
         public var capacity: Int
         /// Items queued at this moment.
         public var queued: Int
@@ -35,26 +39,35 @@ public struct RunReport: Sendable {
     public struct Drop: Sendable, Hashable {
         /// The node or the edge, which is named `from -> to`.
         public var place: String
+        /// What happened to them.
         public var cause: DropCause
+        /// Frames.
         public var count: UInt64
     }
 
     /// One source's balance: admitted = delivered + dropped + in flight.
     public struct Source: Sendable {
+        /// The source node's id.
         public var name: String
+        /// Frames that entered the graph.
         public var admitted: UInt64
+        /// Frames that at least one sink got.
         public var delivered: UInt64
         /// Of the delivered, those that were dropped on the way to some other sink or join.
         public var deliveredPartly: UInt64
         /// Frames that no sink got.
         public var dropped: UInt64
+        /// Where and why the dropped ones ended.
         public var drops: [Drop]
+        /// Frames that have not ended yet.
         public var inFlight: UInt64
     }
 
     /// A node that failed.
     public struct Failure: Sendable, Hashable {
+        /// Its id in the graph.
         public var node: String
+        /// What it threw, as text.
         public var message: String
         /// When, on the graph's clock, in nanoseconds.
         public var at: UInt64
@@ -63,17 +76,25 @@ public struct RunReport: Sendable {
     /// How far the run is.
     public enum State: Sendable, Hashable { case notStarted, running, finished, aborted }
 
+    /// The graph's name.
     public var graph: String
+    /// How far it was when this was read.
     public var state: State
     /// From start to end, or until now, in nanoseconds.
     public var elapsed: UInt64
+    /// Every node, in the order of the graph.
     public var nodes: [Node]
+    /// Every edge, in the order of the graph.
     public var edges: [Edge]
+    /// The balance of every source.
     public var sources: [Source]
     /// From capture to delivery, over all sinks.
     public var endToEnd: LatencySummary
+    /// The nodes that failed, the first one first.
     public var failures: [Failure]
-    /// What is wrong with the books; each line is a bug in the graph or in a node. Empty when all is well.
+    /// What is wrong with the books; each line is a bug in the graph or in a node.
+    ///
+    /// Empty when all is well.
     public var ledgerErrors: [String]
 
     /// Whether every admitted frame is accounted for.

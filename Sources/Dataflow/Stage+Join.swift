@@ -74,7 +74,9 @@ extension Stage {
         return pressed == 0 ? .idle : look(pressed: pressed, now)
     }
 
-    /// Takes what has come. The ports in `pressed` must not be kept waiting.
+    /// Takes what has come.
+    ///
+    /// The ports in `pressed` must not be kept waiting.
     private func look(pressed: UInt64, _ now: UInt64) -> Step {
         var bound: UInt64 = 0
         if hands[0] == nil {

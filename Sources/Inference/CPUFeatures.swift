@@ -8,6 +8,7 @@
 
 /// What this processor offers neural networks: its name and the vector units that matter to precision.
 public struct CPUFeatures: Sendable, Hashable, CustomStringConvertible {
+    /// The name the kernel has for it, or words that say that it has none.
     public let model: String
     /// Processors the system lists; a container may be allowed fewer.
     public let cores: Int
@@ -21,6 +22,7 @@ public struct CPUFeatures: Sendable, Hashable, CustomStringConvertible {
         !Set(flags).isDisjoint(with: ["avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"])
     }
 
+    /// One line for a report.
     public var description: String { "\(model), \(cores) cores, \(flags.joined(separator: " "))" }
 
     /// Flags worth reporting; everything else in the kernel's list is noise here.

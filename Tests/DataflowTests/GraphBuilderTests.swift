@@ -68,7 +68,8 @@ import Testing
         },
     ]
 
-    @Test(arguments: cases) func `a graph that cannot run is refused with the reason`(_ c: Case) {
+    @Test("a graph that cannot run is refused with the reason", arguments: cases)
+    func aGraphThatCannotRunIsRefusedWithTheReason(_ c: Case) {
         var builder = GraphBuilder(name: "bad")
         c.make(&builder)
         let error = #expect(throws: GraphError.self) { _ = try builder.build() }
@@ -76,7 +77,8 @@ import Testing
         #expect(error?.detail == c.problem)
     }
 
-    @Test func `edges into a join are given the room that the other branch may take`() throws {
+    @Test("edges into a join are given the room that the other branch may take")
+    func edgesIntoAJoinAreGivenTheRoomThatTheOtherBranchMayTake() throws {
         var builder = GraphBuilder(name: "diamond")
         let a = builder.addSource("a", CountingSource(1))
         let split = builder.addNode("split", PassNode())
@@ -96,7 +98,8 @@ import Testing
         #expect(graph.edges.map(\.needsBounds) == [true, true, true, true, true])
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a ladder of many diamonds is planned in no time`() throws {
+    @Test("a ladder of many diamonds is planned in no time", .timeLimit(.minutes(5)))
+    func aLadderOfManyDiamondsIsPlannedInNoTime() throws {
         var builder = GraphBuilder(name: "ladder")
         var last = builder.addSource("a", CountingSource(20))
         for i in 0..<40 {

@@ -26,7 +26,8 @@ import Testing
         Case(testDescription: "only the last", primary: { _ in true }, other: { $0 == 199 }),
     ]
 
-    @Test(.timeLimit(.minutes(5)), arguments: cases) func `a join sees what is there and does not wait for what is not`(
+    @Test("a join sees what is there and does not wait for what is not", .timeLimit(.minutes(5)), arguments: cases)
+    func aJoinSeesWhatIsThereAndDoesNotWaitForWhatIsNot(
         _ c: Case
     ) throws {
         let total: UInt64 = 200
@@ -74,7 +75,8 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(5)), arguments: [0, 1, 5, 30]) func `a look-ahead in one branch does not starve the join`(
+    @Test("a look-ahead in one branch does not starve the join", .timeLimit(.minutes(5)), arguments: [0, 1, 5, 30])
+    func aLookAheadInOneBranchDoesNotStarveTheJoin(
         depth: Int
     ) throws {
         for primaryIsDirect in [true, false] {
@@ -140,7 +142,8 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a bounded wait goes on without the other port, whose items end as late`()
+    @Test("a bounded wait goes on without the other port, whose items end as late", .timeLimit(.minutes(5)))
+    func aBoundedWaitGoesOnWithoutTheOtherPortWhoseItemsEndAsLate()
         throws
     {
         let gate = Gate()

@@ -4,7 +4,8 @@ import Testing
 @testable import Dataflow
 
 @Suite struct LatencyHistogramTests {
-    @Test func `buckets follow one another without gaps and hold their own middle`() {
+    @Test("buckets follow one another without gaps and hold their own middle")
+    func bucketsFollowOneAnotherWithoutGapsAndHoldTheirOwnMiddle() {
         var last = -1
         for shift in 0..<40 {
             for offset in UInt64(0)..<64 {
@@ -21,7 +22,8 @@ import Testing
         #expect(LatencyHistogram.bucket(of: .max) == LatencyHistogram.bucketCount - 1)
     }
 
-    @Test(arguments: [1, 2, 3, 10, 1000, 20_000] as [Int]) func `quantiles are within 4 % of a sorted reference`(
+    @Test("quantiles are within 4 % of a sorted reference", arguments: [1, 2, 3, 10, 1000, 20_000] as [Int])
+    func quantilesAreWithin4OfASortedReference(
         count: Int
     ) {
         var random = SeededGenerator(UInt64(count))
@@ -43,7 +45,8 @@ import Testing
         #expect(summary.mean == values.reduce(0, +) / UInt64(count))
     }
 
-    @Test func `several histograms add up and an empty one is all zero`() {
+    @Test("several histograms add up and an empty one is all zero") func severalHistogramsAddUpAndAnEmptyOneIsAllZero()
+    {
         let a = LatencyHistogram()
         let b = LatencyHistogram()
         #expect(a.summary == LatencySummary(count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0))

@@ -8,7 +8,8 @@ import Testing
         Ledger(source: 0, window: window, placeCount: 3, historyLength: 64)
     }
 
-    @Test func `tokens split and meet, and the last one settles the fate`() {
+    @Test("tokens split and meet, and the last one settles the fate")
+    func tokensSplitAndMeetAndTheLastOneSettlesTheFate() {
         let book = ledger()
         #expect(book.admit() == 0)
         book.add(2, to: 0)
@@ -30,7 +31,8 @@ import Testing
         #expect(book.fate(of: 2) == nil)
     }
 
-    @Test func `a frame whose slot is in use is not admitted until that one settles`() {
+    @Test("a frame whose slot is in use is not admitted until that one settles")
+    func aFrameWhoseSlotIsInUseIsNotAdmittedUntilThatOneSettles() {
         let book = ledger(window: 2)
         #expect(book.admit() == 0)
         #expect(book.admit() == 1)
@@ -42,7 +44,8 @@ import Testing
         #expect(book.admit() == 2)
     }
 
-    @Test func `the history forgets old frames and never mixes them up`() {
+    @Test("the history forgets old frames and never mixes them up") func theHistoryForgetsOldFramesAndNeverMixesThemUp()
+    {
         let book = Ledger(source: 0, window: 4, placeCount: 1, historyLength: 16)
         for n in UInt64(0)..<40 {
             #expect(book.admit() == n)
@@ -53,7 +56,7 @@ import Testing
         #expect(book.fate(of: 23) == nil)
     }
 
-    @Test func `a frame that ends without a fate is an error`() {
+    @Test("a frame that ends without a fate is an error") func aFrameThatEndsWithoutAFateIsAnError() {
         let book = ledger()
         _ = book.admit()
         _ = book.release(0, .merged)
@@ -63,7 +66,8 @@ import Testing
         #expect(problems.contains { $0.contains("1 frames came in, but 0 delivered + 0 dropped + 0 in flight = 0") })
     }
 
-    @Test func `a token given back twice, and one that never was, are errors`() {
+    @Test("a token given back twice, and one that never was, are errors")
+    func aTokenGivenBackTwiceAndOneThatNeverWasAreErrors() {
         let book = ledger()
         _ = book.admit()
         _ = book.release(0, .delivered)
@@ -75,7 +79,8 @@ import Testing
         #expect(problems == ["source camera: 3 frames were ended that were not under way"])
     }
 
-    @Test func `a frame in flight after the end is an error, before it is not`() {
+    @Test("a frame in flight after the end is an error, before it is not")
+    func aFrameInFlightAfterTheEndIsAnErrorBeforeItIsNot() {
         let book = ledger()
         _ = book.admit()
         #expect(Graph.problems(of: book.account(), source: "camera", isOver: false) == [])

@@ -5,7 +5,9 @@ import Testing
 @testable import Dataflow
 
 @Suite struct LifecycleTests {
-    @Test(.timeLimit(.minutes(5))) func `a chain delivers every frame in order`() throws {
+    @Test("a chain delivers every frame in order", .timeLimit(.minutes(5))) func aChainDeliversEveryFrameInOrder()
+        throws
+    {
         let tally = Tally()
         let sink = CollectingSink()
         let pass = PassNode()
@@ -32,7 +34,7 @@ import Testing
         #expect(throws: GraphError.self) { try graph.start() }
     }
 
-    @Test(.timeLimit(.minutes(5))) func `finish can be awaited`() async throws {
+    @Test("finish can be awaited", .timeLimit(.minutes(5))) func finishCanBeAwaited() async throws {
         var builder = GraphBuilder(name: "await")
         let a = builder.addSource("source", CountingSource(100))
         builder.connect(a, to: builder.addNode("sink", CollectingSink()))
@@ -42,7 +44,8 @@ import Testing
         #expect(report.source("source")?.delivered == 100)
     }
 
-    @Test(.timeLimit(.minutes(5)), arguments: [false, true]) func `stop delivers what is under way, abort drops it`(
+    @Test("stop delivers what is under way, abort drops it", .timeLimit(.minutes(5)), arguments: [false, true])
+    func stopDeliversWhatIsUnderWayAbortDropsIt(
         aborts: Bool
     ) throws {
         let tally = Tally()
@@ -74,7 +77,8 @@ import Testing
         #expect(tally.count == 0)
     }
 
-    @Test(arguments: ["source", "pass", "sink"]) func `a failing start stops what was started and names the node`(
+    @Test("a failing start stops what was started and names the node", arguments: ["source", "pass", "sink"])
+    func aFailingStartStopsWhatWasStartedAndNamesTheNode(
         culprit: String
     ) throws {
         let source = CountingSource(10)
@@ -97,8 +101,8 @@ import Testing
         #expect(nodes.map(\.1.stops.count) == nodes.map(\.1.starts.count))
     }
 
-    @Test(.timeLimit(.minutes(5)), arguments: [ErrorPolicy.isolate, .stop])
-    func `a failing branch leaves the other alone`(
+    @Test("a failing branch leaves the other alone", .timeLimit(.minutes(5)), arguments: [ErrorPolicy.isolate, .stop])
+    func aFailingBranchLeavesTheOtherAlone(
         policy: ErrorPolicy
     ) throws {
         let good = CollectingSink()
@@ -121,7 +125,7 @@ import Testing
         #expect(graph.fate(ofFrame: 100, source: "source") == .deliveredPartly(missedAt: "bad", cause: .nodeFailed))
     }
 
-    @Test(.timeLimit(.minutes(5))) func `when no sink is left the sources end`() throws {
+    @Test("when no sink is left the sources end", .timeLimit(.minutes(5))) func whenNoSinkIsLeftTheSourcesEnd() throws {
         let pass = PassNode()
         pass.failsAt = 10
         var builder = GraphBuilder(name: "dead")
@@ -181,8 +185,8 @@ import Testing
         },
     ]
 
-    @Test(.timeLimit(.minutes(5)), arguments: deeds)
-    func `a node that breaks the rules fails, and the books still balance`(
+    @Test("a node that breaks the rules fails, and the books still balance", .timeLimit(.minutes(5)), arguments: deeds)
+    func aNodeThatBreaksTheRulesFailsAndTheBooksStillBalance(
         _ deed: Deed
     ) throws {
         let tally = Tally()
@@ -200,7 +204,8 @@ import Testing
         #expect(tally.count == 0)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a source may drop frames itself, and a full window holds it back`() throws {
+    @Test("a source may drop frames itself, and a full window holds it back", .timeLimit(.minutes(5)))
+    func aSourceMayDropFramesItselfAndAFullWindowHoldsItBack() throws {
         let source = CountingSource(1000)
         source.dropsEvery = 3
         let slow = CollectingSink()
@@ -216,7 +221,8 @@ import Testing
         #expect(report.source("source")?.delivered == 667)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a sink takes the frames of several sources in turn`() throws {
+    @Test("a sink takes the frames of several sources in turn", .timeLimit(.minutes(5)))
+    func aSinkTakesTheFramesOfSeveralSourcesInTurn() throws {
         let sink = CollectingSink()
         var builder = GraphBuilder(name: "two")
         let s = builder.addNode("sink", sink)
@@ -231,7 +237,8 @@ import Testing
         #expect(report.source("b").map { $0.delivered + $0.dropped } == 300)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `times come from the clock the graph was given`() throws {
+    @Test("times come from the clock the graph was given", .timeLimit(.minutes(5)))
+    func timesComeFromTheClockTheGraphWasGiven() throws {
         let time = Atomic<UInt64>(1000)
         var builder = GraphBuilder(name: "clock", clock: .custom { time.wrappingAdd(100, ordering: .relaxed).newValue })
         let a = builder.addSource("source", CountingSource(10))

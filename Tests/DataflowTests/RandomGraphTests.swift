@@ -175,7 +175,8 @@ import Testing
         if ending == .natural, failed.isEmpty { #expect(!report.nodes.contains { $0.hasFailed }, what) }
     }
 
-    @Test(.timeLimit(.minutes(10)), arguments: 0..<12) func `random graphs end, lose no count and keep the order`(
+    @Test("random graphs end, lose no count and keep the order", .timeLimit(.minutes(10)), arguments: 0..<12)
+    func randomGraphsEndLoseNoCountAndKeepTheOrder(
         block: Int
     ) throws {
         for i in 0..<25 {
@@ -183,7 +184,8 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(5)), arguments: 0..<4) func `nothing is left in memory when a random graph is gone`(
+    @Test("nothing is left in memory when a random graph is gone", .timeLimit(.minutes(5)), arguments: 0..<4)
+    func nothingIsLeftInMemoryWhenARandomGraphIsGone(
         block: Int
     ) throws {
         for i in 0..<10 {

@@ -14,7 +14,8 @@ import Testing
         CountedItem(ticket: Ticket(source: 0, sequence: n, capturedAt: n), tally: tally)
     }
 
-    @Test(arguments: cases) func `one thread: what a full ring does depends on its policy`(
+    @Test("one thread: what a full ring does depends on its policy", arguments: cases)
+    func oneThreadWhatAFullRingDoesDependsOnItsPolicy(
         policy: EdgePolicy, capacity: Int
     ) {
         let tally = Tally()
@@ -44,8 +45,10 @@ import Testing
         #expect(tally.count == 0)
     }
 
-    @Test(.timeLimit(.minutes(5)), arguments: cases)
-    func `two threads: every item comes out once, in order, or back to the pusher`(
+    @Test(
+        "two threads: every item comes out once, in order, or back to the pusher", .timeLimit(.minutes(5)),
+        arguments: cases)
+    func twoThreadsEveryItemComesOutOnceInOrderOrBackToThePusher(
         policy: EdgePolicy, capacity: Int
     ) {
         let total: UInt64 = 30_000

@@ -105,6 +105,30 @@ struct `Sound is copied in sync` {
         for difference in video + audio { #expect(abs(difference - shift) < 0.002) }
     }
 
+    @Test(arguments: ["source.mp4", "source.ts"])
+    func `the rounds of a loop follow each other without a gap or an overlap`(_ name: String) throws {
+        let scratch = try Scratch()
+        let source = try Self.clip(scratch, name, seconds: 1, ["-c:a", "aac"])
+        var options = VideoReader.Options()
+        options.isLooping = true
+        let reader = try VideoReader(source, options: options)
+        let tap = try #require(try reader.makeAudioTap())
+        for _ in 0..<100 { _ = try reader.read() }
+        #expect(reader.statistics.loops >= 3)
+        var times: [Double] = []
+        while let entry = tap.take(until: .infinity) {
+            times.append(entry.seconds)
+            AudioTap.free(entry.packet)
+        }
+        #expect(times.count > 120)
+        // Sound is cut in packets of 23 ms and begins before the picture, so that a round of it ends some packets off.
+        for (left, right) in zip(times, times.dropFirst()) { #expect(abs(right - left) < 0.08, "\(left) to \(right)") }
+        for round in 1...3 {
+            let start = times.first { $0 > Double(round) - 0.03 } ?? 0
+            #expect(abs(start - Double(round)) < 0.06, "round \(round) begins at \(start)")
+        }
+    }
+
     @Test func `a source that is stopped leaves no sound beyond the last picture`() throws {
         let scratch = try Scratch()
         let source = try Self.clip(scratch, "source.mp4", ["-c:a", "aac"])

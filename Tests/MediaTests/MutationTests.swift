@@ -39,6 +39,11 @@ import Testing
         return (name, settings)
     }
 
+    /// Damaged files per source; `VPIPE_MUTATIONS` multiplies them.
+    static let rounds = 1700 * max(1, Int(ProcessInfo.processInfo.environment["VPIPE_MUTATIONS"] ?? "") ?? 1)
+
+    @Test func `ten thousand files in every run`() { #expect(Self.sources.count * Self.rounds >= 10_000) }
+
     @Test(.timeLimit(.minutes(10)), arguments: sources.indices)
     func `never crashes and always ends`(index: Int) throws {
         let (name, settings) = Self.sources[index]
@@ -46,10 +51,9 @@ import Testing
         try writePattern(scratch.path(name), width: 48, height: 32, frames: 12, settings: settings)
         let original = [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.path(name))))
         var random = SplitMix(seed: UInt64(index) + 1)
-        let rounds = Int(ProcessInfo.processInfo.environment["VPIPE_MUTATIONS"] ?? "") ?? 600
         var played = 0
         var refused = 0
-        for _ in 0..<rounds {
+        for _ in 0..<Self.rounds {
             let path = scratch.path("x" + name)
             try Data(Self.mutate(original, &random)).write(to: URL(fileURLWithPath: path))
             do throws(MediaError) {
@@ -72,8 +76,8 @@ import Testing
                 refused += 1
             }
         }
-        #expect(played + refused == rounds)
+        #expect(played + refused == Self.rounds)
         // The damage is neither harmless nor always fatal, or this tests nothing.
-        #expect(played > rounds / 10 && refused > 0)
+        #expect(played > Self.rounds / 10 && refused > 0)
     }
 }

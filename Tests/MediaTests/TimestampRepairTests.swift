@@ -51,4 +51,27 @@ import Testing
             if random.next() % 16 == 0 { repair.startRound() }
         }
     }
+
+    @Test func `close a jump ahead where the format may break its time line`() {
+        var repair = TimestampRepair(ticksPerSecond: 1000, nominalDuration: 40, origin: 0)
+        let times = [0, 40, 90_000, 90_040, 99_000].map { repair.next($0, duration: 0, longestGap: 10_000).pts }
+        #expect(times == [0, 40, 80, 120, 9080])
+        #expect(repair.breaks == 1 && repair.jumps == 1 && repair.wraps == 0 && repair.repaired == 0)
+    }
+
+    @Test func `go on where a counter of 33 bits starts over`() {
+        let wrap: Int64 = 1 << 33
+        var repair = TimestampRepair(ticksPerSecond: 90_000, nominalDuration: 3600, origin: wrap - 7200, bits: 33)
+        // The gap of the third frame is its own, and stays.
+        let times = [wrap - 7200, wrap - 3600, 3600, 7200].map { repair.next($0, duration: 3600).pts }
+        #expect(times == [0, 3600, 10_800, 14_400])
+        #expect(repair.breaks == 1 && repair.wraps == 1 && repair.jumps == 0 && repair.repaired == 0)
+    }
+
+    @Test func `take a step back that is no wrap for a new time line`() {
+        var repair = TimestampRepair(ticksPerSecond: 90_000, nominalDuration: 3600, origin: 0, bits: 33)
+        let times = [0, 900_000, 0, 3600].map { repair.next($0, duration: 3600).pts }
+        #expect(times == [0, 900_000, 903_600, 907_200])
+        #expect(repair.breaks == 1 && repair.wraps == 0 && repair.jumps == 0)
+    }
 }

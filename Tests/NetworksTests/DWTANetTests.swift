@@ -5,11 +5,12 @@ import Testing
 
 @Suite struct DWTANetTests {
     /// The specification's table rounds its total for S to 1,099 M; the sum of its rows is 1,091 M.
-    @Test(arguments: [
-        (DWTANet.Variant.tiny, 70_056, 16), (.small, 138_248, 24), (.medium, 240_432, 32),
-    ])
-    func `parameters and costs are the specification's`(variant: DWTANet.Variant, parameters: Int, features: Int) throws
-    {
+    @Test(
+        "parameters and costs are the specification's",
+        arguments: [
+            (DWTANet.Variant.tiny, 70_056, 16), (.small, 138_248, 24), (.medium, 240_432, 32),
+        ])
+    func parametersAndCostsAreTheSpecifications(variant: DWTANet.Variant, parameters: Int, features: Int) throws {
         let network = try DWTANet(variant).network(at: InputSize(width: 640, height: 360))
         #expect(network.parameterCount == parameters)
         #expect(network.inputs.map(\.name) == ["frame", "features1", "features2", "current", "blend", "omega"])
@@ -23,7 +24,7 @@ import Testing
     }
 
     /// Rows of the specification's table, in the order of the graph.
-    @Test func `the layers of S cost what the table says`() throws {
+    @Test("the layers of S cost what the table says") func theLayersOfSCostWhatTheTableSays() throws {
         let network = try DWTANet(.small).network(at: InputSize(width: 640, height: 360))
         var costs: [String: Int] = [:]
         for layer in network.layers {
@@ -39,8 +40,10 @@ import Testing
         #expect(network.multiplyAccumulates == 1_090_944_000)
     }
 
-    @Test(arguments: [(64, 36), (320, 180), (36, 44), (32, 32), (100, 200)])
-    func `any multiple of four builds, odd cell grids included`(width: Int, height: Int) throws {
+    @Test(
+        "any multiple of four builds, odd cell grids included",
+        arguments: [(64, 36), (320, 180), (36, 44), (32, 32), (100, 200)])
+    func anyMultipleOfFourBuildsOddCellGridsIncluded(width: Int, height: Int) throws {
         for variant in DWTANet.Variant.allCases {
             let network = try DWTANet(variant).network(at: InputSize(width: width, height: height))
             #expect(network.outputs[0].shape == [1, 3, height, width])
@@ -48,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func `other sizes are refused with the nearest`() {
+    @Test("other sizes are refused with the nearest") func otherSizesAreRefusedWithTheNearest() {
         #expect {
             try DWTANet(.small).network(at: InputSize(width: 638, height: 362))
         } throws: {
@@ -58,7 +61,7 @@ import Testing
     }
 
     /// Golden values: the PyTorch module of our training with the same formula-made weights and inputs.
-    @Test func `the plain executor computes what PyTorch does`() throws {
+    @Test("the plain executor computes what PyTorch does") func thePlainExecutorComputesWhatPyTorchDoes() throws {
         let size = InputSize(width: 64, height: 36)
         let network = try DWTANet(.tiny).network(at: size)
         let inputs = Dictionary(
@@ -76,8 +79,10 @@ import Testing
         }
     }
 
-    @Test(arguments: DWTANet.Variant.allCases)
-    func `a training checkpoint imports as its variant, averaged weights before the last ones`(
+    @Test(
+        "a training checkpoint imports as its variant, averaged weights before the last ones",
+        arguments: DWTANet.Variant.allCases)
+    func aTrainingCheckpointImportsAsItsVariantAveragedWeightsBeforeTheLastOnes(
         variant: DWTANet.Variant
     ) throws {
         let network = try DWTANet(variant).network(at: InputSize(width: 32, height: 32))

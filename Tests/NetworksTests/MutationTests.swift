@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Networks
 import Testing
 
@@ -109,10 +110,19 @@ struct MutationTests {
         return counts
     }
 
-    @Test(
-        "Small synthetic files of every format",
-        arguments: ["tflite", "stream", "zip", "pickle", "caffe", "safetensors"])
+    /// Damaged files of each format; `VPIPE_MUTATIONS` multiplies them.
+    private static let rounds: [String: Int] = {
+        let factor = max(1, ProcessInfo.processInfo.environment["VPIPE_MUTATIONS"].flatMap { Int($0) } ?? 1)
+        return ["tflite": 4000, "stream": 4000, "zip": 3000, "pickle": 2000, "caffe": 2000, "safetensors": 4000]
+            .mapValues { $0 * factor }
+    }()
+
+    @Test("Ten thousand files in every run")
+    func total() { #expect(Self.rounds.values.reduce(0, +) >= 10_000) }
+
+    @Test("Small synthetic files of every format", arguments: rounds.keys.sorted())
     func synthetic(format: String) throws {
+        let rounds = try #require(Self.rounds[format])
         let weights = Self.smallWeights
         let stream = SyntheticFiles.torchStream(weights)
         let zip = SyntheticFiles.torchZip(weights)
@@ -122,28 +132,28 @@ struct MutationTests {
         switch format {
         case "tflite":
             #expect(try TFLiteReader(tflite).convolutions.count == 2)
-            counts = Self.run(tflite, splice: safe, seed: 1, rounds: 4000) { bytes in
+            counts = Self.run(tflite, splice: safe, seed: 1, rounds: rounds) { bytes in
                 try TFLiteReader(bytes).convolutions.reduce(0) { $0 + ($1.weight.floats()?.count ?? 0) }
             }
         case "stream":
             #expect(try TorchReader.read(stream).count == 4)
-            counts = Self.run(stream, splice: zip, seed: 2, rounds: 4000) { try Self.consume(TorchReader.read($0)) }
+            counts = Self.run(stream, splice: zip, seed: 2, rounds: rounds) { try Self.consume(TorchReader.read($0)) }
         case "zip":
             #expect(try TorchReader.read(zip).count == 4)
-            counts = Self.run(zip, splice: stream, seed: 3, rounds: 3000) { try Self.consume(TorchReader.read($0)) }
+            counts = Self.run(zip, splice: stream, seed: 3, rounds: rounds) { try Self.consume(TorchReader.read($0)) }
         case "pickle":  // inside an archive with right checksums, so that the unpickler sees the damage
             let pickle = SyntheticFiles.statePickle(weights, isStream: false)
             let storages = weights.names.indices.map {
                 ("a/data/\($0)", Array(weights[weights.names[$0]]?.bytes ?? []))
             }
-            counts = Self.run(pickle, splice: stream, seed: 4, rounds: 2000) { bytes in
+            counts = Self.run(pickle, splice: stream, seed: 4, rounds: rounds) { bytes in
                 try Self.consume(TorchReader.read(SyntheticFiles.zip([("a/data.pkl", bytes)] + storages)))
             }
         case "caffe":
             let caffe = Self.smallCaffe
             #expect(try caffe.allSatisfy { try CaffeReader($0).layers.count == 2 })
             for (index, file) in caffe.enumerated() {
-                let more = Self.run(file, splice: caffe[0], seed: 6 + UInt64(index), rounds: 2000) { bytes in
+                let more = Self.run(file, splice: caffe[0], seed: 6 + UInt64(index), rounds: rounds) { bytes in
                     try CaffeReader(bytes).layers.flatMap(\.blobs).reduce(0) { $0 + ($1.floats()?.count ?? 0) }
                 }
                 #expect(more.refused > 500 && more.accepted > 0 && more.other == 0, "\(more)")
@@ -151,7 +161,7 @@ struct MutationTests {
             return
         default:
             #expect(try SafeTensors.read(safe).count == 4)
-            counts = Self.run(safe, splice: stream, seed: 5, rounds: 4000) { try Self.consume(SafeTensors.read($0)) }
+            counts = Self.run(safe, splice: stream, seed: 5, rounds: rounds) { try Self.consume(SafeTensors.read($0)) }
         }
         #expect(counts.other == 0)
         #expect(counts.refused > 500, "mutations must reach the checks: \(counts)")

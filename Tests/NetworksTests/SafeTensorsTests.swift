@@ -52,6 +52,27 @@ struct SafeTensorsTests {
         #expect { try SafeTensors.read(path: "/dev/zero") } throws: { ($0 as? NetworkError)?.code == .file }
     }
 
+    @Test("The metadata alone comes without the tensors, and is as strict")
+    func metadataAlone() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var weights = Weights()
+        weights["w"] = Tensor(shape: [3], floats: [1, 2, 3])
+        weights.metadata = ["network": "mlsd"]
+        let bytes = SafeTensors.write(weights)
+        let file = folder.appendingPathComponent("w.safetensors")
+        try Data(bytes).write(to: file)
+        #expect(try SafeTensors.metadata(path: file.path) == weights.metadata)
+        for length in 0..<bytes.count {
+            try Data(bytes[..<length]).write(to: file)
+            #expect(throws: NetworkError.self, "\(length) of \(bytes.count) bytes") {
+                try SafeTensors.metadata(path: file.path)
+            }
+        }
+        #expect { try SafeTensors.metadata(path: folder.path) } throws: { ($0 as? NetworkError)?.code == .file }
+    }
+
     @Test(
         "Damaged headers are refused",
         arguments: [

@@ -32,7 +32,7 @@ private final class Outputs {
 
     private func decode(
         _ outputs: [(name: String, shape: [Int], values: [Float])], _ layout: ObjectLayout, names: [String] = [],
-        options: ObjectDecoder.Options = .init()
+        options: BoxSelection = .objects
     ) throws -> [Detection] {
         let made = Outputs(outputs)
         return try ObjectDecoder(outputs: made.infos, size: size, layout: layout, names: names, options: options)
@@ -105,14 +105,14 @@ private final class Outputs {
                     ? .random(in: 0...60, using: &generator)
                     : index % 7 < 4 ? .random(in: 0...25, using: &generator) : .random(in: 0...1, using: &generator)
             }
-            let options = ObjectDecoder.Options(
+            let options = BoxSelection.objects.with(
                 scoreThreshold: 0.3, overlapThreshold: 0.3, candidates: round % 2 == 0 ? 3000 : 15, limit: 10)
             let found = try decode([("y", [1, rows, 7], values)], layout([.box, .classes], .xywh), options: options)
             #expect(found == reference(values, rows, options))
         }
     }
 
-    private func reference(_ values: [Float], _ rows: Int, _ options: ObjectDecoder.Options) -> [Detection] {
+    private func reference(_ values: [Float], _ rows: Int, _ options: BoxSelection) -> [Detection] {
         var all: [(row: Int, object: Detection)] = []
         for row in 0..<rows {
             let v = Array(values[(row * 7)..<(row * 7 + 7)])

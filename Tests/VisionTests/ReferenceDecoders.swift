@@ -41,7 +41,7 @@ func referenceLines(
 /// RetinaFace's decoding step by step, with normalised priors as the reference has them, in double precision.
 func referenceFaces(
     location: [Float], confidence: [Float], landmarks: [Float], size: InputSize, family: RetinaFace.Family,
-    options: FaceDecoder.Options, scale: (x: Double, y: Double)
+    options: BoxSelection, scale: (x: Double, y: Double)
 ) -> [Face] {
     let (width, height) = (Double(size.width), Double(size.height))
     var priors: [[Double]] = []
@@ -97,9 +97,11 @@ func referenceFaces(
 }
 
 /// SSH's decoding step by step as the reference does it, in double precision: every module's anchors, boxes with whole
-/// pixels, the best of each module, then one suppression. `maps` are score and box tensors per module, NCHW.
+/// pixels, the best of each module, then one suppression.
+///
+/// `maps` are score and box tensors per module, NCHW.
 func referenceSSHCandidates(
-    _ maps: [(scores: [Float], boxes: [Float])], size: InputSize, options: SSHDecoder.Options,
+    _ maps: [(scores: [Float], boxes: [Float])], size: InputSize, options: BoxSelection,
     content: (width: Int, height: Int), scale: (x: Double, y: Double)
 ) -> [(corners: [Double], score: Double)] {
     var all: [(corners: [Double], score: Double)] = []
@@ -144,7 +146,7 @@ func referenceSSHCandidates(
 
 /// Greedy suppression by definition.
 func referenceSuppression(
-    _ candidates: [(corners: [Double], score: Double)], options: SSHDecoder.Options
+    _ candidates: [(corners: [Double], score: Double)], options: BoxSelection
 ) -> [Face] {
     func area(_ b: [Double]) -> Double { (b[2] - b[0] + 1) * (b[3] - b[1] + 1) }
     let order = candidates.indices.sorted { (candidates[$1].score, $0) < (candidates[$0].score, $1) }

@@ -49,8 +49,8 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
         var generator = SeededGenerator(seed: 31)
         for size in [InputSize(width: 96, height: 64), InputSize(width: 131, height: 77)] {
             for options in [
-                SSHDecoder.Options(), .init(scoreThreshold: 0.05, overlapThreshold: 0.6, candidates: 20, limit: 9),
-                .init(limit: 0), .init(candidates: 0),
+                BoxSelection.ssh, .init(scoreThreshold: 0.05, overlapThreshold: 0.6, candidates: 20, limit: 9),
+                .ssh.with(limit: 0), .ssh.with(candidates: 0),
             ] {
                 let random = maps(size) { module, isScore, channel in
                     guard isScore else { return .random(in: -1.5...1.5, using: &generator) }
@@ -146,7 +146,7 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
 
 @Suite struct PyramidTests {
     private static let size = InputSize(width: 64, height: 48)
-    private static let options = SSHDecoder.Options(scoreThreshold: 0.3, overlapThreshold: 0.3)
+    private static let options = BoxSelection.ssh.with(scoreThreshold: 0.3, overlapThreshold: 0.3)
     private static let compile = CompileOptions(precision: .f32, streams: 1, threads: 1, cache: .off)
 
     private static func noise(_ seed: UInt64, width: Int, height: Int) -> Picture {

@@ -34,6 +34,15 @@ import Testing
         #expect(outcome.output.contains(text), "\(outcome.output)")
     }
 
+    @Test(arguments: [[:], ["VPIPE_FFMPEG_LOG": "1"]])
+    func `credentials of a camera are printed nowhere`(_ log: [String: String]) throws {
+        let environment = ["CAMERA": "rtsp://me:hid%40den@127.0.0.1:1/a?token=hidden"].merging(log) { $1 }
+        let outcome = try Program.run(["run", "pipelines/rtsp.json"], environment: environment)
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains("rtsp://me:***@127.0.0.1:1/a?token=***: nothing listens"), "\(outcome.errors)")
+        #expect(!(outcome.errors + outcome.output).contains("hid"))
+    }
+
     @Test func `a missing input exits with 1 and one line`() throws {
         let outcome = try Program.run(["run", "pipelines/faces.json", "--set", "video.url=/nowhere.mp4", "--overwrite"])
         #expect(outcome.status == 1)

@@ -92,3 +92,16 @@ def test_canvas_targets_decode_to_faces_of_the_canvas(tmp_path, rng):
             seen += len(decoded)
         assert sample["image"].shape == (160, 160, 3)
     assert seen > 20
+
+
+def test_overlaps_are_those_of_the_definition(rng):
+    def plain(a, b):
+        w, h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+        shared = max(w, 0) * max(h, 0)
+        return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
+
+    low = rng.uniform(0, 50, (30, 2))
+    boxes = np.concatenate([low, low + rng.uniform(1, 40, (30, 2))], 1)
+    expected = [[plain(a, b) for b in boxes[:7]] for a in boxes]
+    assert np.allclose(anchors.iou(boxes, boxes[:7]), expected)
+    assert anchors.iou(boxes, boxes[:0]).shape == (30, 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from . import export
+from . import export, vpipe
 from .recipes import RECIPES
 from .recipes.base import Options
 from .trainer import Budget, Trainer
@@ -52,9 +52,11 @@ def write(arguments):
     run = Path(arguments.out)
     recipe = _recipe(arguments, run)
     trained = load_file(run / f"{recipe.network}_{recipe.variant}.safetensors")
-    notes = {"state": arguments.state} if arguments.state else None
+    history = export.notes(run)
+    notes = {"trained_at": history["trained at"]} | dict(note.split("=", 1) for note in arguments.note)
     weights = export.write(recipe, trained, arguments.to, notes, half=True)
-    card = export.card(weights, recipe, export.notes(run), recipe.evaluate(weights))
+    vpipe.record(recipe.network, recipe.variant, weights)
+    card = export.card(weights, recipe, history, recipe.evaluate(weights))
     print(f"wrote {weights} and {card}")
 
 
@@ -131,7 +133,8 @@ def _parser():
     sub = command("export", write, "Write a run's weights as float16 with a card.")
     sub.add_argument("--out", required=True, help="folder of the run")
     sub.add_argument("--to", required=True, help="the .safetensors file")
-    sub.add_argument("--state", help="note in the metadata, such as preview")
+    sub.add_argument("--note", action="append", default=[], metavar="KEY=VALUE",
+                     help="metadata, such as state=preview, accuracy=WORDS, licence=WORDS; may be repeated")
     command("graphs", graphs, "Write the graphs of a run to --graphs: the run then needs no vpipe program.")
     sub = command("smoke", smoke, "Train every recipe for a moment on generated data and check it.", network=False)
     sub.add_argument("--out", default=os.path.join(".build", "train-smoke"))

@@ -94,10 +94,12 @@ def match_per_module(faces, ignored, anchors, levels, positive=0.5, negative=0.3
 
 def iou(a, b):
     """[len(a), len(b)] overlaps."""
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(-1)
-    area = [np.clip(x[:, 2:] - x[:, :2], 0, None).prod(-1) for x in (a, b)]
-    return shared / (area[0][:, None] + area[1][None] - shared + 1e-9)
+    shared = 1.0
+    for low, high in ((0, 2), (1, 3)):  # a column at a time: whole rows of two numbers take four times as long
+        side = np.minimum(a[:, high, None], b[None, :, high]) - np.maximum(a[:, low, None], b[None, :, low])
+        shared = shared * np.maximum(side, 0)
+    areas = [np.clip(x[:, 2:] - x[:, :2], 0, None).prod(-1) for x in (a, b)]
+    return shared / (areas[0][:, None] + areas[1][None] - shared + 1e-9)
 
 
 def suppress(boxes, scores, threshold=0.4):

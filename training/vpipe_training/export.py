@@ -18,8 +18,9 @@ def write(recipe, state, path, notes=None, half=False):
     if set(state) != expected:
         raise SystemExit(f"{recipe.network}: tensors do not match: {sorted(expected ^ set(state))[:5]}")
     metadata = {"network": recipe.network, "variant": recipe.variant, "licence": "Apache-2.0",
-                "provenance": "trained with vpipe_training",
-                "input_size": f"{recipe.size[0]}x{recipe.size[1]}"}
+                "provenance": "trained with vpipe_training", "trained_at": f"{recipe.size[0]}x{recipe.size[1]}"}
+    if recipe.sees_whole_pictures:
+        metadata["input_size"] = metadata["trained_at"]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     save_file(state, str(path), metadata | (notes or {}))
     return Path(path)

@@ -22,7 +22,7 @@ CASES = [  # network, stage, kind of data, side of the images, batch, steps
     ("ddrnet", 1, "streets", 128, 4, 20),
     ("dwtanet", 1, "media", 64, 4, 25),
     ("dwtanet", 2, "media", 64, 2, 12),
-    ("dwtanet", 3, "media", 64, 2, 6),
+    ("dwtanet", 3, "media", 64, 2, 20),
 ]
 TOLERANCE = 1e-3  # of the largest number of an output: 32-bit rounding through a folded graph
 PROBES = 3  # batches on which the loss is measured before and after

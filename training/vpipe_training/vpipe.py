@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from .graph import Graph
 
@@ -40,6 +40,25 @@ def initial_weights(network, variant, seed, folder):
     return path
 
 
+def network_of(weights):
+    """The network that a weights file says it is for."""
+    with safe_open(str(weights), "pt") as file:
+        return (file.metadata() or {}).get("network")
+
+
+def shared_weights(given, initial, folder):
+    """The path of initial weights in which every tensor that `given` has by name and shape is replaced by its own."""
+    state, other = load_file(str(initial)), load_file(str(given))
+    shared = {name: other[name].to(value) for name, value in state.items()
+              if name in other and other[name].shape == value.shape}
+    if not shared:
+        raise SystemExit(f"{given}: shares no tensor with {Path(initial).stem}")
+    print(f"{len(shared)} of {len(state)} tensors from {given}", flush=True)
+    path = Path(folder) / f"{Path(initial).stem}_from_{Path(given).stem}.safetensors"
+    save_file(state | shared, str(path))
+    return path
+
+
 def parameter_names(weights):
     """Names of the tensors of a weights file."""
     with safe_open(str(weights), "pt") as file:
@@ -51,6 +70,13 @@ def export(network, variant, size, weights, path, training):
     command = ["models", "export", network, "--variant", variant, "--size", f"{size[0]}x{size[1]}"]
     run(*command, "--weights", weights, "--output", path, *(["--training"] if training else []))
     return path
+
+
+def record(network, variant, weights):
+    """Adds to a weights file what vpipe knows of it: counts, sizes, pre-processing, checksum."""
+    part = Path(weights).with_name("part.safetensors")
+    run("models", "export", network, "--variant", variant, "--weights", weights, "--output", part)
+    os.replace(part, weights)
 
 
 def load(network, variant, size, weights, folder, outputs=None):

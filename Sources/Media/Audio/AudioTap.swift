@@ -9,7 +9,9 @@ internal import Synchronization
 public final class AudioTap: @unchecked Sendable {
     // `@unchecked Sendable`: the parameters never change, everything else is under the lock.
 
-    /// One audio stream as the input describes it. Owns its parameters.
+    /// One audio stream as the input describes it.
+    ///
+    /// Owns its parameters.
     final class Stream {
         let parameters: UnsafeMutablePointer<AVCodecParameters>
         let timeBase: Rational
@@ -36,8 +38,9 @@ public final class AudioTap: @unchecked Sendable {
         }
     }
 
-    /// A packet on its way; `stream` is an index into the tap's streams. Whoever takes it frees it.
-    /// `@unchecked Sendable`: the packet has one owner at a time.
+    /// A packet on its way; `stream` is an index into the tap's streams.
+    ///
+    /// Whoever takes it frees it. `@unchecked Sendable`: the packet has one owner at a time.
     struct Entry: @unchecked Sendable {
         let packet: UnsafeMutablePointer<AVPacket>
         let stream: Int
@@ -87,11 +90,13 @@ public final class AudioTap: @unchecked Sendable {
         }
     }
 
-    /// Puts a reference to `packet` in, its times moved by `shift` ticks.
-    func put(_ packet: UnsafePointer<AVPacket>, stream: Int, shift: Int64) {
+    /// Puts a reference to `packet` in, its times moved by `shift` ticks; both count in ticks of `base`.
+    func put(_ packet: UnsafePointer<AVPacket>, stream: Int, shift: Int64, base: Rational) {
         guard let copy = av_packet_clone(packet) else { return }
         if copy.pointee.pts.isTime { copy.pointee.pts &+= shift }
         if copy.pointee.dts.isTime { copy.pointee.dts &+= shift }
+        // A later connection may count in other ticks than the first.
+        if base != streams[stream].timeBase { av_packet_rescale_ts(copy, base.av, streams[stream].timeBase.av) }
         let time = copy.pointee.dts.isTime ? copy.pointee.dts : copy.pointee.pts
         // A packet without any time goes out with the next video.
         let seconds = time.isTime ? MediaTime(ticks: time, base: streams[stream].timeBase).seconds : -Double.infinity
@@ -126,6 +131,11 @@ public final class AudioTap: @unchecked Sendable {
             }
             return entry
         }
+    }
+
+    /// Drops what starts before `seconds`.
+    func discard(until seconds: Double) {
+        while let entry = take(until: seconds) { Self.free(entry.packet) }
     }
 
     /// The first time waiting in each stream, in ticks of that stream; nil where nothing waits.

@@ -65,14 +65,6 @@ public final class Camera {
         case interrupted
     }
 
-    /// Going and coming.
-    public enum Change: Sendable {
-        /// It is gone; the sentence says why.
-        case lost(String)
-        /// It is back after so many nanoseconds.
-        case returned(after: UInt64)
-    }
-
     private enum State {
         case streaming(CameraSession)
         case lost(CameraFault, since: UInt64, retryAt: UInt64)
@@ -84,14 +76,10 @@ public final class Camera {
     private let isInterrupted = Atomic<Bool>(false)
     private var state: State
     private var schedule: RetrySchedule
-    private var noSignalAt: UInt64 = 0
+    private var pace: NoSignalPace
     /// What was agreed last: it spares the enumeration of all formats on return.
     private var choice: CameraChoice?
-    /// When the camera went, until its first picture after that.
-    private var awaySince: UInt64?
 
-    /// Told, within `next`, when the camera goes, with a sentence, and when its first picture after that has come.
-    public var onChange: ((Change) -> Void)?
     /// Counts so far.
     public private(set) var statistics = CameraStatistics()
     /// Size of the pictures; the wish until the camera was there.
@@ -109,6 +97,7 @@ public final class Camera {
         let now = system.now()
         schedule = RetrySchedule(
             first: settings.firstRetryNanoseconds, longest: settings.longestRetryNanoseconds, seed: now)
+        pace = NoSignalPace(startingAt: now)
         state = .lost(.absent, since: now, retryAt: now)
         size = settings.size ?? CameraWish.usualSize
         rate = settings.rate ?? CameraWish.usualRate
@@ -162,7 +151,7 @@ public final class Camera {
                     if case .picture(let picture, let capturedAt) = try session.read(
                         wake: wake.descriptor, &statistics)
                     {
-                        noteReturn()
+                        statistics.outages.returned(at: system.now())
                         return .picture(Shot(picture: picture, capturedAt: capturedAt))
                     }
                 } catch {
@@ -192,23 +181,11 @@ public final class Camera {
 
     private func lose(_ error: CameraError) {
         let now = system.now()
-        statistics.losses[error.fault, default: 0] += 1
-        statistics.lastLoss = error.detail
-        if awaySince == nil { onChange?(.lost(error.detail)) }
-        awaySince = awaySince ?? now
-        noSignalAt = now
+        statistics.outages.lost(error.fault, error.detail, at: now)
+        pace = NoSignalPace(startingAt: now)
         // The session ends with this assignment: the device is closed before it is tried again.
-        state = .lost(error.fault, since: awaySince ?? now, retryAt: schedule.failed(at: now))
-    }
-
-    private func noteReturn() {
-        guard let since = awaySince else { return }
-        awaySince = nil
-        let away = system.now() &- since
-        statistics.returns += 1
-        statistics.awayNanoseconds &+= away
-        statistics.longestAwayNanoseconds = max(statistics.longestAwayNanoseconds, away)
-        onChange?(.returned(after: away))
+        state = .lost(
+            error.fault, since: statistics.outages.awaySince ?? now, retryAt: schedule.failed(at: now))
     }
 
     private func waitForReturn(
@@ -222,19 +199,14 @@ public final class Camera {
                 if let limit = settings.giveUpNanoseconds, system.now() &- since >= limit {
                     throw error.of(settings.device)
                 }
-                if !error.fault.isTransient { statistics.lastLoss = error.detail }
+                if !error.fault.isTransient { statistics.outages.lastLoss = error.detail }
                 state = .lost(error.fault, since: since, retryAt: schedule.failed(at: system.now()))
                 if !settings.pacesNoSignal { return .noSignal(error.fault) }
             }
             return nil
         }
-        if settings.pacesNoSignal, now >= noSignalAt {
-            let interval = UInt64(1e9 / max(rate, 0.1))
-            // Behind by more than a frame, a pause is not made up for.
-            noSignalAt = noSignalAt &+ interval > now ? noSignalAt &+ interval : now &+ interval
-            return .noSignal(fault)
-        }
-        pause(until: settings.pacesNoSignal ? min(retryAt, noSignalAt) : retryAt)
+        if settings.pacesNoSignal, pace.take(at: now, rate: rate) { return .noSignal(fault) }
+        pause(until: settings.pacesNoSignal ? min(retryAt, pace.dueAt) : retryAt)
         return nil
     }
 

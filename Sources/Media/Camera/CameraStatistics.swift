@@ -18,22 +18,14 @@ public struct CameraStatistics: Sendable, Hashable {
     public var converted = 0
     /// Timestamps replaced by the instant of arrival: of another clock, or of no use.
     public var restamped = 0
-    /// Losses by name.
-    public var losses: [CameraFault: Int] = [:]
-    /// Times it came back.
-    public var returns = 0
-    /// Nanoseconds without it, up to the last return.
-    public var awayNanoseconds: UInt64 = 0
-    /// The longest time from a loss to the first picture after it, in nanoseconds.
-    public var longestAwayNanoseconds: UInt64 = 0
+    /// Losses and returns.
+    public var outages = Outages<CameraFault>()
     /// Frames the driver numbered, over all connections: frames, drops and flawed ones add up to it.
     public var numbered = 0
     /// What was agreed with the driver last, `NV12 1280x720 at 30 fps`.
     public var mode = ""
     /// What is not as wished.
     public var compromise: String?
-    /// The sentence of the last loss.
-    public var lastLoss: String?
 
     /// Frames that came to nothing while the camera was there.
     public var flawed: Int { driverDrops + damaged + short + undecodable }
@@ -47,15 +39,7 @@ public struct CameraStatistics: Sendable, Hashable {
         if undecodable > 0 { notes.append("\(undecodable) packets that gave no picture") }
         if copied > 0 { notes.append("\(copied) pictures copied to keep the driver in buffers") }
         if restamped > 0 { notes.append("\(restamped) timestamps replaced by the instant of arrival") }
-        if !losses.isEmpty {
-            let count = losses.values.reduce(0, +)
-            let kinds = CameraFault.allCases.compactMap { fault in losses[fault].map { "\(fault.rawValue) \($0)" } }
-            let away = CameraWish.text(Double(awayNanoseconds) / 1e9)
-            let longest = CameraWish.text(Double(longestAwayNanoseconds) / 1e9)
-            notes.append(
-                "lost \(count) times (\(kinds.joined(separator: ", "))), back \(returns) times, away for \(away) s, "
-                    + "\(longest) s at most; last: \(lastLoss ?? "")")
-        }
+        if let note = outages.note { notes.append(note) }
         return notes
     }
 }

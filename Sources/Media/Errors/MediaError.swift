@@ -47,7 +47,9 @@ public struct MediaError: Error, Sendable, Hashable, CustomStringConvertible {
     public let operation: String
     /// One sentence for the user, without a full stop.
     public let detail: String
-    /// The library's or the system's status, 0 where there is none. Units: AVERROR.
+    /// The library's or the system's status, 0 where there is none.
+    ///
+    /// Units: AVERROR.
     public let underlying: Int32
 
     /// Makes an error.
@@ -61,8 +63,8 @@ public struct MediaError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The sentence for the user.
     public var description: String { detail }
 
-    /// The same error, said of `subject`: `road.mp4: no such file`.
+    /// The same error, said of `subject` without its secrets: `road.mp4: no such file`.
     func of(_ subject: String) -> MediaError {
-        MediaError(code, operation: operation, detail: "\(subject): \(detail)", underlying: underlying)
+        MediaError(code, operation: operation, detail: "\(redacted(subject)): \(detail)", underlying: underlying)
     }
 }

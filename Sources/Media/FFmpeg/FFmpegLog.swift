@@ -5,7 +5,7 @@ internal import Synchronization
 
 /// FFmpeg's own messages: counted, and shown on the standard error stream only when `VPIPE_FFMPEG_LOG` is set.
 ///
-/// The callback runs on any of FFmpeg's threads: it touches atomics and one `write`, allocates and locks nothing.
+/// The callback runs on any of FFmpeg's threads: it touches atomics, and only what is shown is copied and written.
 public enum FFmpegLog {
     static let errorCount = Atomic<Int>(0)
     static let warningCount = Atomic<Int>(0)
@@ -31,6 +31,8 @@ public enum FFmpegLog {
             warningCount.wrappingAdd(1, ordering: .relaxed)
         }
         guard isShown.load(ordering: .relaxed), let line else { return }
-        _ = write(2, line, strlen(line))
+        // FFmpeg prints addresses whole, passwords and all.
+        let text = redacted(String(cString: line))
+        _ = write(2, text, text.utf8.count)
     }
 }

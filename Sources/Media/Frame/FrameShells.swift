@@ -10,7 +10,9 @@ enum FrameShells {
 
     private final class Slots: Sendable {
         static let count = 64
-        /// `UnsafeMutablePointer` bit patterns; zero is empty. Never freed: it lives as long as the process.
+        /// `UnsafeMutablePointer` bit patterns; zero is empty.
+        ///
+        /// Never freed: it lives as long as the process.
         nonisolated(unsafe) let words: UnsafeMutablePointer<Atomic<UInt>>
 
         init() {

@@ -20,7 +20,9 @@ public final class Picture: @unchecked Sendable {
     /// The frame that holds the references; owned, returned to `FrameShells`.
     let avFrame: UnsafeMutablePointer<AVFrame>
 
-    /// Takes over `shell`, whose planes are of `format`. Freed with the picture.
+    /// Takes over `shell`, whose planes are of `format`.
+    ///
+    /// Freed with the picture.
     init(adopting shell: UnsafeMutablePointer<AVFrame>, format: PixelFormat, color: ColorSpec) {
         avFrame = shell
         self.format = format

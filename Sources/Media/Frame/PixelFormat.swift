@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The planar 8-bit layouts that travel through a pipeline. Decoding converts anything else to the nearest of them, once.
+/// The planar 8-bit layouts that travel through a pipeline.
+///
+/// Decoding converts anything else to the nearest of them, once.
 public enum PixelFormat: UInt8, Sendable, CaseIterable {
     /// Y, U, V planes, chroma halved both ways (4:2:0).
     case i420

@@ -34,7 +34,9 @@ public struct Rect: Sendable, Hashable {
     }
 }
 
-/// A straight line segment. Ends may lie outside the frame.
+/// A straight line segment.
+///
+/// Ends may lie outside the frame.
 public struct LineSegment: Sendable, Hashable {
     /// One end.
     public var from: Point

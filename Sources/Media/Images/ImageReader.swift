@@ -33,7 +33,9 @@ public final class ImageReader {
         paths = found.sorted(by: NaturalOrder.precedes)
     }
 
-    /// The next image and its path, or nil at the end. An unreadable one throws; the call after goes on behind it.
+    /// The next image and its path, or nil at the end.
+    ///
+    /// An unreadable one throws; the call after goes on behind it.
     public func read() throws(MediaError) -> (path: String, picture: Picture)? {
         guard next < paths.count else { return nil }
         let path = paths[next]

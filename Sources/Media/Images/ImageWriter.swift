@@ -2,7 +2,9 @@
 internal import CFFmpeg
 internal import Glibc
 
-/// Stores pictures as PNG or JPEG files. A file appears under its name only when it is complete. Confined.
+/// Stores pictures as PNG or JPEG files.
+///
+/// A file appears under its name only when it is complete. Confined.
 public final class ImageWriter {
     private var scaler: SwsHandle?
     private let grayPool = PicturePool()
@@ -26,7 +28,9 @@ public final class ImageWriter {
         }
     }
 
-    /// The bytes of a PNG or JPEG file. `ending` is `png`, `jpg` or `jpeg`.
+    /// The bytes of a PNG or JPEG file.
+    ///
+    /// `ending` is `png`, `jpg` or `jpeg`.
     public func encode(_ picture: Picture, ending: String, _ quality: Int = 90) throws(MediaError) -> [UInt8] {
         FFmpegLog.install()
         switch ending {

@@ -2,11 +2,15 @@
 internal import CFFmpeg
 internal import Glibc
 
-/// Owns an opened decoder: the `AVCodecContext`. Confined to the reader's queue.
+/// Owns an opened decoder: the `AVCodecContext`.
+///
+/// Confined to the reader's queue.
 final class Decoder {
     let context: UnsafeMutablePointer<AVCodecContext>
 
-    /// Opens the decoder of `stream`. `threads` nil chooses: see `threads(for:)`.
+    /// Opens the decoder of `stream`.
+    ///
+    /// `threads` nil chooses: see `threads(for:)`.
     init(_ stream: UnsafeMutablePointer<AVStream>, threads: Int?) throws(MediaError) {
         guard let parameters = stream.pointee.codecpar else {
             throw MediaError(.noVideo, operation: "decoder", detail: "holds no video stream")

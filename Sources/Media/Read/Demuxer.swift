@@ -16,6 +16,7 @@ final class Demuxer {
         FFmpegLog.install()
         avformat_network_init()
         self.interrupt = interrupt
+        interrupt.rearm()
         guard let fresh = avformat_alloc_context() else {
             throw MediaError(status: vpipe_averror(ENOMEM), operation: "open")
         }
@@ -52,6 +53,7 @@ final class Demuxer {
                 .invalidSetting, operation: "avformat_open_input", detail: "the input has no option \"\(key)\"")
         }
         context = opened
+        stampByArrival()
         do throws(MediaError) {
             try check(avformat_find_stream_info(opened, nil), operation: "avformat_find_stream_info")
         } catch {
@@ -62,6 +64,13 @@ final class Demuxer {
     deinit {
         var context: UnsafeMutablePointer<AVFormatContext>? = context
         avformat_close_input(&context)
+    }
+
+    /// Pictures of an HTTP camera carry no times of their own, and their ticks are too coarse for those of the clock.
+    private func stampByArrival() {
+        guard let name = context.pointee.iformat?.pointee.name, strcmp(name, "mpjpeg") == 0 else { return }
+        context.pointee.use_wallclock_as_timestamps = 1
+        for case let stream? in streams { stream.pointee.time_base = AVRational(num: 1, den: 1_000_000) }
     }
 
     /// A plain path is marked as one, so that a colon in it is not taken for a protocol.
@@ -87,7 +96,9 @@ final class Demuxer {
         throw MediaError(.noVideo, operation: "av_find_best_stream", detail: "holds no video stream")
     }
 
-    /// Back to the first packet. False where the input cannot go back.
+    /// Back to the first packet.
+    ///
+    /// False where the input cannot go back.
     func rewind() -> Bool {
         guard let format = context.pointee.iformat,
             context.pointee.pb == nil || context.pointee.pb.pointee.seekable != 0

@@ -10,6 +10,8 @@ public final class Interrupt: Sendable {
     private let requested = Atomic<Bool>(false)
     /// Monotonic nanoseconds; 0 is none.
     private let deadline = Atomic<UInt64>(0)
+    /// Whether the limit ended a call. FFmpeg may hand out what it has before it says so, under a new limit.
+    private let hasEndedCall = Atomic<Bool>(false)
 
     /// Makes a switch that is off.
     public init() {}
@@ -20,11 +22,16 @@ public final class Interrupt: Sendable {
     /// Whether `cancel` was called.
     public var isCancelled: Bool { requested.load(ordering: .acquiring) }
 
-    /// Limits what follows to `seconds` from now; nil lifts the limit. Called by the owner of the operation.
+    /// Limits what follows to `seconds` from now; nil lifts the limit.
+    ///
+    /// Called by the owner of the operation.
     func allow(_ seconds: Double?) {
         guard let seconds, seconds > 0, seconds < 1e9 else { return deadline.store(0, ordering: .relaxed) }
         deadline.store(Self.now + UInt64(seconds * 1e9), ordering: .relaxed)
     }
+
+    /// Forgets that the limit ended calls: a new connection begins.
+    func rearm() { hasEndedCall.store(false, ordering: .relaxed) }
 
     /// Whether the limit has passed.
     var isExpired: Bool {
@@ -32,20 +39,25 @@ public final class Interrupt: Sendable {
         return deadline != 0 && Self.now >= deadline
     }
 
-    /// The callback FFmpeg polls while it waits. The context must not outlive `self`.
+    /// The callback FFmpeg polls while it waits.
+    ///
+    /// The context must not outlive `self`.
     var callback: AVIOInterruptCB {
         AVIOInterruptCB(
             callback: { opaque in
                 guard let opaque else { return 0 }
                 let interrupt = Unmanaged<Interrupt>.fromOpaque(opaque).takeUnretainedValue()
-                return interrupt.isCancelled || interrupt.isExpired ? 1 : 0
+                if interrupt.isCancelled { return 1 }
+                guard interrupt.isExpired else { return 0 }
+                interrupt.hasEndedCall.store(true, ordering: .relaxed)
+                return 1
             }, opaque: Unmanaged.passUnretained(self).toOpaque())
     }
 
     /// What a failure means, given the state of the switch.
     func explain(_ error: MediaError) -> MediaError {
         if isCancelled { return MediaError(.interrupted, operation: error.operation, detail: "interrupted") }
-        if isExpired {
+        if isExpired || hasEndedCall.load(ordering: .relaxed) {
             return MediaError(.timedOut, operation: error.operation, detail: "no data within the time allowed")
         }
         return error

@@ -42,7 +42,9 @@ public struct Orientation: Sendable, Hashable {
         }
     }
 
-    /// Writes the turned `source` to `target`, whose size is that of the turned plane. `bytes` is 1, or 2 for UV pairs.
+    /// Writes the turned `source` to `target`, whose size is that of the turned plane.
+    ///
+    /// `bytes` is 1, or 2 for UV pairs.
     func apply(from source: Plane, to target: MutablePlane, bytes: Int) {
         if bytes == 2 {
             turn(from: source, to: target, as: UInt16.self)

@@ -37,7 +37,8 @@ extension VideoInfo {
         // Devices have no file; network streams cannot be sought and have no length.
         let isDevice = context.pointee.iformat.map { $0.pointee.flags & AVFMT_NOFILE != 0 } ?? false
         let isStill = name.hasPrefix("image2") || name == "lavfi"
-        let canSeek = context.pointee.pb.map { $0.pointee.seekable != 0 } ?? false
+        // A server that seeks by time says so of live streams, too.
+        let canSeek = context.pointee.pb.map { $0.pointee.seekable & AVIO_SEEKABLE_NORMAL != 0 } ?? false
         isLive = !isStill && duration == nil && (isDevice || !canSeek)
         audio = UnsafeBufferPointer(start: context.pointee.streams, count: Int(context.pointee.nb_streams))
             .compactMap { $0 }.filter(\.isAudio).map(AudioStreamInfo.init)

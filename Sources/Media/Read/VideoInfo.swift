@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What an opened input says about its video stream. Pictures may differ where the file does not keep its word.
+/// What an opened input says about its video stream.
+///
+/// Pictures may differ where the file does not keep its word.
 public struct VideoInfo: Sendable, Hashable {
     /// Container, by FFmpeg's short name.
     public var container: String
@@ -69,8 +71,12 @@ public struct ReaderStatistics: Sendable, Hashable {
     public var corrupt = 0
     /// Timestamps that were missing or stepped back.
     public var repairedTimestamps = 0
-    /// Breaks in the time line that were closed.
+    /// Breaks in the time line that were closed: steps back by more than a second, jumps ahead, wraps of the counter.
     public var timeBreaks = 0
+    /// Jumps ahead among the breaks.
+    public var timeJumps = 0
+    /// Wraps of the input's counter among the breaks.
+    public var timeWraps = 0
     /// Pictures whose size or layout differs from the one before.
     public var shapeChanges = 0
     /// Pictures converted because their stored format is not planar 8 bit.
@@ -79,4 +85,36 @@ public struct ReaderStatistics: Sendable, Hashable {
     public var loops = 0
     /// Why reading ended before the end of the file, where it did (a truncated file, a lost connection).
     public var endedEarly: MediaError?
+
+    /// The sum of what two readers of one source did; of why reading ended, the later's word counts.
+    func adding(_ later: ReaderStatistics) -> ReaderStatistics {
+        var sum = later
+        sum.packets += packets
+        sum.frames += frames
+        sum.corrupt += corrupt
+        sum.repairedTimestamps += repairedTimestamps
+        sum.timeBreaks += timeBreaks
+        sum.timeJumps += timeJumps
+        sum.timeWraps += timeWraps
+        sum.shapeChanges += shapeChanges
+        sum.converted += converted
+        sum.loops += loops
+        return sum
+    }
+
+    /// One sentence for each fault that was survived.
+    public var notes: [String] {
+        var notes: [String] = []
+        if corrupt > 0 { notes.append("\(corrupt) damaged packets or pictures") }
+        if repairedTimestamps > 0 { notes.append("\(repairedTimestamps) timestamps repaired: missing, or not after the last") }
+        if timeBreaks > 0 {
+            let kinds = [
+                (timeBreaks - timeJumps - timeWraps, "steps back"), (timeJumps, "jumps ahead"),
+                (timeWraps, "wraps of the counter"),
+            ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+            notes.append("\(timeBreaks) breaks in the time line closed (\(kinds.joined(separator: ", ")))")
+        }
+        if shapeChanges > 0 { notes.append("\(shapeChanges) changes of picture size or layout") }
+        return notes
+    }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CFFmpeg
+internal import Dataflow
 internal import Glibc
 
 /// Demuxes and decodes the video of a file, a URL or a device.
@@ -21,6 +22,10 @@ public final class VideoReader {
         public var isLooping = false
         /// Seconds without data after which opening or a read fails; nil waits for ever.
         public var timeout: Double?
+        /// Seconds that opening may take, where it is not `timeout`.
+        var openTimeout: Double?
+        /// Whether audio taps outlive this reader, because another one goes on with the same source.
+        var isContinued = false
 
         /// The defaults.
         public init() {}
@@ -42,9 +47,8 @@ public final class VideoReader {
     private var stream: UnsafeMutablePointer<AVStream>
     private var times: TimestampRepair
     private var counts = ReaderStatistics()
-    private var taps: [AudioTap] = []
-    /// Index of an input stream to its index in the taps, -1 for others.
-    private var tapIndex: [Int] = []
+    private var audio = AudioRoutes()
+    private var lastFrameAt: UInt64 = 0
     private var hasStarted = false
     private var framesThisRound = 0
     private var isDraining = false
@@ -57,7 +61,7 @@ public final class VideoReader {
     public init(_ location: String, options: Options = Options(), interrupt: Interrupt = Interrupt()) throws(MediaError)
     {
         do throws(MediaError) {
-            interrupt.allow(options.timeout)
+            interrupt.allow(options.openTimeout ?? options.timeout)
             defer { interrupt.allow(nil) }
             self.interrupt = interrupt
             self.location = location
@@ -81,7 +85,8 @@ public final class VideoReader {
             let tick = Double(base.num) / Double(base.den)
             times = TimestampRepair(
                 ticksPerSecond: Int64(max(1, 1 / tick)), nominalDuration: Int64(max(1, (perFrame / tick).rounded())),
-                origin: av_rescale_q(demuxer.context.pointee.start_time.orZero, Self.microseconds, base.av))
+                origin: av_rescale_q(demuxer.context.pointee.start_time.orZero, Self.microseconds, base.av),
+                bits: stream.pointee.pts_wrap_bits)
             guard let packet = av_packet_alloc() else {
                 throw MediaError(status: vpipe_averror(ENOMEM), operation: "av_packet_alloc")
             }
@@ -101,26 +106,31 @@ public final class VideoReader {
         var result = counts
         result.repairedTimestamps = times.repaired
         result.timeBreaks = times.breaks
+        result.timeJumps = times.jumps
+        result.timeWraps = times.wraps
         result.converted = converter.converted
         return result
     }
 
-    /// A tap of all audio streams for one writer; nil where the input has none. Call it before the first `read`.
+    /// A tap of all audio streams for one writer; nil where the input has none.
+    ///
+    /// Call it before the first `read`.
     public func makeAudioTap(capacityBytes: Int = 64 << 20) throws(MediaError) -> AudioTap? {
         precondition(!hasStarted, "audio taps are made before reading begins")
-        var carried: [AudioTap.Stream] = []
-        tapIndex = [Int](repeating: -1, count: demuxer.streams.count)
-        for (index, candidate) in demuxer.streams.enumerated() {
-            guard let candidate, candidate.isAudio, candidate.pointee.codecpar.pointee.codec_id != AV_CODEC_ID_NONE,
-                candidate.pointee.codecpar.pointee.sample_rate > 0
-            else { continue }
-            tapIndex[index] = carried.count
-            carried.append(try AudioTap.Stream(candidate))
-        }
-        guard !carried.isEmpty else { return nil }
-        let tap = AudioTap(carried, capacityBytes: capacityBytes)
-        taps.append(tap)
-        return tap
+        return try audio.makeTap(of: demuxer, capacityBytes: capacityBytes)
+    }
+
+    /// Hands audio on to the taps of the reader before this one, at the times that `begin(at:)` sets.
+    func takeOver(_ taps: [AudioTap]) { audio.takeOver(taps, of: demuxer) }
+
+    /// The taps made so far.
+    var audioTaps: [AudioTap] { audio.taps }
+
+    /// Has the first picture come at `seconds` rather than at zero. Audio from before zero is left out.
+    func begin(at seconds: Double) {
+        let base = info.timeBase
+        times.advance(by: Int64(max(-1e9, min(1e9, seconds)) * Double(base.den) / Double(base.num)))
+        audio.startsAtZero = true
     }
 
     /// The next picture, or nil at the end.
@@ -164,10 +174,7 @@ public final class VideoReader {
     private func start() {
         hasStarted = true
         for case let other? in demuxer.streams where other != stream {
-            let isTapped =
-                !taps.isEmpty && Int(other.pointee.index) < tapIndex.count
-                && tapIndex[Int(other.pointee.index)] >= 0
-            other.pointee.discard = isTapped ? AVDISCARD_DEFAULT : AVDISCARD_ALL
+            other.pointee.discard = audio.wants(other.pointee.index) ? AVDISCARD_DEFAULT : AVDISCARD_ALL
         }
     }
 
@@ -192,17 +199,7 @@ public final class VideoReader {
                 if status < 0 { counts.corrupt += 1 }
                 return
             }
-            if !taps.isEmpty { tap(packet) }
-        }
-    }
-
-    private func tap(_ packet: UnsafePointer<AVPacket>) {
-        let index = Int(packet.pointee.stream_index)
-        guard index < tapIndex.count, tapIndex[index] >= 0 else { return }
-        for tap in taps {
-            let stream = tapIndex[index]
-            let shift = av_rescale_q(times.shift, info.timeBase.av, tap.streams[stream].timeBase.av)
-            tap.put(packet, stream: stream, shift: shift)
+            audio.put(packet, times: times, base: info.timeBase)
         }
     }
 
@@ -244,17 +241,33 @@ public final class VideoReader {
 
     private func finish() {
         hasEnded = true
-        for tap in taps { tap.end() }
+        if !options.isContinued { audio.end() }
     }
 
     // MARK: Pictures
+
+    /// Ticks that may lie between two frames of one time line.
+    ///
+    /// Transport streams say that theirs may break, and a live stream's clock cannot run ahead of the world's; other
+    /// files are believed up to a day and a quarter, as FFmpeg does.
+    private func longestGap() -> Int64 {
+        let mayBreak = demuxer.context.pointee.iformat.map { $0.pointee.flags & AVFMT_TS_DISCONT != 0 } ?? false
+        guard info.isLive || mayBreak else { return 108_000 &* times.ticksPerSecond }
+        guard info.isLive else { return 10 &* times.ticksPerSecond }
+        let now = MonotonicClock.system.now()
+        let elapsed = lastFrameAt == 0 ? 0 : Int64(clamping: (now &- lastFrameAt) / 1_000_000_000)
+        lastFrameAt = now
+        return (10 &+ 2 &* min(elapsed, 1_000_000)) &* times.ticksPerSecond
+    }
 
     private func deliver(_ shell: UnsafeMutablePointer<AVFrame>) throws(MediaError) -> DecodedPicture {
         if shell.pointee.decode_error_flags != 0 || shell.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0 {
             counts.corrupt += 1
         }
         let guess = shell.pointee.best_effort_timestamp
-        let time = times.next(guess.isTime ? guess : nil, duration: vpipe_frame_duration(shell))
+        let time = times.next(
+            guess.isTime ? guess : nil, duration: vpipe_frame_duration(shell), longestGap: longestGap())
+        audio.release(times: times, base: info.timeBase)
         var turn = orientation
         if options.appliesRotation, let matrix = vpipe_frame_display_matrix(shell) {
             turn = Orientation(matrix: matrix) ?? orientation

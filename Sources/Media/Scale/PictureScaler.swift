@@ -25,7 +25,9 @@ public final class PictureScaler {
         case bicubic
     }
 
-    /// What comes out. Whatever is nil stays as in the picture that comes in.
+    /// What comes out.
+    ///
+    /// Whatever is nil stays as in the picture that comes in.
     public struct Target: Sendable, Hashable {
         /// Width in pixels; nil with a height given follows the proportions.
         public var width: Int?

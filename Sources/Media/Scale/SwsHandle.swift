@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CFFmpeg
 
-/// Owns a swscale context between two fixed shapes. Confined.
+/// Owns a swscale context between two fixed shapes.
+///
+/// Confined.
 final class SwsHandle {
     /// One end: size, FFmpeg's pixel format, meaning of the values.
     struct Side: Equatable {

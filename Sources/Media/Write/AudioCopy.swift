@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CFFmpeg
 
-/// Moves the packets of an audio tap into a muxer, interleaved with the video. Confined to the writer's queue.
+/// Moves the packets of an audio tap into a muxer, interleaved with the video.
+///
+/// Confined to the writer's queue.
 final class AudioCopy {
     private struct Track {
         var stream: UnsafeMutablePointer<AVStream>?
@@ -18,26 +20,48 @@ final class AudioCopy {
         var needsPacket = false
     }
 
+    /// What the place that audio goes to makes of it.
+    struct Acceptance {
+        /// What messages call the place.
+        var name: String
+        /// Whether streams of a codec fit in.
+        var holds: (AVCodecID) -> Bool
+        /// What is done with AAC whose headers are in its packets.
+        var headers: Headers
+
+        enum Headers {
+            /// Taken as it is.
+            case kept
+            /// Put in order, which the stream's first packet shows how.
+            case filtered
+            /// Left out: the place wants them before the first packet.
+            case refused
+        }
+
+        /// What a file takes.
+        static func file(_ container: Container) -> Acceptance {
+            Acceptance(name: container.rawValue, holds: { container.holds($0) }, headers: .filtered)
+        }
+    }
+
     let tap: AudioTap
     private var tracks: [Track] = []
     private(set) var packets = 0
 
-    /// Adds the tap's streams that `container` holds to `muxer`; says which it left out.
-    init(_ tap: AudioTap, muxer: Muxer, container: Container, warn: (String) -> Void) throws(MediaError) {
+    /// Adds the tap's streams that the place holds to `muxer`; says which it left out.
+    init(_ tap: AudioTap, muxer: Muxer, into place: Acceptance, warn: (String) -> Void) throws(MediaError) {
         self.tap = tap
         for (index, source) in tap.streams.enumerated() {
             let id = source.parameters.pointee.codec_id
-            guard container.holds(id) else {
-                warn(
-                    "audio stream \(index + 1) (\(source.info.codec)) is left out: \(container.rawValue) cannot hold it"
-                )
+            let lacksHeader = id == AV_CODEC_ID_AAC && source.parameters.pointee.extradata_size == 0
+            guard place.holds(id), !(lacksHeader && place.headers == .refused) else {
+                warn("audio stream \(index + 1) (\(source.info.codec)) is left out: \(place.name) cannot hold it")
                 tracks.append(Track())
                 continue
             }
             var track = Track()
             var parameters = UnsafePointer(source.parameters)
-            let lacksHeader = id == AV_CODEC_ID_AAC && source.parameters.pointee.extradata_size == 0
-            if lacksHeader {
+            if lacksHeader, place.headers == .filtered {
                 track.filter = try Self.headerFilter(source)
                 if let filtered = track.filter?.pointee.par_out { parameters = UnsafePointer(filtered) }
             }

@@ -6,11 +6,10 @@ internal import Glibc
 ///
 /// Whatever fails, the fragmented file stays as it is and the temporary one is removed.
 enum Finaliser {
-    /// `shift` ticks of `base` were added to every time in the file, and are taken off again. `video` describes the
-    /// video
-    /// stream better than the file can, `lastDurations` says how many seconds the last packet of each stream lasts,
-    /// which
-    /// FFmpeg does not read back from fragments.
+    /// `shift` ticks of `base` were added to every time in the file, and are taken off again.
+    ///
+    /// `video` describes the video stream better than the file can, `lastDurations` says how many seconds the last
+    /// packet of each stream lasts, which FFmpeg does not read back from fragments.
     static func finalise(
         _ path: String, container: Container, shift: Int64, base: Rational, video: UnsafePointer<AVStream>,
         lastDurations: [Double], calls: OutputCalls

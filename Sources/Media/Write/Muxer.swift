@@ -2,15 +2,20 @@
 internal import CFFmpeg
 internal import Glibc
 
-/// Owns the container being written: the `AVFormatContext`. Confined to the writer's queue.
+/// Owns the container being written, to a file or to the network: the `AVFormatContext`.
+///
+/// Confined to the writer's queue.
 final class Muxer {
     let context: UnsafeMutablePointer<AVFormatContext>
-    let file: OutputFile
+    private let file: OutputFile?
+    /// What ends calls to the network; nil for a file.
+    private let interrupt: Interrupt?
     private var hasHeader = false
     private var hasCut = false
 
     init(_ container: Container, file: OutputFile) throws(MediaError) {
         self.file = file
+        interrupt = nil
         var fresh: UnsafeMutablePointer<AVFormatContext>?
         // The name serves the second pass of fast start, which reads what was written.
         try check(
@@ -23,7 +28,42 @@ final class Muxer {
         fresh.pointee.strict_std_compliance = FF_COMPLIANCE_UNOFFICIAL
     }
 
-    deinit { avformat_free_context(context) }
+    /// Opens the way to `target`; the header follows when the streams are added.
+    ///
+    /// The owner of `interrupt` limits how long this and every later call may take.
+    init(pushingTo target: StreamTarget, interrupt: Interrupt) throws(MediaError) {
+        FFmpegLog.install()
+        avformat_network_init()
+        file = nil
+        self.interrupt = interrupt
+        interrupt.rearm()
+        var fresh: UnsafeMutablePointer<AVFormatContext>?
+        try check(
+            avformat_alloc_output_context2(&fresh, nil, target.format, target.url),
+            operation: "avformat_alloc_output_context2")
+        guard let fresh else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "muxer") }
+        context = fresh
+        fresh.pointee.interrupt_callback = interrupt.callback
+        fresh.pointee.flags |= AVFMT_FLAG_FLUSH_PACKETS
+        fresh.pointee.flush_packets = 1
+        fresh.pointee.max_delay = 0
+        guard fresh.pointee.oformat.pointee.flags & AVFMT_NOFILE == 0 else { return }
+        var options = OptionDictionary(target.connectionOptions)
+        let status = options.consumeOptions { options in
+            avio_open2(&fresh.pointee.pb, target.url, AVIO_FLAG_WRITE, &fresh.pointee.interrupt_callback, options)
+        }
+        // What was made so far goes with `self`, which is whole by now.
+        if status < 0 { throw interrupt.explain(MediaError(status: status, operation: "avio_open2")) }
+    }
+
+    deinit {
+        if interrupt != nil {
+            // What the header opened, only the trailer closes.
+            if hasHeader { av_write_trailer(context) }
+            if context.pointee.oformat.pointee.flags & AVFMT_NOFILE == 0 { avio_closep(&context.pointee.pb) }
+        }
+        avformat_free_context(context)
+    }
 
     var needsGlobalHeader: Bool { context.pointee.oformat.pointee.flags & AVFMT_GLOBALHEADER != 0 }
 
@@ -52,18 +92,25 @@ final class Muxer {
     func writeHeader(_ options: [String: String]) throws(MediaError) {
         var dictionary = OptionDictionary(options)
         let context = context
-        try check(
+        try verify(
             dictionary.consumeOptions { avformat_write_header(context, $0) }, operation: "avformat_write_header")
         hasHeader = true
-        try file.checkWritten()
+        try file?.checkWritten()
     }
 
     /// Writes a packet whose times count in its stream's base, and empties it.
     func write(_ packet: UnsafeMutablePointer<AVPacket>) throws(MediaError) {
         let status = av_write_frame(context, packet)
         av_packet_unref(packet)
-        try file.checkWritten()
-        try check(status, operation: "av_write_frame")
+        try file?.checkWritten()
+        try verify(status, operation: "av_write_frame")
+    }
+
+    /// As `check`; a call to the network that was cut short says why.
+    private func verify(_ status: Int32, operation: StaticString) throws(MediaError) {
+        if status >= 0 { return }
+        let error = MediaError(status: status, operation: operation)
+        throw interrupt?.explain(error) ?? error
     }
 
     /// Completes the fragment or cluster and hands it to the system.
@@ -71,19 +118,19 @@ final class Muxer {
         // The first time the mp4 muxer writes its delayed header only; the fragment follows when asked again.
         for _ in 0..<(hasCut ? 1 : 2) {
             let status = av_write_frame(context, nil)
-            try file.checkWritten()
+            try file?.checkWritten()
             try check(status, operation: "av_write_frame")
         }
         hasCut = true
-        try file.markWhole()
+        try file?.markWhole()
     }
 
     func writeTrailer() throws(MediaError) {
         guard hasHeader else { return }
         hasHeader = false
         let status = av_write_trailer(context)
-        try file.checkWritten()
-        try check(status, operation: "av_write_trailer")
-        try file.markWhole()
+        try file?.checkWritten()
+        try verify(status, operation: "av_write_trailer")
+        try file?.markWhole()
     }
 }

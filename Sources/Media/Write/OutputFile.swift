@@ -16,7 +16,8 @@ struct OutputCalls: Sendable {
 
 /// Owns a file being written: its descriptor and the `AVIOContext` that FFmpeg writes through.
 ///
-/// Short writes and EINTR are handled; the first failure is kept. Confined to the writer's queue.
+/// Short writes and EINTR are handled; the first failure is kept. A file that nothing was written to is removed with its
+/// owner: an empty one helps nobody. Confined to the writer's queue.
 final class OutputFile {
     let path: String
     let calls: OutputCalls
@@ -66,10 +67,15 @@ final class OutputFile {
 
     deinit {
         vpipe_avio_writer_free(&handle)
-        if descriptor >= 0 { close(descriptor) }
+        guard descriptor >= 0 else { return }
+        var status = stat()
+        if isRegular, fstat(descriptor, &status) == 0, status.st_size == 0 { unlink(path) }
+        close(descriptor)
     }
 
-    /// What FFmpeg writes through. Valid while `self` lives.
+    /// What FFmpeg writes through.
+    ///
+    /// Valid while `self` lives.
     var io: UnsafeMutablePointer<AVIOContext>? { handle }
 
     /// Throws the first failure, if there was one.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Gives every picture the one shape an encoder was opened for: layout, range, size, even sides. Confined.
+/// Gives every picture the one shape an encoder was opened for: layout, range, size, even sides.
+///
+/// Confined.
 ///
 /// Pictures of another size than the first are scaled to it between black bars; odd sides are made even by repeating
 /// the

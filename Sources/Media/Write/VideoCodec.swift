@@ -24,7 +24,9 @@ public enum VideoCodec: String, Sendable, CaseIterable {
         }
     }
 
-    /// FFmpeg's encoders, best first. The last resort for H.264 is MPEG-4 part 2, which every FFmpeg has.
+    /// FFmpeg's encoders, best first.
+    ///
+    /// The last resort for H.264 is MPEG-4 part 2, which every FFmpeg has.
     var encoders: [String] {
         switch self {
         case .h264: ["libx264", "libopenh264", "mpeg4"]

@@ -2,7 +2,9 @@
 internal import CFFmpeg
 internal import Glibc
 
-/// Owns an opened encoder: the `AVCodecContext`. Confined to the writer's queue.
+/// Owns an opened encoder: the `AVCodecContext`.
+///
+/// Confined to the writer's queue.
 final class VideoEncoder {
     /// What goes in: fixed when the encoder is opened.
     struct Shape: Equatable {
@@ -53,6 +55,10 @@ final class VideoEncoder {
         fresh.pointee.thread_count = Int32(clamping: max(0, settings.threads))
         if let interval = settings.keyframeInterval { fresh.pointee.gop_size = Int32(clamping: max(1, interval)) }
         if needsGlobalHeader { fresh.pointee.flags |= AV_CODEC_FLAG_GLOBAL_HEADER }
+        if let bound = settings.maxBitRate {
+            fresh.pointee.rc_max_rate = Int64(bound)
+            fresh.pointee.rc_buffer_size = Int32(clamping: bound)
+        }
         var options = OptionDictionary()
         let usesScale = name == "mjpeg" || name == "mpeg4"
         isConstantScale = usesScale && settings.bitRate == nil
@@ -83,7 +89,9 @@ final class VideoEncoder {
     }
 
     /// Gives the encoder a picture of the shape it was opened for, or nil at the end.
-    func send(_ picture: Picture?, pts: Int64) throws(MediaError) {
+    ///
+    /// `isKey` makes it a picture that decoding can begin with.
+    func send(_ picture: Picture?, pts: Int64, isKey: Bool = false) throws(MediaError) {
         guard let picture else {
             try check(avcodec_send_frame(context, nil), operation: "avcodec_send_frame")
             return
@@ -100,6 +108,7 @@ final class VideoEncoder {
         shell.pointee.color_primaries = context.pointee.color_primaries
         shell.pointee.color_trc = context.pointee.color_trc
         shell.pointee.sample_aspect_ratio = context.pointee.sample_aspect_ratio
+        if isKey { shell.pointee.pict_type = AV_PICTURE_TYPE_I }
         shell.pointee.quality = isConstantScale ? context.pointee.global_quality : 0
         try check(avcodec_send_frame(context, shell), operation: "avcodec_send_frame")
     }
@@ -118,7 +127,10 @@ final class VideoEncoder {
         switch name {
         case "libx264", "libx265":
             if let preset = settings.preset { options.set("preset", preset) }
-            if settings.hasLowLatency { options.set("tune", "zerolatency") }
+            if settings.hasLowLatency {
+                options.set("tune", "zerolatency")
+                options.set("forced-idr", "1")
+            }
             // libx265 writes to the standard error stream itself.
             if name == "libx265" { options.set("x265-params", "log-level=none") }
         case "libvpx-vp9":

@@ -28,7 +28,7 @@ public final class VideoWriter {
     private var isFinished = false
     private var counts = WriterStatistics()
 
-    /// Creates the file and checks everything that can be checked before the first picture.
+    /// Creates the file, and its folder, and checks everything that can be checked before the first picture.
     ///
     /// - Throws: `alreadyExists`, `unsupportedFormat`, `unsupportedCodec`, `invalidSetting`, or why the file cannot
     /// be made.
@@ -47,6 +47,7 @@ public final class VideoWriter {
             self.calls = calls
             self.path = Self.resolved(path)
             tap = audio
+            try OutputFolder.make(for: self.path)
             file = try OutputFile(self.path, overwrites: settings.overwrites, calls: calls)
         } catch {
             audio?.close()
@@ -67,7 +68,9 @@ public final class VideoWriter {
         return result
     }
 
-    /// Encodes one picture. `pts` counts from the start of the source and has the same base for every picture.
+    /// Encodes one picture.
+    ///
+    /// `pts` counts from the start of the source and has the same base for every picture.
     ///
     /// - Throws: `diskFull` and other failures; the file then ends with its last whole fragment and stays playable, and
     ///   every later call throws the same.
@@ -91,8 +94,6 @@ public final class VideoWriter {
         isFinished = true
         defer { tap?.close() }
         guard let session, let file else {
-            // Not one picture came: an empty file helps nobody.
-            if let file, file.isRegular { unlink(file.path) }
             file = nil
             throw MediaError(
                 .noPicture, operation: "finish", detail: "\(path): no picture to write, so no file is made")

@@ -2,7 +2,9 @@
 internal import CFFmpeg
 internal import Glibc
 
-/// A writer from its first picture on: encoder, muxer and audio. Confined to the writer's queue.
+/// A writer from its first picture on: encoder, muxer and audio.
+///
+/// Confined to the writer's queue.
 final class WriterSession {
     private let encoder: VideoEncoder
     private let encoderName: String
@@ -64,7 +66,7 @@ final class WriterSession {
         }
         var warnings: [String] = []
         if let tap {
-            audio = try AudioCopy(tap, muxer: muxer, container: container) { warnings.append($0) }
+            audio = try AudioCopy(tap, muxer: muxer, into: .file(container)) { warnings.append($0) }
         } else {
             audio = nil
         }

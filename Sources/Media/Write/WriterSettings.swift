@@ -10,6 +10,8 @@ public struct WriterSettings: Sendable, Hashable {
     public var quality: Int?
     /// Mean bits per second.
     public var bitRate: Int?
+    /// Bits per second that no second exceeds by much; nil sets no bound.
+    public var maxBitRate: Int?
     /// One of `VideoCodec.presets`; nil is the encoder's default.
     public var preset: String?
     /// Frames between keyframes at most; nil is the encoder's default.

@@ -97,6 +97,14 @@ public struct Architecture: Sendable {
         throw NetworkError(.unknown, "no network \"\(network)\"; there are " + names.joined(separator: ", "))
     }
 
+    /// Whether weights of variant `given` serve who asks for `wanted`: the same one, or a release of it.
+    ///
+    /// The releases are RetinaFace's families: `mobilenet0.25-first` is one of `mobilenet0.25`.
+    public static func serves(_ given: String, for wanted: String, of network: String) -> Bool {
+        given == wanted
+            || network == "retinaface" && RetinaFace.Family.allCases.contains { given == "\(wanted)-\($0.rawValue)" }
+    }
+
     private static func mlsd(_ variant: MLSD.Variant) -> Architecture {
         Architecture(
             network: "mlsd", variant: variant.rawValue, summary: "line segments",

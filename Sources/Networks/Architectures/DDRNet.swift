@@ -51,8 +51,8 @@ public struct DDRNet: Sendable, Hashable {
     public static let sizes = SizeRule(multiple: stride, minimum: stride, maximum: 8192)
     /// RGB bytes by ImageNet's mean and deviation, the image stretched.
     public static let normalisation = InputNormalisation(
-        channelOrder: .rgb, mean: [0.485 * 255, 0.456 * 255, 0.406 * 255],
-        scale: [1 / (0.229 * 255), 1 / (0.224 * 255), 1 / (0.225 * 255)], fit: .stretch)
+        channelOrder: .rgb, mean: [Float]([0.485, 0.456, 0.406]).map { $0 * 255 },
+        scale: [Float]([0.229, 0.224, 0.225]).map { 1 / ($0 * 255) }, fit: .stretch)
     /// Input pixels per output cell, in both axes.
     public static let stride = 8
     /// How many classes weights can have.

@@ -47,7 +47,7 @@ public struct DWTANet: Sendable, Hashable {
     public static let sizes = SizeRule(multiple: 4, minimum: 32, maximum: 4096)
     /// RGB in 0...1, stretched: geometry does not matter to the network.
     public static let normalisation = InputNormalisation(
-        channelOrder: .rgb, mean: [0, 0, 0], scale: [1 / 255, 1 / 255, 1 / 255], fit: .stretch)
+        channelOrder: .rgb, mean: [0, 0, 0], scale: [Float](repeating: 1 / 255, count: 3), fit: .stretch)
     /// Pixels per cell of the feature maps.
     public static let cell = 4
 

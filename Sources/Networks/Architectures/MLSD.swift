@@ -43,7 +43,7 @@ public struct MLSD: Sendable, Hashable {
     public static let sizes = SizeRule(multiple: 16, minimum: 32, maximum: 4096)
     /// RGB bytes to -1...1, the image stretched.
     public static let normalisation = InputNormalisation(
-        channelOrder: .rgb, mean: [127.5, 127.5, 127.5], scale: [1 / 127.5, 1 / 127.5, 1 / 127.5], fit: .stretch)
+        channelOrder: .rgb, mean: [127.5, 127.5, 127.5], scale: [Float](repeating: 1 / 127.5, count: 3), fit: .stretch)
     /// The head's channel that scores line centres, and those that hold the four displacements.
     public static let centreChannel = 7
     /// The head's channels with start x, start y, end x and end y relative to the centre.

@@ -23,11 +23,6 @@ public struct RetinaFace: Sendable, Hashable {
         /// 60 WIDER FACE photos 89 % hit a face this way, 45 % and 6 % as the other families.
         case first
 
-        /// Whether `variant` is `usual` in one of the families, such as `mobilenet0.25-first` of `mobilenet0.25`.
-        public static func isRelease(_ variant: String, of usual: String) -> Bool {
-            allCases.contains { variant == "\(usual)-\($0.rawValue)" }
-        }
-
         /// Square anchor sizes in input pixels, per stride of `RetinaFace.strides`.
         public var anchorSizes: [[Int]] {
             switch self {
@@ -113,7 +108,9 @@ public struct RetinaFace: Sendable, Hashable {
     /// `mobilenet0.25` for the ReLU family, `mobilenet0.25-leaky` and `mobilenet0.25-first` for the others; `resnet50`.
     public var variant: String { backbone.name + (family == backbone.usualFamily ? "" : "-\(family.rawValue)") }
 
-    /// Behind every convolution but the plain ones of the context modules. The leak is part of the light network only.
+    /// Behind every convolution but the plain ones of the context modules.
+    ///
+    /// The leak is part of the light network only.
     private var activation: Activation { backbone == .resNet50 ? .relu : family.activation }
 
     /// Builds the network at an input size.

@@ -55,8 +55,8 @@ struct ZipArchive {
         guard entry.method == 0, entry.compressed == entry.size else {
             throw NetworkError(
                 .unsupported, path: name,
-                "is compressed (method \(entry.method)); only members stored as they are can be read (numpy.savez, torch.save)"
-            )
+                "is compressed (method \(entry.method)); only members stored as they are can be read "
+                    + "(numpy.savez, torch.save)")
         }
         var reader = ByteReader(bytes: bytes[...], position: entry.headerOffset)
         guard try reader.unsigned(4) == 0x0403_4B50 else { throw Self.damaged("member \(name) without its mark") }

@@ -10,6 +10,23 @@ public enum ModelFile {
     ///
     /// - Throws: `NetworkError.Code.file`, also for files beyond 1 GiB.
     public static func read(_ path: String) throws(NetworkError) -> [UInt8] {
+        try readStart(path, count: sizeLimit).bytes
+    }
+
+    /// A regular file's first `count` bytes, or all where it has fewer, and the size of the whole.
+    ///
+    /// - Throws: `NetworkError.Code.file`, also for files beyond 1 GiB.
+    static func readStart(_ path: String, count: Int) throws(NetworkError) -> (bytes: [UInt8], size: Int) {
+        let size = try size(path)
+        do {
+            let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            return ([UInt8](try file.read(upToCount: min(count, size)) ?? Data()), size)
+        } catch {
+            throw NetworkError(.file, path: path, "cannot be read: \(error.localizedDescription)")
+        }
+    }
+
+    private static func size(_ path: String) throws(NetworkError) -> Int {
         let size: Int
         do {
             let attributes = try FileManager.default.attributesOfItem(
@@ -26,11 +43,7 @@ public enum ModelFile {
         guard size <= sizeLimit else {
             throw NetworkError(.file, path: path, "\(size) bytes are more than the limit of \(sizeLimit)")
         }
-        do {
-            return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
-        } catch {
-            throw NetworkError(.file, path: path, "cannot be read: \(error.localizedDescription)")
-        }
+        return size
     }
 
     /// Writes beside the target and renames, so that readers never see half a file.

@@ -23,38 +23,34 @@ public enum SafeTensors {
         }
     }
 
+    /// Reads only what a file says about itself; the header is checked as `read` does, the tensors stay on the disk.
+    ///
+    /// - Throws: `NetworkError` with code `.file` or `.format`.
+    public static func metadata(path: String) throws(NetworkError) -> [String: String] {
+        do {
+            let (start, size) = try ModelFile.readStart(path, count: 8)
+            let length = try headerLength(start, fileSize: size)
+            return try header(ModelFile.readStart(path, count: 8 + length).bytes, length, fileSize: size).metadata
+        } catch {
+            throw NetworkError(error.code, path: error.path ?? path, error.detail)
+        }
+    }
+
     /// Reads a file's bytes; tensors share them.
     public static func read(_ bytes: [UInt8]) throws(NetworkError) -> Weights {
-        guard bytes.count >= 8 else { throw damaged("\(bytes.count) bytes are too few for a header") }
-        let declared = bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self).littleEndian }
-        guard declared <= UInt64(headerLimit), declared <= UInt64(bytes.count - 8) else {
-            throw damaged("header of \(declared) bytes in a file of \(bytes.count)")
-        }
-        let dataStart = 8 + Int(declared)
-        guard case .object(let members) = try HeaderJSON.parse(bytes[8..<dataStart]) else {
-            throw damaged("header is not a JSON object")
-        }
-        guard members.count <= tensorLimit else { throw damaged("\(members.count) tensors") }
+        let length = try headerLength(bytes, fileSize: bytes.count)
+        let header = try header(bytes, length, fileSize: bytes.count)
         var weights = Weights()
-        var ranges: [Range<Int>] = []
-        for member in members {
-            let (name, value) = (member.key, member.value)
-            if name == "__metadata__" {
-                weights.metadata = try metadata(value)
-                continue
+        weights.metadata = header.metadata
+        for entry in header.entries {
+            let start = 8 + length + entry.range.lowerBound
+            guard weights[entry.name] == nil else { throw damaged("two tensors of this name", entry.name) }
+            let slice = bytes[start..<start + entry.range.count]
+            guard let tensor = Tensor(shape: entry.shape, type: entry.type, bytes: slice) else {
+                throw damaged(
+                    "\(entry.range.count) bytes for \(dimensions(entry.shape)) \(entry.type.rawValue)", entry.name)
             }
-            guard weights[name] == nil else { throw damaged("two tensors of this name", name) }
-            let (shape, type, range) = try entry(name, value, dataCount: bytes.count - dataStart)
-            let slice = bytes[(dataStart + range.lowerBound)..<(dataStart + range.upperBound)]
-            guard let tensor = Tensor(shape: shape, type: type, bytes: slice) else {
-                throw damaged("\(range.count) bytes for \(dimensions(shape)) \(type.rawValue)", name)
-            }
-            weights[name] = tensor
-            if !range.isEmpty { ranges.append(range) }
-        }
-        ranges.sort { $0.lowerBound < $1.lowerBound }
-        for (left, right) in zip(ranges, ranges.dropFirst()) where left.upperBound > right.lowerBound {
-            throw damaged("tensors overlap at byte \(right.lowerBound)")
+            weights[entry.name] = tensor
         }
         return weights
     }
@@ -99,7 +95,49 @@ public enum SafeTensors {
         try ModelFile.write(write(weights), to: path)
     }
 
-    // MARK: - Header entries
+    // MARK: - Header
+
+    private struct Entry {
+        let name: String
+        let shape: [Int]
+        let type: ElementType
+        /// Where its bytes are, counted from the end of the header.
+        let range: Range<Int>
+    }
+
+    private static func headerLength(_ bytes: [UInt8], fileSize: Int) throws(NetworkError) -> Int {
+        guard bytes.count >= 8 else { throw damaged("\(bytes.count) bytes are too few for a header") }
+        let declared = bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self).littleEndian }
+        guard declared <= UInt64(headerLimit), declared <= UInt64(fileSize - 8) else {
+            throw damaged("header of \(declared) bytes in a file of \(fileSize)")
+        }
+        return Int(declared)
+    }
+
+    /// What the header says, with every range inside the file and none in another.
+    private static func header(
+        _ bytes: [UInt8], _ length: Int, fileSize: Int
+    ) throws(NetworkError) -> (metadata: [String: String], entries: [Entry]) {
+        guard bytes.count >= 8 + length else { throw damaged("ends within its header") }
+        guard case .object(let members) = try HeaderJSON.parse(bytes[8..<8 + length]) else {
+            throw damaged("header is not a JSON object")
+        }
+        guard members.count <= tensorLimit else { throw damaged("\(members.count) tensors") }
+        var found: [String: String] = [:]
+        var entries: [Entry] = []
+        for member in members {
+            if member.key == "__metadata__" {
+                found = try metadata(member.value)
+            } else {
+                entries.append(try entry(member.key, member.value, dataCount: fileSize - 8 - length))
+            }
+        }
+        let ranges = entries.map(\.range).filter { !$0.isEmpty }.sorted { $0.lowerBound < $1.lowerBound }
+        for (left, right) in zip(ranges, ranges.dropFirst()) where left.upperBound > right.lowerBound {
+            throw damaged("tensors overlap at byte \(right.lowerBound)")
+        }
+        return (found, entries)
+    }
 
     private static func metadata(_ value: HeaderJSON) throws(NetworkError) -> [String: String] {
         guard case .object(let members) = value else { throw damaged("is not an object", "__metadata__") }
@@ -114,7 +152,7 @@ public enum SafeTensors {
 
     private static func entry(
         _ name: String, _ value: HeaderJSON, dataCount: Int
-    ) throws(NetworkError) -> (shape: [Int], type: ElementType, range: Range<Int>) {
+    ) throws(NetworkError) -> Entry {
         guard case .object(let members) = value else { throw damaged("is not an object", name) }
         var shape: [Int]?
         var type: ElementType?
@@ -139,7 +177,7 @@ public enum SafeTensors {
         }
         guard let shape, let type, let range else { throw damaged("needs dtype, shape and data_offsets", name) }
         guard shape.count <= 8 else { throw damaged("\(shape.count) axes", name) }
-        return (shape, type, range)
+        return Entry(name: name, shape: shape, type: type, range: range)
     }
 
     private static func integer(_ value: HeaderJSON, _ name: String) throws(NetworkError) -> Int {

@@ -58,6 +58,8 @@ public struct Weights: Sendable, Hashable {
         public static let inputSize = "input_size"
         /// Names of the classes in the order of the output's channels, separated by commas.
         public static let classes = "classes"
+        /// How good the weights were measured to be: figure, data, and the reference's figure, in words.
+        public static let accuracy = "accuracy"
         /// One of `State`; absent for finished weights.
         public static let state = "state"
         /// The sizes the network can be built at.

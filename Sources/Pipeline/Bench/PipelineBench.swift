@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Dataflow
+internal import Dataflow
 internal import Glibc
 internal import Inference
 internal import Media

@@ -145,7 +145,7 @@ private final class FaceFinder {
         let engine = try OpenVINOEngine.shared()
         let compile = CompileOptions.automatic(cores: cores, precision: .f32, cache: .off)
         if model.architecture.network == "ssh" {
-            let options = SSHDecoder.Options(scoreThreshold: threshold, candidates: limit, limit: limit)
+            let options = BoxSelection.ssh.with(scoreThreshold: threshold, candidates: limit, limit: limit)
             if pyramid {
                 let network = try PyramidDetector(
                     model.architecture, weights: model.weights, size: size, engine: engine, compile: compile,
@@ -157,7 +157,7 @@ private final class FaceFinder {
                 options: options, requests: 1)
             return { try network.detect($0) }
         }
-        let options = FaceDecoder.Options(scoreThreshold: threshold, candidates: limit, limit: limit)
+        let options = BoxSelection.retinaFace.with(scoreThreshold: threshold, candidates: limit, limit: limit)
         let network = try FaceDetector(
             model.architecture, weights: model.weights, size: size, engine: engine, compile: compile, options: options,
             requests: 1)

@@ -59,33 +59,3 @@ func suggestion(for word: String, among candidates: [String], noun: String) -> S
     case (nil, nil): nil
     }
 }
-
-/// A text with the password of any URL in it hidden.
-func redacted(_ text: String) -> String {
-    guard text.contains("://") else { return text }
-    let bytes = Array(text.utf8)
-    var out: [UInt8] = []
-    var at = 0
-    while at < bytes.count {
-        if bytes[at...].starts(with: "://".utf8) {
-            let start = at + 3
-            var end = start
-            // Up to white space: people do not escape the slashes in their passwords.
-            while end < bytes.count, bytes[end] != UInt8(ascii: "\""), bytes[end] > 0x20 { end += 1 }
-            if let sign = bytes[start..<end].lastIndex(of: UInt8(ascii: "@")),
-                let colon = bytes[start..<sign].firstIndex(of: UInt8(ascii: ":"))
-            {
-                out += bytes[at...colon]
-                out += "***".utf8
-                at = sign
-                continue
-            }
-            out += bytes[at..<start]
-            at = start
-            continue
-        }
-        out.append(bytes[at])
-        at += 1
-    }
-    return String(decoding: out, as: UTF8.self)
-}

@@ -46,7 +46,7 @@ public final class FamilyTrial {
         let detector = try FaceDetector(
             Architecture.find(model.report.network, model.report.variant), weights: model.weights,
             engine: OpenVINOEngine.shared(), compile: .automatic(cores: 1, precision: .f32, cache: .off),
-            options: .init(scoreThreshold: 0.1), requests: 1)
+            options: .retinaFace.with(scoreThreshold: 0.1), requests: 1)
         var sum = 0.0
         for (picture, faces) in sample {
             let found = try detector.detect(picture)

@@ -18,6 +18,8 @@ public struct ModelStore: Sendable {
         public let metadata: [String: String]
         /// Input size it was trained or released for.
         public var inputSize: InputSize? { metadata[Weights.MetadataKey.inputSize].flatMap { InputSize($0) } }
+        /// How good it was measured to be, in words; nil where nobody has said.
+        public var accuracy: String? { metadata[Weights.MetadataKey.accuracy] }
         /// Whether it is one of our first weights, weaker than the official ones.
         public var isPreview: Bool { metadata[Weights.MetadataKey.state] == Weights.State.preview }
     }
@@ -48,9 +50,8 @@ public struct ModelStore: Sendable {
             existing.append(folder)
             for name in names.sorted() where name.hasSuffix(".safetensors") {
                 let path = folder + "/" + name
-                guard let weights = try? SafeTensors.read(path: path) else { continue }
-                let metadata = weights.metadata
-                guard let network = metadata[Weights.MetadataKey.network],
+                guard let metadata = try? SafeTensors.metadata(path: path),
+                    let network = metadata[Weights.MetadataKey.network],
                     let variant = metadata[Weights.MetadataKey.variant],
                     metadata[Weights.MetadataKey.state] != Weights.State.untrained
                 else { continue }
@@ -66,7 +67,7 @@ public struct ModelStore: Sendable {
     /// A release family (`mobilenet0.25-first`) serves its variant.
     public func best(network: String, variant: String, size: InputSize? = nil) -> Entry? {
         let fitting = entries.filter {
-            $0.network == network && ($0.variant == variant || RetinaFace.Family.isRelease($0.variant, of: variant))
+            $0.network == network && Architecture.serves($0.variant, for: variant, of: network)
         }
         if let size, let exact = fitting.first(where: { $0.inputSize == size && !$0.isPreview }) { return exact }
         return fitting.first { !$0.isPreview } ?? fitting.first

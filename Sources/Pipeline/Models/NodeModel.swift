@@ -12,6 +12,9 @@ public struct NodeModel: Sendable {
     /// Size of the network's input.
     public let size: InputSize
 
+    /// What stands for the best weights that are installed, in place of a path.
+    public static let defaultWeights = "default"
+
     /// Puts together what is already known; a nil size is the one the weights were made for.
     public init(_ architecture: Architecture, _ weights: Weights, path: String, size: InputSize?) {
         self.architecture = architecture
@@ -25,21 +28,22 @@ public struct NodeModel: Sendable {
     /// Chooses by a node's settings.
     ///
     /// - Parameters:
-    ///   - weights: a file (`.safetensors`, or an official release), or nil for the best that is installed.
+    ///   - weights: a file (`.safetensors`, or an official release); nil or `defaultWeights` for the best installed.
     ///   - size: nil takes what the weights were made for.
     /// - Throws: a sentence that names the file, or the commands that would provide weights.
     public init(
-        network: String, variant: String, weights path: String?, size: InputSize?, store: ModelStore = ModelStore()
+        network: String, variant: String, weights path: String?, size: InputSize?,
+        store: @autoclosure () -> ModelStore = ModelStore()
     ) throws {
         let found: Weights
         let origin: String
-        if let path {
+        if let path, path != Self.defaultWeights {
             found =
                 path.hasSuffix(".safetensors")
                 ? try SafeTensors.read(path: path)
                 : try ModelImporter.read(path: path, network: network, variant: nil).weights
             origin = path
-        } else if let entry = store.best(network: network, variant: variant, size: size) {
+        } else if let entry = store().best(network: network, variant: variant, size: size) {
             found = try SafeTensors.read(path: entry.path)
             origin = entry.path
         } else {
@@ -50,7 +54,7 @@ public struct NodeModel: Sendable {
         }
         // The file knows its release family better than the user does.
         let actual = found.metadata[Weights.MetadataKey.variant] ?? variant
-        guard actual == variant || RetinaFace.Family.isRelease(actual, of: variant) else {
+        guard Architecture.serves(actual, for: variant, of: network) else {
             throw OutputError("\(origin): weights of \(network) \(actual), but \"variant\" is \"\(variant)\"")
         }
         self.init(try Architecture.find(network, actual), found, path: origin, size: size)
@@ -63,9 +67,8 @@ struct MissingWeights: Error, CustomStringConvertible {
     let variant: String
 
     var description: String {
-        // The light network has no official release.
-        let release = network == "ssh" ? "SSH.caffemodel, for variant \"vgg16\"" : "an official release"
-        return "no weights for \(network) \(variant) are installed; run \"vpipe models import FILE\" on \(release), "
-            + "or set \"weights\" to a trained .safetensors file; \"vpipe models list\" shows what is there"
+        "no weights for \(network) \(variant) are installed; import an official release with \"vpipe models import FILE\" "
+            + "or train your own with \"python -m vpipe_training train \(network)\" (training/README.md) and name the file "
+            + "as \"weights\"; \"vpipe models list\" shows what is there"
     }
 }

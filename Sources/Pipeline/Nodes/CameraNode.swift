@@ -4,9 +4,6 @@ internal import Media
 
 /// `camera`: a V4L2 camera that comes back when it was away.
 final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource, MeasuredSource {
-    /// What goes on while the camera is away.
-    enum OnLost: String, CaseIterable, Sendable { case blank, gap }
-
     static let device = Param.path(
         "device", default: "/dev/video0", synonyms: ["path", "url"],
         doc: "Device node, or a stable name out of /dev/v4l/by-id; `vpipe devices` lists them")
@@ -30,7 +27,7 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
     static let buffers = Param.integer(
         "buffers", default: 6, range: 2...32, doc: "Driver's buffers; frames travel in them where the format allows")
     static let onLost = Param.choice(
-        "onLost", default: OnLost.blank,
+        "onLost", default: LiveFrames.OnLost.blank,
         docs: ["blank": "pictures that say so, at the camera's rate", "gap": "nothing"],
         doc: "What comes out while the camera is away")
     static let stallAfter = Param.duration(
@@ -70,18 +67,9 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         })
 
     private let camera: Camera
-    private let onLost: OnLost
-    private let gate: AdmissionGate?
-    private let events: EventBox
-    private let stream: StreamInfo
-    private let blankStream: StreamInfo
-    private let blank = NoSignalPicture()
-    private var firstAt: UInt64?
-    private var lastPTS: Int64 = -1
-    private var awaySince: UInt64?
-    private var shape: (format: PixelFormat, color: ColorSpec?) = (.i420, nil)
-    private var blanks = 0
-    private var refused = 0
+    private let frames: LiveFrames
+    private let isBlanked: Bool
+    private var outages: OutageReporter
     private var flawed = 0
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
@@ -103,25 +91,19 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         let camera = Camera(settings)
         if !given[wait] { try camera.connect() }
         return .source(
-            CameraNode(camera, source: node.id, onLost: given[onLost], gate: context.gate, events: context.events))
+            CameraNode(
+                camera, source: node.id, gate: context.gate, events: context.events,
+                isBlanked: settings.pacesNoSignal))
     }
 
-    init(_ camera: Camera, source: String, onLost: OnLost, gate: AdmissionGate?, events: EventBox) {
+    init(_ camera: Camera, source: String, gate: AdmissionGate?, events: EventBox, isBlanked: Bool) {
         self.camera = camera
-        self.gate = gate
-        self.events = events
-        self.onLost = onLost
+        outages = OutageReporter(source, events)
         let rate = FrameRate(perSecond: camera.rate).map { Rational($0.frames, $0.seconds) } ?? Rational(0, 1)
-        stream = StreamInfo(source: source, frameRate: rate, isLive: true)
-        blankStream = StreamInfo(source: source, frameRate: rate, isLive: true, hasSignal: false)
-        // Fonts are looked up now rather than when the camera goes.
-        if onLost == .blank { _ = blankPicture(.absent, seconds: 0) }
-        camera.onChange = { change in
-            switch change {
-            case .lost(let why): events.post(RunEvent(.lost, of: source, why))
-            case .returned(let away):
-                events.post(RunEvent(.returned, of: source, "after \((Double(away) / 1e8).rounded() / 10) s"))
-            }
+        frames = LiveFrames(source: source, frameRate: rate, gate: gate)
+        self.isBlanked = isBlanked
+        if isBlanked {
+            frames.prepareBlank(Self.words(.absent), width: camera.size.width, height: camera.size.height)
         }
     }
 
@@ -129,75 +111,34 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
     func start(_ link: StageLink) { camera.skipToPresent() }
 
     func produce(to output: Output) throws -> Production {
-        switch try camera.next() {
+        let event = try camera.next()
+        tell()
+        switch event {
         case .interrupted: return .ended
-        case .picture(let shot):
-            awaySince = nil
-            noteFlaws()
-            shape = (shot.picture.format, shot.picture.color)
-            return emit(shot.picture, capturedAt: shot.capturedAt, stream, to: output)
+        case .picture(let shot): return frames.picture(shot.picture, capturedAt: shot.capturedAt, to: output)
         case .noSignal(let fault):
-            guard onLost == .blank else { return .more }
-            let now = output.now
-            let since = awaySince ?? now
-            awaySince = since
-            blanks += 1
-            let picture = blankPicture(fault, seconds: Int((now &- since) / 1_000_000_000))
-            return emit(picture, capturedAt: now, blankStream, to: output)
+            guard isBlanked else { return .more }
+            return frames.noSignal(
+                Self.words(fault), width: camera.size.width, height: camera.size.height, to: output)
         }
     }
 
-    /// Tells of frames that the driver lost or spoiled since the last picture.
-    private func noteFlaws() {
-        let seen = camera.statistics.flawed
-        guard seen > flawed else { return }
-        events.post(
-            RunEvent(.flawed, of: stream.source, "frames lost or spoiled by the driver", count: UInt64(seen - flawed)))
-        flawed = seen
-    }
-
-    private func blankPicture(_ fault: CameraFault, seconds: Int) -> Picture {
-        blank.picture(
-            width: camera.size.width, height: camera.size.height, format: shape.format, color: shape.color,
-            reason: Self.words(fault), seconds: seconds)
-    }
-
-    private func emit(
-        _ picture: Picture, capturedAt: UInt64, _ stream: StreamInfo, to output: Output
-    ) -> Production {
-        let ticket: Ticket
-        switch output.admit(capturedAt: capturedAt, past: gate) {
-        case .admitted(let admitted): ticket = admitted
-        case .refused: return .more
-        case .full:
-            // A newer frame will do when there is room, and this one's buffer goes back.
-            refused += 1
-            return .waiting
-        }
-        let first = firstAt ?? capturedAt
-        firstAt = first
-        lastPTS = max(lastPTS + 1, capturedAt > first ? Int64((capturedAt &- first) / 1000) : 0)
-        let frameTime = stream.frameRate.value.map { Int64(1e6 / $0) } ?? 0
-        let base = Rational(1, 1_000_000)
-        output.emit(
-            Frame(
-                ticket: ticket, picture: picture, pts: MediaTime(ticks: lastPTS, base: base),
-                duration: MediaTime(ticks: frameTime, base: base), stream: stream))
-        return .more
+    /// Tells of losses and returns, and of frames that the driver lost or spoiled, since the last call.
+    private func tell() {
+        let seen = camera.statistics
+        outages.note(losses: seen.outages.count, returns: seen.outages.returns, seen.outages.lastLoss)
+        guard seen.flawed > flawed else { return }
+        outages.post(.flawed, "frames lost or spoiled by the driver", count: seen.flawed - flawed)
+        flawed = seen.flawed
     }
 
     func interrupt() { camera.interrupt() }
 
     var expectedFrames: Int? { nil }
 
-    var frameRate: Rational? { stream.frameRate.value == nil ? nil : stream.frameRate }
+    var frameRate: Rational? { frames.frameRate }
 
-    var notes: [String] {
-        var notes = camera.statistics.notes
-        if blanks > 0 { notes.append("\(blanks) frames that say there is no signal") }
-        if refused > 0 { notes.append("\(refused) frames not let in: too many were under way") }
-        return notes
-    }
+    var notes: [String] { camera.statistics.notes + frames.notes }
 
     // MARK: Settings
 

@@ -22,9 +22,7 @@ final class CameraOutNode: Node, NodeType, ReportingNode {
     )
 
     private let camera: CameraOutput
-    private let id: String
-    private let events: EventBox
-    private var told = (losses: 0, returns: 0)
+    private var outages: OutageReporter
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let rate = (context.source(of: node) as? any MeasuredSource)?.frameRate?.value
@@ -34,22 +32,15 @@ final class CameraOutNode: Node, NodeType, ReportingNode {
 
     init(_ camera: CameraOutput, _ id: String, _ events: EventBox) {
         self.camera = camera
-        self.id = id
-        self.events = events
+        outages = OutageReporter(id, events)
     }
 
     func process(_ item: Item, to output: Output) throws -> Disposition {
         let isTaken = try camera.write(item.frame.picture)
-        noteChange()
+        let seen = camera.statistics
+        outages.note(losses: seen.losses, returns: seen.returns, seen.lastLoss)
         if !isTaken { output.drop(item.ticket, cause: .edgeFull) }
         return .done
-    }
-
-    private func noteChange() {
-        let seen = camera.statistics
-        if seen.losses > told.losses { events.post(RunEvent(.lost, of: id, seen.lastLoss ?? "the device is gone")) }
-        if seen.returns > told.returns { events.post(RunEvent(.returned, of: id, "the device takes pictures again")) }
-        told = (seen.losses, seen.returns)
     }
 
     var notes: [String] {

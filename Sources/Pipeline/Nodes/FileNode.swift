@@ -74,7 +74,7 @@ final class FileNode: Node, NodeType, ReportingNode {
     func drain(to output: Output) throws -> Bool {
         do {
             written = try writer.finish()
-        } catch let error as MediaError where error.code == .noPicture {
+        } catch  where error.code == .noPicture {
             // Whoever is to blame, a source that failed or a filter that let nothing through, reports it.
             isEmpty = true
         }

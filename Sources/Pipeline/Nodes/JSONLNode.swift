@@ -57,7 +57,7 @@ final class JSONLNode: Node, NodeType, ReportingNode {
         return true
     }
 
-    func stop() { try? file.close() }
+    func stop() { file.abandon() }
 
     var notes: [String] { ["\(file.path): \(lines) lines"] }
 }

@@ -24,9 +24,7 @@ final class NPZNode: Node, NodeType, ReportingNode {
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let path = node.settings[folder]
-        guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
-            throw OutputError("\(path): cannot make the folder: \(String(cString: strerror(errno)))")
-        }
+        try OutputFolder.make(path)
         return .node(NPZNode(path, overwrites: node.settings[overwrite] || context.options.overwrites))
     }
 

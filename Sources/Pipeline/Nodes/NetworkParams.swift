@@ -8,7 +8,9 @@ enum NetworkParams {
     enum PrecisionChoice: String, CaseIterable, Sendable { case auto, f32, bf16 }
 
     static let weights = Param.path(
-        "weights", doc: "Weights file (.safetensors, or an official release); the best installed ones when absent"
+        "weights",
+        doc: "\"default\", the best installed ones (\"vpipe models list\" names them), or a weights file (.safetensors, or "
+            + "an official release); \"default\" when absent"
     ).optional
     static let size = Param.size(
         "size", range: 32...4096, changeable: true,
@@ -31,6 +33,8 @@ enum NetworkParams {
             size: settings[size].map { InputSize(width: $0.width, height: $0.height) })
     }
 
-    /// The engine's precision. `auto` never trades exactness for speed.
+    /// The engine's precision.
+    ///
+    /// `auto` never trades exactness for speed.
     static func precision(_ settings: Settings) -> Precision { settings[precision] == .bf16 ? .bf16 : .f32 }
 }

@@ -123,7 +123,7 @@ enum ONNXNode: NodeType {
             + "\(compiled.settings.streams) streams of \(compiled.settings.threads) threads in all"
         switch settings[decode] {
         case .boxes:
-            let options = ObjectDecoder.Options(
+            let options = BoxSelection.objects.with(
                 scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]),
                 limit: settings[limit])
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in

@@ -44,6 +44,8 @@ final class RateNode: Node, NodeType, AdjustableNode {
 }
 
 extension Item {
-    /// The video frame this item is. Links of payload `video` carry nothing else: validation saw to that.
+    /// The video frame this item is.
+    ///
+    /// Links of payload `video` carry nothing else: validation saw to that.
     var frame: Frame { unsafeDowncast(self, to: Frame.self) }
 }

@@ -38,7 +38,7 @@ enum RetinaFaceNode: NodeType {
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         try DetectNode.make(node, in: context) { settings in
             let model = try NetworkParams.model("retinaface", variant: settings[variant].rawValue, settings)
-            let options = FaceDecoder.Options(
+            let options = BoxSelection.retinaFace.with(
                 scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]))
             let detector = try FaceDetector(
                 model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),

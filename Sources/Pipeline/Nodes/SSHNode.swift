@@ -42,7 +42,7 @@ enum SSHNode: NodeType {
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         try DetectNode.make(node, in: context) { settings in
             let model = try NetworkParams.model("ssh", variant: settings[variant].rawValue, settings)
-            let options = SSHDecoder.Options(
+            let options = BoxSelection.ssh.with(
                 scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]))
             let compile = context.compileOptions(NetworkParams.precision(settings))
             let engine = try OpenVINOEngine.shared()

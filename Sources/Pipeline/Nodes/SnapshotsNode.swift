@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
-internal import Glibc
 internal import Media
 
 /// `snapshots`: stores frames as images.
@@ -53,9 +52,7 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let settings = node.settings
         let path = settings[folder]
-        guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
-            throw OutputError("\(path): cannot make the folder: \(String(cString: strerror(errno)))")
-        }
+        try OutputFolder.make(path)
         return .node(
             SnapshotsNode(
                 settings, folder: path, overwrites: settings[overwrite] || context.options.overwrites))

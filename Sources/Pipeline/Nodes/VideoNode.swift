@@ -14,21 +14,68 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
     static let threads = Param.integer(
         "threads", default: 0, range: 0...64,
         doc: "Decoder threads; 0 chooses so that decoding does not fight inference for cores")
+    static let live = Param.choice(
+        "live", default: Liveliness.auto,
+        docs: [
+            "auto": "streams of the network, but not recordings on a web server (.mp4, .mkv, .mov, .webm, .avi, .mpg)",
+            "always": "any stream of the network", "never": "read everything, at any speed",
+        ],
+        doc: "What counts as live: the newest frames win, old ones are dropped, what breaks is connected again")
+    static let transport = Param.choice(
+        "transport", default: StreamAddress.Transport.tcp,
+        docs: ["tcp": "inside the connection, nothing is lost", "udp": "less delay, losses show"],
+        doc: "What carries the media of RTSP")
+    static let connectTimeout = Param.duration(
+        "connectTimeout", default: .seconds(10), seconds: 0.1...3600,
+        doc: "How long connecting may take, until the streams are known")
     static let timeout = Param.duration(
-        "timeout", default: .seconds(10), seconds: 0...3600, doc: "How long to wait for data before giving up")
+        "timeout", default: .seconds(10), seconds: 0.1...3600,
+        doc: "How long the network may send nothing before the connection counts as lost")
+    static let onLost = Param.choice(
+        "onLost", default: LiveFrames.OnLost.blank,
+        docs: ["blank": "frames that say so, at the stream's rate", "gap": "nothing"],
+        doc: "What comes out while a live stream is away")
+    static let reconnect = Param.boolean(
+        "reconnect", default: true, doc: "Connect a live stream again when it ends or breaks, rather than end with it")
+    static let retryMax = Param.duration(
+        "retryMax", default: .seconds(5), seconds: 0.1...3600,
+        doc: "Longest wait between attempts to connect; the first comes after 200 ms, each later one after twice the wait")
+    static let giveUp = Param.duration(
+        "giveUpAfter", default: .zero, seconds: 0...31_536_000,
+        doc: "Time away after which the node fails; 0 never gives up")
+    static let wait = Param.boolean(
+        "waitForServer", default: false,
+        doc: "Start without the stream and wait for it, rather than fail; its audio is then left out")
 
     static let contract = Contract(
         "video", aliases: ["file-in"], .source, summary: "Reads a video file or a network stream",
-        details: "Opens whatever FFmpeg opens. Pictures stay planar YUV; formats with more than 8 bits or in RGB are "
-            + "converted once. Damaged packets are skipped and counted, a truncated file plays to its last good frame.",
-        parameters: [url, realtime, loop, rotate, threads, timeout],
-        liveness: .when { $0[realtime] || isNetwork($0[url]) },
-        examples: [.init("A file", #"{ "type": "video", "url": "samples/demo.mp4" }"#)])
+        details: "Opens whatever FFmpeg opens: files; RTSP, RTMP, SRT, HLS, HTTP (also MJPEG cameras), UDP. Pictures stay "
+            + "planar YUV; formats with more than 8 bits or in RGB are converted once. Damaged packets are skipped and "
+            + "counted, a truncated file plays to its last good frame, breaks in its time line are closed and counted.\n\n"
+            + "A live stream is read by a thread of its own, so that it never waits for the pipeline: what is older than a "
+            + "second is dropped. When it ends, breaks or stalls it is connected again with growing pauses, forever by "
+            + "default; timestamps go on. Keep credentials in the environment, percent-encoded: "
+            + "`rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@host/path`. No message shows them.",
+        parameters: [
+            url, realtime, loop, rotate, threads, live, transport, connectTimeout, timeout, onLost, reconnect, retryMax,
+            giveUp, wait,
+        ],
+        liveness: .when { $0[realtime] || liveAddress($0) != nil },
+        examples: [
+            .init("A file", #"{ "type": "video", "url": "samples/demo.mp4" }"#),
+            .init(
+                "A camera on the network",
+                #"{ "type": "video", "url": "rtsp://192.168.1.20/stream1", "timeout": "5s", "waitForServer": true }"#),
+        ])
+
+    /// Which inputs count as live.
+    enum Liveliness: String, CaseIterable, Sendable { case auto, always, never }
 
     private let reader: VideoReader
     private let stream: StreamInfo
     private let paced: Bool
     private let loops: Bool
+    private let isRemote: Bool
     private let gate: AdmissionGate?
     private var pending: DecodedPicture?
     private var link: StageLink?
@@ -40,17 +87,51 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
         options.appliesRotation = settings[rotate]
         options.isLooping = settings[loop]
         options.decoderThreads = settings[threads] == 0 ? nil : settings[threads]
-        if isNetwork(settings[url]) { options.timeout = settings[timeout].inSeconds }
+        if let address = liveAddress(settings) {
+            let reader = LiveReader(liveSettings(settings, address, options))
+            if !settings[wait] { try reader.connect() }
+            return .source(LiveVideoNode(reader, source: node.id, gate: context.gate))
+        }
+        let address = StreamAddress(settings[url])
+        if let address { options.connect(to: address, liveSettings(settings, address, options)) }
         return .source(
             VideoNode(
                 reader: try VideoReader(settings[url], options: options), source: node.id, paced: settings[realtime],
-                loops: settings[loop], gate: node.isLive ? context.gate : nil))
+                loops: settings[loop], isRemote: address != nil, gate: node.isLive ? context.gate : nil))
     }
 
-    init(reader: VideoReader, source: String, paced: Bool, loops: Bool, gate: AdmissionGate?) {
+    /// Where the stream is, if it counts as live.
+    private static func liveAddress(_ settings: Settings) -> StreamAddress? {
+        guard let address = StreamAddress(settings[url]) else { return nil }
+        switch settings[live] {
+        case .never: return nil
+        case .always: return address
+        case .auto: return address.isRecording ? nil : address
+        }
+    }
+
+    private static func liveSettings(
+        _ given: Settings, _ address: StreamAddress, _ reading: VideoReader.Options
+    ) -> LiveReader.Settings {
+        var settings = LiveReader.Settings(address)
+        settings.transport = given[transport]
+        settings.connectSeconds = given[connectTimeout].inSeconds
+        settings.silenceSeconds = given[timeout].inSeconds
+        settings.longestRetryNanoseconds = UInt64(given[retryMax].inSeconds * 1e9)
+        settings.giveUpNanoseconds = given[giveUp] == .zero ? nil : UInt64(given[giveUp].inSeconds * 1e9)
+        settings.pacesNoSignal = given[onLost] == .blank
+        settings.endsWithStream = !given[reconnect]
+        settings.reading = reading
+        return settings
+    }
+
+    init(
+        reader: VideoReader, source: String, paced: Bool, loops: Bool, isRemote: Bool, gate: AdmissionGate?
+    ) {
         self.reader = reader
         self.paced = paced
         self.loops = loops
+        self.isRemote = isRemote
         self.gate = gate
         stream = reader.info.streamInfo(source: source)
     }
@@ -89,7 +170,7 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
         return .more
     }
 
-    func interrupt() { if reader.info.isLive { reader.interrupt.cancel() } }
+    func interrupt() { if isRemote || reader.info.isLive { reader.interrupt.cancel() } }
 
     func makeAudioTap() throws -> AudioTap? { try reader.makeAudioTap() }
 
@@ -99,11 +180,7 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
 
     var notes: [String] {
         let seen = reader.statistics
-        var notes: [String] = []
-        if seen.corrupt > 0 { notes.append("\(seen.corrupt) damaged packets or pictures") }
-        if seen.repairedTimestamps > 0 { notes.append("\(seen.repairedTimestamps) timestamps repaired") }
-        if seen.timeBreaks > 0 { notes.append("\(seen.timeBreaks) breaks in the time line closed") }
-        if seen.shapeChanges > 0 { notes.append("\(seen.shapeChanges) changes of picture size or layout") }
+        var notes = seen.notes
         if seen.converted > 0 {
             notes.append(
                 "\(seen.converted) pictures converted from \(reader.info.storedFormat) to \(reader.info.format)")
@@ -111,10 +188,5 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
         if seen.loops > 0 { notes.append("\(seen.loops) times started over") }
         if let early = seen.endedEarly { notes.append("ended early: \(early)") }
         return notes
-    }
-
-    private static func isNetwork(_ url: String) -> Bool {
-        guard let scheme = url.range(of: "://").map({ url[..<$0.lowerBound].lowercased() }) else { return false }
-        return !["file", "concat", "subfile", "data", "cache", "crypto"].contains(scheme)
     }
 }

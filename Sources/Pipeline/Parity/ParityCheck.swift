@@ -103,30 +103,74 @@ public enum ParityCheck {
         let tables = try [(ResultParity.Kind.boxes, "boxes"), (.lines, "lines")].compactMap { kind, key in
             try reference.rows(key).map { (kind, key, $0) }
         }
-        guard let (kind, key, rows) = tables.first else { return [] }
-        guard isFed else { return [.init(key, agrees: nil, "needs \"image\" or \"input\" in the reference")] }
+        let labels = try reference.labels()
+        let keys = (tables.map(\.1) + (labels == nil ? [] : ["labels"])).joined(separator: ", ")
+        guard !keys.isEmpty else { return [] }
+        guard isFed else { return [.init(keys, agrees: nil, "needs \"image\" or \"input\" in the reference")] }
         let preprocessor = subject.preprocessor
         let size = preprocessor.size
         let (width, height) = picture.map { ($0.width, $0.height) } ?? (size.width, size.height)
         let placement = Placement(
             sourceWidth: width, sourceHeight: height, in: size, fit: preprocessor.normalisation.fit,
             alignment: preprocessor.alignment)
-        let found = quads(subject.decode(request.outputs, placement))
-        guard let found, found.kind == kind else {
-            return [.init(key, agrees: nil, "the node does not make \(key)")]
+        let found = subject.decode(request.outputs, placement)
+        var stages: [ParityReport.Stage] = []
+        if let (kind, key, quads) = tables.first {
+            if let (own, rows) = rows(of: found), own == kind {
+                let parity = ResultParity(
+                    kind: kind, found: rows.map(\.quad), placement: placement, size: size,
+                    picture: (Float(width), Float(height)))
+                stages.append(parity.stage(quads))
+                stages += try details(rows, quads, reference)
+            } else {
+                stages.append(.init(key, agrees: nil, "the node does not make \(key)"))
+            }
         }
-        let parity = ResultParity(
-            kind: kind, found: found.quads, placement: placement, size: size,
-            picture: (Float(width), Float(height)))
-        return [parity.stage(rows)]
+        if let labels { stages.append(stage(labels, found)) }
+        return stages
     }
 
-    private static func quads(_ result: FrameResult) -> (kind: ResultParity.Kind, quads: [Quad])? {
-        func quad(_ box: Rect) -> Quad { Quad(box.x, box.y, box.x + box.width, box.y + box.height) }
+    private static func details(
+        _ rows: [DetailParity.Row], _ quads: [Quad], _ reference: ParityReference
+    ) throws -> [ParityReport.Stage] {
+        let detail = DetailParity(rows, reference: quads)
+        var stages: [ParityReport.Stage] = []
+        if let scores = try reference.numbers("scores", each: 1, of: quads.count) {
+            stages.append(detail.scores(scores.map { $0[0] }))
+        }
+        if let landmarks = try reference.numbers("landmarks", each: 10, of: quads.count) {
+            stages.append(
+                rows.contains { $0.landmarks.count == 5 }
+                    ? detail.landmarks(landmarks)
+                    : .init("landmarks", agrees: nil, "the node does not make landmarks"))
+        }
+        return stages
+    }
+
+    private static func stage(
+        _ labels: (width: Int, height: Int, values: [UInt8]), _ found: FrameResult
+    ) -> ParityReport.Stage {
+        guard case .segmentation(let map) = found else {
+            return .init("labels", agrees: nil, "the node does not make labels")
+        }
+        let own = map.expanded(width: labels.width, height: labels.height, other: 255)
+        return LabelParity(found: own, width: labels.width, height: labels.height).stage(labels.values)
+    }
+
+    private static func rows(of result: FrameResult) -> (kind: ResultParity.Kind, rows: [DetailParity.Row])? {
+        func row(_ box: Rect, _ score: Float, _ landmarks: [Point] = []) -> DetailParity.Row {
+            .init(
+                quad: Quad(box.x, box.y, box.x + box.width, box.y + box.height), score: score, landmarks: landmarks)
+        }
         switch result {
-        case .lines(let lines): return (.lines, lines.map { Quad($0.from.x, $0.from.y, $0.to.x, $0.to.y) })
-        case .faces(let faces): return (.boxes, faces.map { quad($0.box) })
-        case .objects(let objects): return (.boxes, objects.map { quad($0.box) })
+        case .lines(let lines):
+            let rows = lines.map { line in
+                DetailParity.Row(
+                    quad: Quad(line.from.x, line.from.y, line.to.x, line.to.y), score: line.score, landmarks: [])
+            }
+            return (.lines, rows)
+        case .faces(let faces): return (.boxes, faces.map { row($0.box, $0.score, $0.landmarks) })
+        case .objects(let objects): return (.boxes, objects.map { row($0.box, $0.score) })
         default: return nil
         }
     }

@@ -11,6 +11,9 @@ internal import Networks
 ///   output.NAME    f32                its outputs, by the names in the model (NAME alone will do)
 ///   boxes          f32 [N, 4...]      decoded: left, top, right, bottom in pixels of the picture, then anything
 ///   lines          f32 [N, 4...]      decoded: x, y of one end, x, y of the other
+///   scores         f32 [N]            of each box or line
+///   landmarks      f32 [N, 10]        of each box: x, y of five points; [N, 5, 2] will do
+///   labels         u8  [H, W]         the class of each pixel of the picture
 /// ```
 /// Each key is optional; what is missing is not compared.
 struct ParityReference {
@@ -56,6 +59,25 @@ struct ParityReference {
     /// The raw output of a name.
     func output(_ name: String) throws -> (shape: [Int], values: [Float])? {
         try floats("output." + name) ?? floats(name)
+    }
+
+    /// Numbers that belong to the rows of a table.
+    func numbers(_ key: String, each width: Int, of count: Int) throws -> [[Float]]? {
+        guard let (shape, values) = try floats(key) else { return nil }
+        guard values.count == width * count, shape.first == count || count == 0 else {
+            throw OutputError(
+                "\(key): must have \(width == 1 ? "a number" : "\(width) numbers") for each of \(count) rows")
+        }
+        return (0..<count).map { Array(values[$0 * width..<($0 + 1) * width]) }
+    }
+
+    /// The class of each pixel.
+    func labels() throws -> (width: Int, height: Int, values: [UInt8])? {
+        guard let tensor = arrays["labels"] else { return nil }
+        guard tensor.type == .u8, tensor.shape.count == 2, tensor.shape.allSatisfy({ $0 > 0 }) else {
+            throw OutputError("labels: must be uint8 of shape (height, width)")
+        }
+        return (tensor.shape[1], tensor.shape[0], Array(tensor.bytes))
     }
 
     /// The first four columns of a decoded table.

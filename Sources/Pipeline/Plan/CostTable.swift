@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
+internal import Media
 
 /// Figures measured on this machine, kept from one plan to the next.
 ///
@@ -54,12 +55,13 @@ struct CostTable {
 
     /// What the figures of running `pipeline` depend on.
     static func key(of pipeline: ValidatedPipeline, isPaced: Bool, cores: Int) -> String {
-        var parts = [machine, "\(cores) cores", isPaced ? "paced" : "free"]
+        let limit = pipeline.target?.latencyMilliseconds.map { " within \($0) ms" } ?? ""
+        var parts = [machine, "\(cores) cores", isPaced ? "paced" + limit : "free"]
         for node in pipeline.nodes {
             var text = node.type
             for parameter in node.contract.parameters where !parameter.isWritten && parameter.name != "path" {
                 guard let value = node.settings.value(named: parameter.name) else { continue }
-                text += " \(parameter.name)=\(value.text)"
+                text += " \(parameter.name)=\(redacted(value.text))"
                 if [.path, .url].contains(parameter.kind) { text += identity(ofFile: value.text) }
             }
             text +=

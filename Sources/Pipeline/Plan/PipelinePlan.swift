@@ -4,9 +4,9 @@ internal import Foundation
 /// What a pipeline will do on this machine, predicted from what its parts were measured to cost.
 ///
 /// A node's cost is the processor time per frame of everything up to and with it, less that of everything before it,
-/// each run for a second or two on the pipeline's own input, as fast as it goes. The whole pipeline is run once as well,
-/// which gives its highest frame rate. What a rung of the ladder would give is in proportion to its costs. Where other
-/// programs were busy meanwhile, the costs alone speak: they are processor time, which does not care who else runs.
+/// each run for a second or two on the pipeline's own input, as fast as it goes. The whole pipeline is run on every rung
+/// of the ladder as well, which gives its highest frame rate there, and a live one once more at its source's pace. Where
+/// other programs were busy meanwhile, the costs alone speak: they are processor time, which does not care who else runs.
 public struct PipelinePlan: Sendable {
     /// One node's part.
     public struct Node: Sendable {
@@ -16,8 +16,10 @@ public struct PipelinePlan: Sendable {
         public let type: String
         /// Processor time per frame, in milliseconds.
         public let cpuPerFrame: Double
-        /// Frames per second at which this node alone would be full: it works on one frame at a time. Nil for a node
-        /// that does next to nothing on its own queue, such as a network, whose engine has threads of its own.
+        /// Frames per second at which this node alone would be full: it works on one frame at a time.
+        ///
+        /// Nil for a node that does next to nothing on its own queue, such as a network, whose engine has threads of
+        /// its own.
         public let serialLimit: Double?
     }
 
@@ -29,6 +31,11 @@ public struct PipelinePlan: Sendable {
         public let cpuPerFrame: Double
         /// Frames per second it can do.
         public let capacity: Double
+        /// Frames per second that were delivered at the source's own pace; nil for pipelines that are not live, and
+        /// where other programs were too busy for the figure to mean anything.
+        public let pacedRate: Double?
+        /// From capture to delivery at that pace, p99 in milliseconds; nil as for the rate.
+        public let latencyP99: Double?
     }
 
     /// The nodes, in the order of the graph.
@@ -37,8 +44,6 @@ public struct PipelinePlan: Sendable {
     public let rungs: [Rung]
     /// Frames per second that the source gives; nil when it gives them as fast as they are taken.
     public let sourceRate: Double?
-    /// From capture to delivery at the source's own pace, p99 in milliseconds; nil for pipelines that are not live.
-    public let latencyP99: Double?
     /// What it promises; nil when it promises nothing.
     public let target: PipelineTarget?
     /// Cores counted on.
@@ -50,7 +55,9 @@ public struct PipelinePlan: Sendable {
     public let measurements: Int
 
     /// Frames per second that a run will show, on a rung.
-    public func expectedRate(on rung: Int = 0) -> Double { min(sourceRate ?? .infinity, rungs[rung].capacity) }
+    public func expectedRate(on rung: Int = 0) -> Double {
+        min(sourceRate ?? .infinity, rungs[rung].pacedRate ?? rungs[rung].capacity)
+    }
 
     /// Whether the frame rate will be kept on a rung; true where none is promised.
     public func keepsRate(on rung: Int = 0) -> Bool {
@@ -58,13 +65,25 @@ public struct PipelinePlan: Sendable {
     }
 
     /// Whether the latency will be kept; true where none is promised or it is not known.
-    public var keepsLatency: Bool {
-        guard let limit = target?.latencyMilliseconds, let latencyP99 else { return true }
-        return latencyP99 <= limit
+    public func keepsLatency(on rung: Int = 0) -> Bool {
+        guard let limit = target?.latencyMilliseconds, let latency = rungs[rung].latencyP99 else { return true }
+        return latency <= limit
     }
 
-    /// The first rung that keeps the frame rate.
-    public var keepingRung: Int? { rungs.indices.first { keepsRate(on: $0) } }
+    /// The first rung that keeps all that is promised.
+    public var keepingRung: Int? { rungs.indices.first { keepsRate(on: $0) && keepsLatency(on: $0) } }
+
+    /// What is expected as written, beside what is promised, in words.
+    var shortfall: String {
+        var parts: [String] = []
+        if let fps = target?.fps, !keepsRate() {
+            parts.append("\(plain((expectedRate() * 10).rounded() / 10)) of \(plain(fps)) fps")
+        }
+        if let limit = target?.latencyMilliseconds, let latency = rungs[0].latencyP99, !keepsLatency() {
+            parts.append("latency p99 \(plain(latency.rounded())) of \(plain(limit)) ms")
+        }
+        return parts.joined(separator: ", ")
+    }
 
     /// The node that costs most.
     public var dearest: Node? { nodes.max { $0.cpuPerFrame < $1.cpuPerFrame } }
@@ -81,6 +100,8 @@ extension PipelinePlan {
         public var seconds = 1.5
         /// File that keeps the figures; nil is the user's own.
         public var table: String?
+        /// Whether nothing is measured, so that what no earlier plan has measured is an error.
+        var isFromMemory = false
 
         /// All cores, figures of earlier plans used.
         public init() {}
@@ -96,44 +117,44 @@ extension PipelinePlan {
         var measuring = Measuring(pipeline, options)
         defer { measuring.finish() }
         let live = pipeline.nodes.filter { $0.reachesSink }
-        let names = live.map(\.id)
         let sinks = live.filter { $0.contract.category == .sink }.map(\.id)
-
-        progress("the whole pipeline")
-        let whole = try measuring.figures(feeding: sinks, on: 0)
-        var nodes: [Node] = []
-        for node in live {
-            progress(node.id)
-            let cost = try measuring.cost(of: node, on: 0)
-            let serial = whole.nodeMilliseconds[node.id] ?? 0
-            nodes.append(
-                Node(
-                    id: node.id, type: node.type, cpuPerFrame: cost,
-                    serialLimit: node.contract.category == .inference || serial < 0.5 ? nil : 1000 / serial))
-        }
-        let total = nodes.map(\.cpuPerFrame).reduce(0, +)
-        let capacity = Self.capacity(of: whole, total: total, cores: measuring.cores)
-        var rungs = [Rung(name: pipeline.ladder.name(of: 0), cpuPerFrame: total, capacity: capacity)]
-        for rung in 1..<max(1, pipeline.ladder.rungCount) {
-            progress("ladder \(rung)")
-            var cost = 0.0
-            for node in live where names.contains(node.id) { cost += try measuring.cost(of: node, on: rung) }
-            rungs.append(
-                Rung(
-                    name: pipeline.ladder.name(of: rung), cpuPerFrame: cost,
-                    capacity: capacity * (cost > 0 ? total / cost : 1)))
-        }
         let isLive = live.contains { $0.contract.category == .source && $0.isLive }
-        if isLive { progress("the pipeline at its own pace") }
-        let paced = isLive ? try measuring.figures(feeding: sinks, on: 0, isPaced: true) : nil
-        self.nodes = nodes
+
+        var rungs: [Rung] = []
+        var wholes: [Rehearsal.Figures] = []
+        for rung in 0..<pipeline.ladder.rungCount {
+            let name = rung == 0 ? "the whole pipeline" : "the whole pipeline on ladder \(rung)"
+            progress(name)
+            let whole = try measuring.figures(feeding: sinks, on: rung)
+            if isLive { progress("\(name), at the source's pace") }
+            let paced = isLive ? try measuring.figures(feeding: sinks, on: rung, isPaced: true) : nil
+            wholes.append(whole)
+            rungs.append(Rung(pipeline.ladder.name(of: rung), whole: whole, paced: paced, cores: measuring.cores))
+        }
+        nodes = try live.map { node in
+            progress(node.id)
+            let cost = try measuring.cost(of: node)
+            let serial = wholes[0].nodeMilliseconds[node.id] ?? 0
+            return Node(
+                id: node.id, type: node.type, cpuPerFrame: cost,
+                serialLimit: node.contract.category == .inference || serial < 0.5 ? nil : 1000 / serial)
+        }
         self.rungs = rungs
         sourceRate = try isLive ? measuring.sourceRate(of: live) : nil
-        latencyP99 = paced.flatMap { $0.foreignCores < Self.quiet * Double(measuring.cores) ? $0.latencyP99 : nil }
         target = pipeline.target
         cores = measuring.cores
-        foreignCores = whole.foreignCores
+        foreignCores = wholes[0].foreignCores
         measurements = measuring.count
+    }
+
+    /// What an earlier plan found, nothing measured; nil where it did not see this pipeline with these settings.
+    init?(remembered pipeline: ValidatedPipeline, cores: Int, table: String?) {
+        var options = Options()
+        options.cores = cores
+        options.table = table
+        options.isFromMemory = true
+        guard let plan = try? PipelinePlan(pipeline, options: options) else { return nil }
+        self = plan
     }
 
     /// Share of the cores below which other programs do not matter.
@@ -141,20 +162,14 @@ extension PipelinePlan {
     /// Share of the cores that a pipeline fills when it is the only one; the rest goes to waiting for each other.
     static let filled = 0.92
 
-    /// Frames per second of the pipeline with the machine for itself.
-    private static func capacity(
-        of whole: Rehearsal.Figures, total: Double, cores: Int
-    ) -> Double {
-        guard whole.foreignCores >= quiet * Double(cores), total > 0 else { return whole.fps }
-        return max(whole.fps, filled * Double(cores) * 1000 / total)
-    }
-
     /// The runs of one plan, with the table that spares most of them.
     private struct Measuring {
         let pipeline: ValidatedPipeline
         let cores: Int
         let folder: String
+        let seconds: Double
         let isFresh: Bool
+        let isFromMemory: Bool
         var rehearsal = Rehearsal()
         var table: CostTable
         var count = 0
@@ -164,12 +179,12 @@ extension PipelinePlan {
         init(_ pipeline: ValidatedPipeline, _ options: Options) {
             self.pipeline = pipeline
             rehearsal.options = BuildContext.Options(cores: options.cores, overwrites: true)
-            rehearsal.seconds = options.seconds
+            seconds = options.seconds
             cores = rehearsal.options.cores
             isFresh = options.isFresh
+            isFromMemory = options.isFromMemory
             table = options.table.map { CostTable(path: $0) } ?? CostTable()
             folder = NSTemporaryDirectory() + "/vpipe-plan-" + UUID().uuidString
-            try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         }
 
         mutating func figures(
@@ -178,7 +193,10 @@ extension PipelinePlan {
             let part = pipeline.part(feeding: ids, on: rung, isPaced: isPaced, folder: folder)
             let key = CostTable.key(of: part, isPaced: isPaced, cores: cores)
             if let known = taken[key] ?? (isFresh ? nil : table[key]) { return known }
-            let figures = try rehearsal.run(part)
+            if isFromMemory { throw OutputError("not measured yet") }
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            // At the source's pace a frame in so many waits for a network: longer, so that several do.
+            let figures = try rehearsal.run(part, seconds: isPaced ? 2 * seconds : seconds)
             count += 1
             taken[key] = figures
             table.store(figures, under: key)
@@ -186,11 +204,11 @@ extension PipelinePlan {
         }
 
         /// Processor milliseconds per frame of one node.
-        mutating func cost(of node: ValidatedNode, on rung: Int) throws -> Double {
-            let with = try figures(feeding: [node.id], on: rung).cpuPerFrame
+        mutating func cost(of node: ValidatedNode) throws -> Double {
+            let with = try figures(feeding: [node.id], on: 0).cpuPerFrame
             let before = node.inputs.map(\.from)
             guard !before.isEmpty else { return with }
-            return max(0, with - (try figures(feeding: before, on: rung).cpuPerFrame))
+            return max(0, with - (try figures(feeding: before, on: 0).cpuPerFrame))
         }
 
         /// Frames per second of the live sources, the slowest counts.
@@ -204,8 +222,25 @@ extension PipelinePlan {
         }
 
         func finish() {
+            guard count > 0 else { return }
             table.save()
             try? FileManager.default.removeItem(atPath: folder)
         }
+    }
+}
+
+extension PipelinePlan.Rung {
+    fileprivate init(_ name: String, whole: Rehearsal.Figures, paced: Rehearsal.Figures?, cores: Int) {
+        func isQuiet(_ figures: Rehearsal.Figures) -> Bool {
+            figures.foreignCores < PipelinePlan.quiet * Double(cores)
+        }
+        self.name = name
+        cpuPerFrame = whole.cpuPerFrame
+        // With other programs about, its costs tell what it would do with the machine for itself.
+        capacity =
+            isQuiet(whole) || whole.cpuPerFrame <= 0
+            ? whole.fps : max(whole.fps, PipelinePlan.filled * Double(cores) * 1000 / whole.cpuPerFrame)
+        pacedRate = paced.flatMap { isQuiet($0) ? $0.fps : nil }
+        latencyP99 = paced.flatMap { isQuiet($0) ? $0.latencyP99 : nil }
     }
 }

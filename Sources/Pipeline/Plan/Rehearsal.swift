@@ -18,18 +18,16 @@ struct Rehearsal {
         var nodeMilliseconds: [String: Double]
     }
 
-    /// Seconds of measuring, after the first frames have been delivered.
-    var seconds = 1.5
     /// Frames measured at least, and the seconds after which fewer have to do.
     static let frames: UInt64 = 20
     static let patience = 15.0
     /// How the run may use the machine.
     var options = BuildContext.Options()
 
-    /// Runs it.
+    /// Runs it, and measures for `seconds` after the first frames have been delivered.
     ///
     /// - Throws: what keeps the part from running, or a sentence when too few frames came through.
-    func run(_ pipeline: ValidatedPipeline) throws -> Figures {
+    func run(_ pipeline: ValidatedPipeline, seconds: Double = 1.5) throws -> Figures {
         let run = try PipelineRun(pipeline, options: options)
         try run.start()
         // The first frames pay for caches and threads; a short file may be over before they have.
@@ -50,7 +48,9 @@ struct Rehearsal {
         for (before, after) in zip(first.sinks, last.sinks) {
             let count = after.items - before.items
             frames = min(frames, count)
-            fps = min(fps, Double(count) * 1e9 / Double(max(1, after.lastAt - before.lastAt)))
+            // By capture: at the end some frames may be late, which is not the same as lost.
+            let span = after.lastCapturedAt > before.lastCapturedAt ? after.lastCapturedAt - before.lastCapturedAt : 1
+            fps = min(fps, Double(count) * 1e9 / Double(span))
             latency = latency.adding(after.latency.since(before.latency))
         }
         guard (3..<UInt64.max).contains(frames) else {
@@ -82,11 +82,13 @@ struct Rehearsal {
 }
 
 extension ValidatedPipeline {
-    /// The nodes that feed `id`, itself among them, on a rung of the ladder, and nothing else. What has no sink gets one.
+    /// The nodes that feed `id`, itself among them, on a rung of the ladder, and nothing else.
+    ///
+    /// What has no sink gets one.
     ///
     /// - Parameters:
-    ///   - isPaced: whether sources keep their own pace and links their own rules; otherwise files run as fast as they
-    ///     are taken and nothing is dropped.
+    ///   - isPaced: whether sources keep their own pace, links their own rules, and the target its gate; otherwise files
+    ///     run as fast as they are taken and nothing is dropped.
     ///   - folder: where sinks write instead of the paths they were given.
     func part(feeding ids: [String], on rung: Int, isPaced: Bool, folder: String) -> ValidatedPipeline {
         var wanted = Set(ids)
@@ -100,7 +102,8 @@ extension ValidatedPipeline {
             guard let node = self[id], node.contract.category != .sink, !node.contract.outputs.isEmpty else { continue }
             kept.append(.rehearsalSink(after: node, isPaced: isPaced))
         }
-        return ValidatedPipeline(file: file, name: name, target: nil, ladder: Ladder(), nodes: kept, warnings: [])
+        return ValidatedPipeline(
+            file: file, name: name, target: isPaced ? target : nil, ladder: Ladder(), nodes: kept, warnings: [])
     }
 }
 
@@ -110,7 +113,8 @@ extension ValidatedNode {
         for parameter in contract.parameters
         where parameter.isWritten || contract.category == .sink && parameter.name == "path" {
             guard case .string(let path)? = settings.value(named: parameter.name) else { continue }
-            let name = URL(fileURLWithPath: path).lastPathComponent
+            // A stream goes into a folder rather than to its peer.
+            let name = type == StreamNode.contract.type ? "live.m3u8" : URL(fileURLWithPath: path).lastPathComponent
             settings = settings.replacing(parameter.name, with: .string("\(folder)/\(id)-\(name)"))
         }
         if !isPaced, contract.parameter("realtime") != nil {

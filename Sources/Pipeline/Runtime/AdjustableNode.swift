@@ -10,7 +10,9 @@ public protocol AdjustableNode: AnyObject {
     func adjust(to settings: Settings) throws
 }
 
-/// Hands a node the newest of something from another thread. The node's side costs one relaxed load a frame.
+/// Hands a node the newest of something from another thread.
+///
+/// The node's side costs one relaxed load a frame.
 ///
 /// - Note: Thread-safety: thread-safe.
 final class Mailbox<Value: Sendable>: Sendable {

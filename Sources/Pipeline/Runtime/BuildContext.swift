@@ -3,7 +3,9 @@ internal import Dataflow
 internal import Foundation
 public import Inference
 
-/// What node factories share while one pipeline is built. Confined to the thread that builds.
+/// What node factories share while one pipeline is built.
+///
+/// Confined to the thread that builds.
 public final class BuildContext {
     /// How a run may use the machine and the disk.
     public struct Options: Sendable {
@@ -13,6 +15,8 @@ public final class BuildContext {
         public var overwrites: Bool
         /// Where compiled models are kept.
         public var cache: CompileOptions.Cache
+        /// File that keeps what plans have measured; nil is the user's own.
+        public var costTable: String?
 
         /// All cores, nothing overwritten, the standard cache.
         public init(

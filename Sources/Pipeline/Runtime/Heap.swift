@@ -10,7 +10,9 @@ public enum Heap {
         _ = unsafeBitCast(symbol, to: Function.self)(0)
     }
 
-    /// Lets at most `count` arenas come into being. Call it before threads are made.
+    /// Lets at most `count` arenas come into being.
+    ///
+    /// Call it before threads are made.
     public static func limitArenas(to count: Int32) {
         typealias Function = @convention(c) (Int32, Int32) -> Int32
         let arenaMax: Int32 = -8  // M_ARENA_MAX of malloc.h

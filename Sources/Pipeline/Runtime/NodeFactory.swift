@@ -12,13 +12,23 @@ public enum BuiltNode {
     case join(any JoinNode)
 }
 
-/// Makes the node that a validated declaration describes. Opens files, devices and models.
+/// Makes the node that a validated declaration describes.
+///
+/// Opens files, devices and models.
 ///
 /// - Throws: what keeps it from working, in a sentence that names the file or device.
 public typealias NodeFactory = @Sendable (_ node: ValidatedNode, _ context: BuildContext) throws -> BuiltNode
 
+#if compiler(>=6.2)
+    /// What a type is whose metatype may be used on any thread; the compiler assumed it of every type before 6.2.
+    public typealias SharedType = SendableMetatype
+#else
+    /// What a type is whose metatype may be used on any thread: every one.
+    public typealias SharedType = Any
+#endif
+
 /// A node type as a Swift type: its contract and how it is made.
-public protocol NodeType {
+public protocol NodeType: SharedType {
     /// The declaration everything is generated from.
     static var contract: Contract { get }
     /// Makes the node; see `NodeFactory`.

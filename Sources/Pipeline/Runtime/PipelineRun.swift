@@ -76,7 +76,12 @@ public final class PipelineRun: @unchecked Sendable {
         events = context.events
         graph = try builder.build()
         keeper = pipeline.target.map {
-            TargetKeeper(target: $0, ladder: pipeline.ladder, cores: options.cores, gate: context.gate)
+            TargetKeeper(
+                target: $0, ladder: pipeline.ladder, cores: options.cores,
+                isLive: pipeline.nodes.allSatisfy { $0.contract.category != .source || !$0.reachesSink || $0.isLive },
+                plan: pipeline.ladder.rungCount == 1
+                    ? nil : PipelinePlan(remembered: pipeline, cores: options.cores, table: options.costTable),
+                gate: context.gate)
         }
         // Compiling networks leaves tens of megabytes of freed memory behind; give them back before the frames come.
         Heap.trim()
@@ -84,8 +89,8 @@ public final class PipelineRun: @unchecked Sendable {
 
     /// Starts all nodes, sinks first.
     public func start() throws {
-        try graph.start()
         keeper?.start(pulse: { [graph] in graph.pulse() }, apply: { [weak self] in try self?.take(rung: $0) })
+        try graph.start()
     }
 
     /// The pipeline as it was validated, or as it was last reloaded.
@@ -144,7 +149,9 @@ public final class PipelineRun: @unchecked Sendable {
         graph.stop()
     }
 
-    /// Drops what is under way. Files keep what was written.
+    /// Drops what is under way.
+    ///
+    /// Files keep what was written.
     public func abort() {
         for (_, node) in nodes { (node as? any InterruptibleSource)?.interrupt() }
         graph.abort()
@@ -174,7 +181,9 @@ public final class PipelineRun: @unchecked Sendable {
         return sum
     }
 
-    /// What the nodes have to say, in the order of the graph. Call it after the end.
+    /// What the nodes have to say, in the order of the graph.
+    ///
+    /// Call it after the end.
     public func notes() -> [Notes] {
         nodes.compactMap { id, node in
             guard let lines = (node as? any ReportingNode)?.notes, !lines.isEmpty else { return nil }

@@ -119,3 +119,27 @@ final class EventBox: Sendable {
         return limiter.withLock { $0.due(at: instant) }
     }
 }
+
+/// Tells when a device or a peer goes and comes back, from its counts. Confined to its node's queue.
+struct OutageReporter {
+    private let node: String
+    private let events: EventBox
+    private var told = (losses: 0, returns: 0)
+
+    init(_ node: String, _ events: EventBox) {
+        self.node = node
+        self.events = events
+    }
+
+    /// Takes the counts so far; tells what has been added to them.
+    mutating func note(losses: Int, returns: Int, _ lastLoss: @autoclosure () -> String?) {
+        if losses > told.losses { post(.lost, lastLoss() ?? "no reason known", count: losses - told.losses) }
+        if returns > told.returns { post(.returned, "", count: returns - told.returns) }
+        told = (losses, returns)
+    }
+
+    /// Leaves another event of the node.
+    func post(_ kind: RunEvent.Kind, _ message: String, count: Int) {
+        events.post(RunEvent(kind, of: node, message, count: UInt64(max(1, count))))
+    }
+}

@@ -37,7 +37,9 @@ final class AdmissionGate: Sendable {
     }
 
     /// Whether a frame captured at `capturedAt` is likely to be in time; always when nothing is under way, so that
-    /// there is something to learn from. All instants in nanoseconds of one clock.
+    /// there is something to learn from.
+    ///
+    /// All instants in nanoseconds of one clock.
     func admits(capturedAt: UInt64, now: UInt64, inFlight: Int) -> Bool {
         let age = now > capturedAt ? Double(now - capturedAt) : 0
         guard inFlight > 0 else { return age < limit }

@@ -4,17 +4,19 @@
 public struct TargetReading: Sendable, Hashable {
     /// When, in seconds on any steady clock.
     public var at: Double
-    /// Frames per second of the slowest sink, over the last second and over its last quarter.
+    /// Frames per second of the slowest sink, over the last second.
     public var fps: Double
+    /// The same over its last quarter.
     public var recentFPS: Double
-    /// Frames per second that came to the door, those turned away among them.
+    /// Frames per second that came to the door, those turned away among them; infinite where the source waits for us.
     public var offeredFPS: Double
     /// From capture to delivery in milliseconds, over the last second; nil when nothing was delivered.
     public var latencyP99: Double?
     /// Processor time of this process per delivered frame, in core-milliseconds; nil when nothing was delivered.
     public var costPerFrame: Double?
-    /// Cores that other programs kept busy, and cores the run may count on.
+    /// Cores that other programs kept busy.
     public var foreignCores: Double
+    /// Cores the run may count on.
     public var cores: Double
 
     /// Makes a reading by hand, for tests.
@@ -33,10 +35,13 @@ public struct TargetReading: Sendable, Hashable {
     }
 }
 
-/// Decides which rung of the ladder a run stands on. Rung 0 is the pipeline as written; every rung below is cheaper.
+/// Decides which rung of the ladder a run stands on.
+///
+/// Rung 0 is the pipeline as written; every rung below is cheaper.
 ///
 ///     readings --> missed twice in a row, or the next second will miss --> down, as far as the costs say
 ///              --> kept for a while, and the dearer rung fits what the cores have left --> up by one
+/// What a rung costs is what was measured on it in this run; before that, what the plan measured, in proportion.
 ///
 /// It never changes within five seconds of the last change. An upward step that had to be taken back doubles the time
 /// before the next try, up to five minutes, so that a load which comes and goes does not make it swing.
@@ -67,11 +72,13 @@ public struct Governor: Sendable {
     private static let patience = 5.0...300.0
 
     /// The rung in force.
-    public private(set) var rung = 0
+    public private(set) var rung: Int
     private let target: PipelineTarget
     private let rungCount: Int
     /// Core-milliseconds per frame by rung, smoothed; nil until measured there.
     private(set) var costs: [Double?]
+    /// The same as the plan found them; empty when there is none.
+    private let planned: [Double]
     private var lastChange: Double?
     /// When the last step up was taken, until it has proved itself or failed.
     private var trialSince: Double?
@@ -79,11 +86,15 @@ public struct Governor: Sendable {
     private var keptSince: Double?
     private var wait = Governor.patience.lowerBound
 
-    /// Starts on rung 0 of `rungCount`.
-    public init(target: PipelineTarget, rungCount: Int) {
-        precondition(rungCount >= 1)
+    /// Starts on rung `start` of `rungCount`.
+    ///
+    /// - Parameter planned: core-milliseconds per frame by rung, or nothing.
+    public init(target: PipelineTarget, rungCount: Int, planned: [Double] = [], start: Int = 0) {
+        precondition(rungCount >= 1 && (planned.isEmpty || planned.count == rungCount) && start < rungCount)
         self.target = target
         self.rungCount = rungCount
+        self.planned = planned
+        rung = start
         costs = Array(repeating: nil, count: rungCount)
     }
 
@@ -130,6 +141,13 @@ public struct Governor: Sendable {
         costs[rung] = costs[rung].map { $0 * 0.8 + cost * 0.2 } ?? cost
     }
 
+    /// What a frame would cost on another rung, given what it costs on this one; nil when nothing is known of it.
+    private func estimate(_ other: Int, from cost: Double) -> Double? {
+        if let own = costs[other] { return own }
+        guard !planned.isEmpty, planned[rung] > 0 else { return nil }
+        return cost * planned[other] / planned[rung]
+    }
+
     // MARK: Stepping
 
     private mutating func stepDown(_ reading: TargetReading, _ miss: String) -> Change? {
@@ -138,7 +156,7 @@ public struct Governor: Sendable {
         // What the run gets while it wants more is all that it can have.
         if let cost = reading.costPerFrame, let wanted = wanted(reading) {
             let obtained = reading.fps * cost
-            while next + 1 < rungCount, let below = costs[next], wanted * below > obtained { next += 1 }
+            while next + 1 < rungCount, let below = estimate(next, from: cost), wanted * below > obtained { next += 1 }
         }
         if let up = trialSince, reading.at - up < Self.trial { wait = min(wait * 2, Self.patience.upperBound) }
         trialSince = nil
@@ -149,7 +167,7 @@ public struct Governor: Sendable {
         guard rung > 0, let keptSince, reading.at - keptSince >= wait,
             reading.at - (lastChange ?? -.infinity) >= wait, let cost = costs[rung] ?? reading.costPerFrame
         else { return nil }
-        let dearer = costs[rung - 1] ?? cost * Self.unknownStep
+        let dearer = estimate(rung - 1, from: cost) ?? cost * Self.unknownStep
         let needed = (wanted(reading) ?? reading.fps) * dearer / 1000
         let available = max(0, reading.cores - reading.foreignCores)
         guard needed <= available * Self.headroom else { return nil }

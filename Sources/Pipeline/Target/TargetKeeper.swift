@@ -20,17 +20,30 @@ final class TargetKeeper: Sendable {
     private let ladder: Ladder
     private let gate: AdmissionGate?
     private let machine: MachineState
+    private let first: Governor.Change?
     private let timer: any DispatchSourceTimer
     private let tell = Mutex<(@Sendable (Governor.Change, String) -> Void)?>(nil)
 
+    /// - Parameters:
+    ///   - isLive: whether frames come by themselves.
+    ///   - plan: what an earlier plan found: the run begins on the rung that keeps the target by it.
     init(
-        target: PipelineTarget, ladder: Ladder, cores: Int, gate: AdmissionGate?, machine: MachineState = MachineState()
+        target: PipelineTarget, ladder: Ladder, cores: Int, isLive: Bool, plan: PipelinePlan? = nil,
+        gate: AdmissionGate?,
+        machine: MachineState = MachineState()
     ) {
+        let start = plan?.keepingRung ?? 0
         state = Mutex(
             State(
-                meter: TargetMeter(target: target, cores: cores),
-                governor: Governor(target: target, rungCount: ladder.rungCount),
+                meter: TargetMeter(target: target, cores: cores, isLive: isLive),
+                governor: Governor(
+                    target: target, rungCount: ladder.rungCount, planned: plan?.rungs.map(\.cpuPerFrame) ?? [],
+                    start: start),
                 record: TargetRecord(rungs: (0..<ladder.rungCount).map { ladder.name(of: $0) })))
+        first = plan.flatMap { plan in
+            start == 0
+                ? nil : Governor.Change(at: 0, from: 0, to: start, cause: "planned: as written \(plan.shortfall)")
+        }
         self.ladder = ladder
         self.gate = gate
         self.machine = machine
@@ -43,12 +56,16 @@ final class TargetKeeper: Sendable {
         timer.activate()
     }
 
-    /// Begins to watch, once.
+    /// Takes the first rung and begins to watch, once, before the first frame comes.
     ///
     /// - Parameters:
     ///   - pulse: reads the graph.
     ///   - apply: puts a rung into force.
     func start(pulse: @escaping @Sendable () -> GraphPulse, apply: @escaping @Sendable (_ rung: Int) throws -> Void) {
+        if let first {
+            state.withLock { $0.record.note(first) }
+            take(first, apply)
+        }
         timer.setEventHandler { [weak self] in self?.beat(pulse(), apply) }
         let interval = DispatchTimeInterval.milliseconds(1000 / TargetMeter.beatsPerSecond)
         timer.schedule(deadline: .now() + interval, repeating: interval, leeway: .milliseconds(5))
@@ -70,7 +87,10 @@ final class TargetKeeper: Sendable {
     private func beat(_ pulse: GraphPulse, _ apply: (Int) throws -> Void) {
         let sample = TargetMeter.Sample(
             pulse: pulse, cpuSeconds: ProcessUsage().cpuSeconds, machineSeconds: machine.busySeconds())
-        guard let change = observe(sample) else { return }
+        if let change = observe(sample) { take(change, apply) }
+    }
+
+    private func take(_ change: Governor.Change, _ apply: (Int) throws -> Void) {
         var outcome = ladder.name(of: change.to)
         do { try apply(change.to) } catch { outcome += ", which could not be taken: \(error)" }
         tell.withLock { $0 }?(change, outcome)

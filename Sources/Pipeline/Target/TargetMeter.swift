@@ -3,8 +3,9 @@ internal import Dataflow
 
 /// Turns the graph's pulses into readings for the governor and into the book of kept seconds.
 ///
-/// Rates are taken between deliveries, not between readings: 24 or 26 frames that fall into a second at 25 fps by the
-/// luck of its edges still are 25 fps.
+/// Rates are frames delivered over the time in which they were captured. So 24 or 26 frames that fall into a second by
+/// the luck of its edges still are 25 fps, and so are frames that come out in bursts because every fifth one waits for a
+/// network; how late that makes them is the latency's part. A lost frame is missing from either.
 /// - Note: Thread-safety: a value, fed by one timer.
 struct TargetMeter {
     /// What was in force at one instant.
@@ -18,16 +19,21 @@ struct TargetMeter {
 
     /// Readings a second.
     static let beatsPerSecond = 4
+    /// Seconds without a delivery after which a sink is stalled, rather than between two bursts.
+    private static let stall = 0.5
 
     private let target: PipelineTarget
     private let cores: Double
+    private let isLive: Bool
     private var samples: [Sample] = []
     private var beats = 0
     private(set) var seconds = TargetSeconds()
 
-    init(target: PipelineTarget, cores: Int) {
+    /// - Parameter isLive: whether frames come by themselves; other sources give as many as are taken.
+    init(target: PipelineTarget, cores: Int, isLive: Bool) {
         self.target = target
         self.cores = Double(cores)
+        self.isLive = isLive
     }
 
     /// Takes a sample, four a second; a reading once a whole second has been seen, counted from the first delivery.
@@ -50,7 +56,7 @@ struct TargetMeter {
     }
 
     private func reading(from first: Sample, to last: Sample, recent: Sample) -> TargetReading {
-        let span = Self.seconds(from: first.pulse.at, to: last.pulse.at)
+        let span = max(Self.seconds(from: first.pulse.at, to: last.pulse.at), 1e-9)
         var latency = LatencyCounts()
         for (before, after) in zip(first.pulse.sinks, last.pulse.sinks) {
             latency = latency.adding(after.latency.since(before.latency))
@@ -59,28 +65,27 @@ struct TargetMeter {
         let frames = zip(first.pulse.sinks, last.pulse.sinks).map { $1.items - $0.items }.min() ?? 0
         let own = last.cpuSeconds - first.cpuSeconds
         var foreign = 0.0
-        if let before = first.machineSeconds, let after = last.machineSeconds, span > 0 {
+        if let before = first.machineSeconds, let after = last.machineSeconds {
             foreign = max(0, after - before - own) / span
         }
+        let fps = rate(from: first.pulse, to: last.pulse) ?? 0
         return TargetReading(
-            at: Double(last.pulse.at) / 1e9, fps: rate(from: first.pulse, to: last.pulse),
-            recentFPS: rate(from: recent.pulse, to: last.pulse),
-            offeredFPS: span > 0 ? Double(last.pulse.admitted - first.pulse.admitted) / span : 0,
+            at: Double(last.pulse.at) / 1e9, fps: fps, recentFPS: rate(from: recent.pulse, to: last.pulse) ?? fps,
+            offeredFPS: isLive ? Double(last.pulse.admitted - first.pulse.admitted) / span : .infinity,
             latencyP99: summary.count > 0 ? Double(summary.p99) / 1e6 : nil,
             costPerFrame: frames > 0 ? own * 1000 / Double(frames) : nil, foreignCores: foreign, cores: cores)
     }
 
-    /// Frames per second of the slowest sink.
-    private func rate(from first: GraphPulse, to last: GraphPulse) -> Double {
-        zip(first.sinks, last.sinks).map { before, after in
+    /// Frames per second of the slowest sink; nil between two bursts, when no sink has anything to show yet.
+    private func rate(from first: GraphPulse, to last: GraphPulse) -> Double? {
+        zip(first.sinks, last.sinks).compactMap { before, after in
             let frames = Double(after.items - before.items)
-            // A sink that has gone quiet is measured to now, not to its last frame.
-            let quiet = Self.seconds(from: after.lastAt, to: last.at)
-            let usual = 1.5 / (target.fps ?? 10)
-            let end = quiet > usual ? last.at : after.lastAt
-            let span = Self.seconds(from: before.lastAt, to: end)
-            return span > 0 ? frames / span : 0
-        }.min() ?? 0
+            if Self.seconds(from: after.lastAt, to: last.at) > Self.stall {
+                return frames / Self.seconds(from: first.at, to: last.at)
+            }
+            let span = Self.seconds(from: before.lastCapturedAt, to: after.lastCapturedAt)
+            return span > 0 ? frames / span : nil
+        }.min()
     }
 
     private static func seconds(from start: UInt64, to end: UInt64) -> Double {

@@ -14,28 +14,6 @@ public import Networks
 /// - Note: Shape: `loc` `[1, A, 4]`, `conf` `[1, A, 2]` (background, face), `landms` `[1, A, 10]`.
 /// - Note: Source: the reference's detection script; areas count whole pixels (`x2 - x1 + 1`) of the source picture.
 public final class FaceDecoder: OutputDecoder {
-    /// What counts as a face.
-    public struct Options: Sendable, Hashable {
-        /// Faces must score more.
-        public var scoreThreshold: Float
-        /// Of two boxes that overlap by more (intersection over union) the better one stays.
-        public var overlapThreshold: Float
-        /// At most this many boxes are compared, best first.
-        public var candidates: Int
-        /// At most this many faces are reported.
-        public var limit: Int
-
-        /// The reference's numbers; the score is that of the cards in `models/`.
-        public init(
-            scoreThreshold: Float = 0.5, overlapThreshold: Float = 0.4, candidates: Int = 5000, limit: Int = 750
-        ) {
-            self.scoreThreshold = scoreThreshold
-            self.overlapThreshold = overlapThreshold
-            self.candidates = candidates
-            self.limit = limit
-        }
-    }
-
     /// A square in network pixels.
     struct Anchor: Equatable {
         var x: Float
@@ -44,7 +22,7 @@ public final class FaceDecoder: OutputDecoder {
     }
 
     /// What counts as a face.
-    public let options: Options
+    public let options: BoxSelection
     private let indices: (location: Int, confidence: Int, landmarks: Int)
     private let anchors: UnsafeMutableBufferPointer<Anchor>
     private let best: TopK
@@ -54,7 +32,7 @@ public final class FaceDecoder: OutputDecoder {
     ///
     /// - Throws: `VisionError.Code.outputs`.
     public init(
-        outputs: [TensorInfo], size: InputSize, family: RetinaFace.Family, options: Options = Options()
+        outputs: [TensorInfo], size: InputSize, family: RetinaFace.Family, options: BoxSelection = .retinaFace
     ) throws(VisionError) {
         let made = Self.anchors(size: size, family: family)
         indices = (
@@ -65,7 +43,7 @@ public final class FaceDecoder: OutputDecoder {
         self.options = options
         anchors = .allocate(capacity: made.count)
         _ = anchors.initialize(from: made)
-        best = TopK(capacity: min(max(0, options.candidates), made.count))
+        best = options.best(of: made.count)
         suppression = BoxSuppression(limit: min(options.limit, best.capacity), threshold: options.overlapThreshold)
     }
 

@@ -14,30 +14,8 @@ public import Networks
 /// Rows above the threshold, best first; of boxes of one class that overlap, the best stays. Rows that are not finite are
 /// no objects.
 public final class ObjectDecoder: OutputDecoder {
-    /// What counts as an object.
-    public struct Options: Sendable, Hashable {
-        /// Objects must score more.
-        public var scoreThreshold: Float
-        /// Of two boxes of one class that overlap by more (intersection over union) the better stays; 1 keeps all.
-        public var overlapThreshold: Float
-        /// At most this many boxes are compared, best first.
-        public var candidates: Int
-        /// At most this many objects are reported.
-        public var limit: Int
-
-        /// Numbers that suit most networks.
-        public init(
-            scoreThreshold: Float = 0.25, overlapThreshold: Float = 0.45, candidates: Int = 3000, limit: Int = 300
-        ) {
-            self.scoreThreshold = scoreThreshold
-            self.overlapThreshold = overlapThreshold
-            self.candidates = candidates
-            self.limit = limit
-        }
-    }
-
     private let layout: ObjectLayout
-    private let options: Options
+    private let options: BoxSelection
     private let size: InputSize
     private let names: [String]
     private let table: TensorTable
@@ -53,7 +31,7 @@ public final class ObjectDecoder: OutputDecoder {
     /// - Throws: `VisionError.Code.outputs`.
     public init(
         outputs: [TensorInfo], size: InputSize, layout: ObjectLayout, names: [String] = [],
-        options: Options = Options()
+        options: BoxSelection = .objects
     ) throws(VisionError) {
         if let mistake = layout.mistake { throw VisionError(.outputs, "columns: \(mistake)") }
         var places: [ObjectLayout.Column: Int] = [:]
@@ -83,7 +61,7 @@ public final class ObjectDecoder: OutputDecoder {
         self.options = options
         self.size = size
         self.names = names
-        best = TopK(capacity: min(max(0, options.candidates), table.rows))
+        best = options.best(of: table.rows)
     }
 
     /// The objects, best first; boxes may reach outside the picture.

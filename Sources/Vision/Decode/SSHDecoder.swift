@@ -16,29 +16,7 @@ public import Networks
 ///   clipped to the picture.
 public final class SSHDecoder: OutputDecoder {
     /// What counts as a face.
-    public struct Options: Sendable, Hashable {
-        /// Faces must score more.
-        public var scoreThreshold: Float
-        /// Of two boxes that overlap by more (intersection over union) the better one stays.
-        public var overlapThreshold: Float
-        /// At most this many boxes of each module are compared, best first.
-        public var candidates: Int
-        /// At most this many faces are reported.
-        public var limit: Int
-
-        /// The reference's numbers; the score is that of its pictures (its evaluation takes 0.05).
-        public init(
-            scoreThreshold: Float = 0.5, overlapThreshold: Float = 0.3, candidates: Int = 1000, limit: Int = 750
-        ) {
-            self.scoreThreshold = scoreThreshold
-            self.overlapThreshold = overlapThreshold
-            self.candidates = candidates
-            self.limit = limit
-        }
-    }
-
-    /// What counts as a face.
-    public let options: Options
+    public let options: BoxSelection
     private let modules: [Module]
     private let candidates: FaceCandidates
 
@@ -46,7 +24,7 @@ public final class SSHDecoder: OutputDecoder {
     ///
     /// - Throws: `VisionError.Code.outputs`.
     public convenience init(
-        outputs: [TensorInfo], size: InputSize, options: Options = Options()
+        outputs: [TensorInfo], size: InputSize, options: BoxSelection = .ssh
     ) throws(VisionError) {
         let candidates = FaceCandidates(
             capacity: SSH.strides.count * max(0, options.candidates), limit: options.limit,
@@ -56,7 +34,7 @@ public final class SSHDecoder: OutputDecoder {
 
     /// The finest `modules` of them, collecting into `candidates`, which other decoders may fill as well.
     init(
-        outputs: [TensorInfo], size: InputSize, options: Options, modules: Int, into candidates: FaceCandidates
+        outputs: [TensorInfo], size: InputSize, options: BoxSelection, modules: Int, into candidates: FaceCandidates
     ) throws(VisionError) {
         var made: [Module] = []
         for index in 0..<modules {
@@ -105,13 +83,13 @@ private final class Module {
     /// The least difference of the two logits that gives a score above the threshold.
     private let threshold: Float
 
-    init(_ index: Int, outputs: [TensorInfo], size: InputSize, options: SSHDecoder.Options) throws(VisionError) {
+    init(_ index: Int, outputs: [TensorInfo], size: InputSize, options: BoxSelection) throws(VisionError) {
         stride = SSH.strides[index]
         sides = SSH.anchorSizes[index]
         (rows, columns) = SSH.cells(at: size, stride: stride)
         scoreIndex = try outputs.position(of: "m\(index + 1).score", shape: [1, 4, rows, columns])
         boxIndex = try outputs.position(of: "m\(index + 1).box", shape: [1, 8, rows, columns])
-        best = TopK(capacity: min(max(0, options.candidates), 2 * rows * columns))
+        best = options.best(of: 2 * rows * columns)
         threshold = logf(options.scoreThreshold / (1 - options.scoreThreshold))
     }
 

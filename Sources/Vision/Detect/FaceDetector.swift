@@ -15,7 +15,7 @@ extension Detector where Decoder == FaceDecoder {
     /// - Throws: `VisionError`, `NetworkError` (size, weights), `InferenceError`.
     public convenience init(
         _ architecture: Architecture, weights: Weights, size: InputSize? = nil, engine: any InferenceEngine,
-        compile: CompileOptions, options: FaceDecoder.Options = FaceDecoder.Options(), requests: Int? = nil
+        compile: CompileOptions, options: BoxSelection = .retinaFace, requests: Int? = nil
     ) throws {
         guard architecture.network == "retinaface" else {
             throw VisionError(

@@ -39,7 +39,7 @@ public final class PyramidDetector: PictureNetwork {
     /// - Throws: `VisionError`, `NetworkError` (size, weights), `InferenceError`.
     public init(
         _ architecture: Architecture, weights: Weights, size: InputSize? = nil, engine: any InferenceEngine,
-        compile: CompileOptions, options: SSHDecoder.Options = SSHDecoder.Options(), requests: Int? = nil
+        compile: CompileOptions, options: BoxSelection = .ssh, requests: Int? = nil
     ) throws {
         let base = size ?? architecture.defaultSize
         let sizes = Self.sizes(around: base)

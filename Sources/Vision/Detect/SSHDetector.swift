@@ -15,7 +15,7 @@ extension Detector where Decoder == SSHDecoder {
     /// - Throws: `VisionError`, `NetworkError` (size, weights), `InferenceError`.
     public convenience init(
         _ architecture: Architecture, weights: Weights, size: InputSize? = nil, engine: any InferenceEngine,
-        compile: CompileOptions, options: SSHDecoder.Options = SSHDecoder.Options(), requests: Int? = nil
+        compile: CompileOptions, options: BoxSelection = .ssh, requests: Int? = nil
     ) throws {
         try self.init(
             ssh: architecture, weights: weights, size: size ?? architecture.defaultSize, engine: engine,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Planes of 32-bit floats that somebody else owns, `[channels, height, width]` without gaps: a network's tensor.
-public struct FloatPlanes {
+/// Planes that somebody else owns, `[channels, height, width]` without gaps: a network's tensor.
+public struct TensorPlanes<Base: Strideable> where Base.Stride == Int {
     /// First sample of the first plane.
-    public let base: UnsafePointer<Float>
+    public let base: Base
     /// Planes.
     public let channels: Int
     /// Samples in a row.
@@ -12,7 +12,7 @@ public struct FloatPlanes {
     public let height: Int
 
     /// Describes memory that outlives this value.
-    public init(base: UnsafePointer<Float>, channels: Int, width: Int, height: Int) {
+    public init(base: Base, channels: Int, width: Int, height: Int) {
         self.base = base
         self.channels = channels
         self.width = width
@@ -24,34 +24,16 @@ public struct FloatPlanes {
     /// Samples in all planes.
     public var count: Int { channels * area }
     /// First sample of plane `channel`, which the caller keeps in `0..<channels`.
-    public func plane(_ channel: Int) -> UnsafePointer<Float> { base + channel * area }
+    public func plane(_ channel: Int) -> Base { base.advanced(by: channel * area) }
 }
 
-/// The same, for writing.
-public struct MutableFloatPlanes {
-    /// First sample of the first plane.
-    public let base: UnsafeMutablePointer<Float>
-    /// Planes.
-    public let channels: Int
-    /// Samples in a row.
-    public let width: Int
-    /// Rows in a plane.
-    public let height: Int
+/// Planes of 32-bit floats, for reading.
+public typealias FloatPlanes = TensorPlanes<UnsafePointer<Float>>
 
-    /// Describes memory that outlives this value.
-    public init(base: UnsafeMutablePointer<Float>, channels: Int, width: Int, height: Int) {
-        self.base = base
-        self.channels = channels
-        self.width = width
-        self.height = height
-    }
+/// Planes of 32-bit floats, for writing.
+public typealias MutableFloatPlanes = TensorPlanes<UnsafeMutablePointer<Float>>
 
-    /// Samples in a plane.
-    public var area: Int { width * height }
-    /// Samples in all planes.
-    public var count: Int { channels * area }
-    /// First sample of plane `channel`, which the caller keeps in `0..<channels`.
-    public func plane(_ channel: Int) -> UnsafeMutablePointer<Float> { base + channel * area }
+extension MutableFloatPlanes {
     /// The same planes, for reading.
     public var readOnly: FloatPlanes {
         FloatPlanes(base: base, channels: channels, width: width, height: height)

@@ -15,7 +15,7 @@ struct ValidateCommand: ParsableCommand {
         do {
             check = try PipelineFile(path: file.pipeline).check(
                 against: BuiltInNodes.registry.contracts, overrides: file.overrides)
-        } catch let error as PipelineFileError {
+        } catch {
             throw Failure(error)
         }
         for problem in check.diagnostics {

@@ -17,7 +17,7 @@ struct PipelineArguments: ParsableArguments {
             let valid = try file.validated(against: BuiltInNodes.registry.contracts, overrides: overrides)
             for warning in valid.warnings { Console.line(warning.description, to: .errors) }
             return valid
-        } catch let error as PipelineFileError {
+        } catch {
             throw Failure(error)
         }
     }

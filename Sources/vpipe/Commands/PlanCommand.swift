@@ -35,7 +35,7 @@ struct PlanCommand: ParsableCommand {
         }
         if isShown { Console.print("\r\u{1B}[K", to: .errors) }
         for line in json ? [PlanText.json(plan)] : PlanText.lines(plan) { Console.line(line) }
-        if !plan.keepsRate() || !plan.keepsLatency { throw ExitCode(ExitStatus.targetMissed.rawValue) }
+        if plan.keepingRung == nil { throw ExitCode(ExitStatus.targetMissed.rawValue) }
     }
 }
 
@@ -62,14 +62,17 @@ enum PlanText {
                 "other programs kept \(Figures.fixed(plan.foreignCores, 1)) cores busy meanwhile; the figures are for a "
                     + "machine without them")
         }
-        if let latency = plan.latencyP99 {
+        if let latency = plan.rungs[0].latencyP99 {
             lines.append("latency p99 at the source's pace: \(Figures.fixed(latency, 0)) ms")
         }
         if plan.rungs.count > 1 {
-            var ladder = TextTable(["ladder", "CPU ms/frame", "up to fps"], rightAligned: [1, 2])
+            var ladder = TextTable(
+                ["ladder", "CPU ms/frame", "up to fps", "paced fps", "p99 ms"], rightAligned: [1, 2, 3, 4])
             for (index, rung) in plan.rungs.enumerated() {
                 ladder.add([
                     "\(index) \(rung.name)", Figures.fixed(rung.cpuPerFrame, 2), Figures.fixed(rung.capacity, 1),
+                    rung.pacedRate.map { Figures.fixed($0, 1) } ?? "-",
+                    rung.latencyP99.map { Figures.fixed($0, 0) } ?? "-",
                 ])
             }
             lines += [""] + ladder.lines
@@ -81,45 +84,49 @@ enum PlanText {
         guard let target = plan.target else {
             return ["no target; expect \(Figures.fixed(plan.expectedRate(), 1)) fps"]
         }
-        var lines: [String] = []
-        if let fps = target.fps {
-            let expected = Figures.fixed(plan.expectedRate(), 1)
-            let wanted = Figures.fixed(fps, 1)
-            if plan.keepsRate() {
-                let spare = (plan.rungs[0].capacity / fps - 1) * 100
-                lines.append("target \(wanted) fps: WILL HOLD (\(expected) expected, \(Int(spare)) % to spare)")
-            } else {
-                lines.append("target \(wanted) fps: WILL NOT HOLD (\(expected) expected)")
-                lines.append(contentsOf: remedies(plan, fps))
-            }
+        let promises = [
+            target.fps.map { "\(Figures.fixed($0, 1)) fps" },
+            target.latencyMilliseconds.map { "p99 within \(Figures.fixed($0, 0)) ms" },
+        ].compactMap { $0 }.joined(separator: ", ")
+        switch plan.keepingRung {
+        case 0:
+            let spare = target.fps.map { ", \(Int((plan.rungs[0].capacity / $0 - 1) * 100)) % to spare" } ?? ""
+            return ["target \(promises): WILL HOLD (\(expectation(plan, on: 0))\(spare))"]
+        case let rung?:
+            return [
+                "target \(promises): WILL HOLD ON LADDER \(rung) (\(expectation(plan, on: rung))), where run begins",
+                "  as written \(expectation(plan, on: 0))\(binding(plan))",
+            ]
+        case nil:
+            return ["target \(promises): WILL NOT HOLD (\(expectation(plan, on: 0)))"] + remedies(plan, target)
         }
-        if let limit = target.latencyMilliseconds, let latency = plan.latencyP99 {
-            let text = "\(Figures.fixed(latency, 0)) ms expected"
-            lines.append(
-                "target \(Figures.fixed(limit, 0)) ms: \(plan.keepsLatency ? "WILL HOLD" : "WILL NOT HOLD") (\(text))")
-        }
-        return lines
     }
 
-    private static func remedies(_ plan: PipelinePlan, _ fps: Double) -> [String] {
+    private static func expectation(_ plan: PipelinePlan, on rung: Int) -> String {
+        let latency = plan.rungs[rung].latencyP99.map { ", p99 \(Figures.fixed($0, 0)) ms" } ?? ""
+        return "\(Figures.fixed(plan.expectedRate(on: rung), 1)) fps\(latency) expected"
+    }
+
+    private static func binding(_ plan: PipelinePlan) -> String {
+        plan.dearest.map { "; \($0.id) binds, with \(Figures.fixed($0.cpuPerFrame, 1)) CPU ms a frame" } ?? ""
+    }
+
+    private static func remedies(_ plan: PipelinePlan, _ target: PipelineTarget) -> [String] {
+        guard let fps = target.fps, !plan.rungs.indices.contains(where: { plan.keepsRate(on: $0) }) else {
+            return [
+                "  its frame rate holds, its latency does not: allow more, or shorten what is between\(binding(plan))"
+            ]
+        }
         if let source = plan.sourceRate, source < fps, plan.rungs[0].capacity >= fps {
             return ["  the source is what binds: it gives \(Figures.fixed(source, 1)) fps"]
         }
-        var lines: [String] = []
-        if let dearest = plan.dearest {
-            lines.append("  \(dearest.id) binds, with \(Figures.fixed(dearest.cpuPerFrame, 1)) CPU ms a frame")
-        }
-        if let rung = plan.keepingRung {
-            lines.append(
-                "  it will hold on ladder \(rung): \(plan.rungs[rung].name) "
-                    + "(\(Figures.fixed(plan.rungs[rung].capacity, 1)) fps)")
-        } else {
-            let needed = Double(plan.cores) * fps / max(plan.rungs[0].capacity, 0.01)
-            lines.append(
-                "  no rung of the ladder holds it; as written it needs about \(Figures.fixed(needed, 1)) such cores, "
-                    + "or a target of \(Figures.fixed((plan.rungs.map(\.capacity).max() ?? 0) * 0.95, 0)) fps")
-        }
-        return lines
+        let best = plan.rungs.indices.map { plan.expectedRate(on: $0) }.max() ?? 0
+        let needed = Double(plan.cores) * fps / max(plan.rungs[0].capacity, 0.01)
+        let ladder = plan.rungs.count > 1 ? "no rung of the ladder holds it; " : ""
+        return [
+            "  \(ladder)as written it needs about \(Figures.fixed(needed, 1)) such cores, "
+                + "or a target of \(Figures.fixed(best * 0.95, 0)) fps\(binding(plan))"
+        ]
     }
 
     /// One object.

@@ -28,8 +28,12 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         let pipeline = try file.validated()
         let run: PipelineRun
+        let log: RunLog
         do {
             run = try PipelineRun(pipeline, options: .init(cores: cores, overwrites: overwrite))
+            log = RunLog(run, format: logFormat, isQuiet: quiet)
+            log.followLadder()
+            log.followEvents()
             try run.start()
         } catch let error as PipelineRunError where error.cause is PipelineFileError {
             // A file that the pipeline names is as much the user's text as the pipeline.
@@ -44,9 +48,6 @@ struct RunCommand: ParsableCommand {
             isInteractive || file.pipeline == "-"
             ? nil : ReloadSignal(run, file: file.pipeline, overrides: file.overrides, manager: manager)
         manager.ready()
-        let log = RunLog(run, format: logFormat, isQuiet: quiet)
-        log.followLadder()
-        log.followEvents()
         let report = wait(for: run, log: log, manager: manager)
         withExtendedLifetime((signals, reload)) {}
         let verdict = Verdict(report, target: pipeline.target, record: run.targetRecord)

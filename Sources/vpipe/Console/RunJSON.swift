@@ -153,6 +153,7 @@ enum RunJSON {
         struct Rung: Encodable {
             let rung: String
             let cpuMs, fps: Double
+            let pacedFps, latencyMs: Double?
         }
 
         let nodes: [Node]
@@ -161,6 +162,7 @@ enum RunJSON {
         let sourceFps, latencyMs: Double?
         let cores: Int
         let holdsFps, holdsLatency: Bool
+        let holdingRung: Int?
     }
 
     /// What a pipeline is predicted to do.
@@ -170,9 +172,14 @@ enum RunJSON {
                 nodes: plan.nodes.map {
                     .init(node: $0.id, type: $0.type, cpuMs: $0.cpuPerFrame, aloneFps: $0.serialLimit)
                 },
-                ladder: plan.rungs.map { .init(rung: $0.name, cpuMs: $0.cpuPerFrame, fps: $0.capacity) },
-                expectedFps: plan.expectedRate(), sourceFps: plan.sourceRate, latencyMs: plan.latencyP99,
-                cores: plan.cores, holdsFps: plan.keepsRate(), holdsLatency: plan.keepsLatency))
+                ladder: plan.rungs.map {
+                    .init(
+                        rung: $0.name, cpuMs: $0.cpuPerFrame, fps: $0.capacity, pacedFps: $0.pacedRate,
+                        latencyMs: $0.latencyP99)
+                },
+                expectedFps: plan.expectedRate(), sourceFps: plan.sourceRate, latencyMs: plan.rungs[0].latencyP99,
+                cores: plan.cores, holdsFps: plan.keepsRate(), holdsLatency: plan.keepsLatency(),
+                holdingRung: plan.keepingRung))
     }
 
     private static func encode(_ value: some Encodable) -> String {

@@ -79,7 +79,7 @@ enum RunReportText {
         let span = event.span >= 1 ? " in \(Figures.span(event.span))" : ""
         switch event.kind {
         case .lost: return "\(event.node): lost: \(event.message)\(often)"
-        case .returned: return "\(event.node): back \(event.message)\(often)"
+        case .returned: return "\(event.node): back\(often)"
         case .flawed: return "\(event.node): \(Figures.count(event.count)) \(event.message)\(span)"
         case .dropped:
             let frames = event.count == 1 ? "1 frame" : "\(Figures.count(event.count)) frames"

@@ -70,7 +70,7 @@ struct CameraDeviceTests {
         Bench.say("\(seen.mode): \(seen.frames) frames, \(seen.driverDrops) dropped, \(seen.copied) copied")
         #expect(seen.numbered == seen.frames + seen.driverDrops + seen.damaged + seen.short)
         #expect((seen.damaged, seen.short, seen.undecodable) == (0, 0, 0))
-        #expect(seen.losses.isEmpty)
+        #expect(seen.outages.losses.isEmpty)
         let picture = try #require(shots.last).picture
         #expect((picture.width, picture.height) == size)
         expectBars(picture)
@@ -110,7 +110,7 @@ struct CameraDeviceTests {
         try Bench.press("inject_v4l2_buf_flag_error")
         try Bench.read(camera, 10)
         #expect(camera.statistics.damaged == 1)
-        #expect(camera.statistics.losses.isEmpty)
+        #expect(camera.statistics.outages.losses.isEmpty)
         let dropped = camera.statistics.driverDrops
         try Bench.press("percentage_of_dropped_buffers", .integer(50))
         try Bench.read(camera, 20)
@@ -119,20 +119,20 @@ struct CameraDeviceTests {
         for (control, fault) in [
             ("inject_fatal_streaming_error", CameraFault.inputOutput), ("disconnect", .unplugged),
         ] {
-            let losses = camera.statistics.losses[fault] ?? 0
+            let losses = camera.statistics.outages.losses[fault] ?? 0
             try Bench.press(control)
             try Bench.read(camera, 10)
-            #expect(camera.statistics.losses[fault] == losses + 1, "\(control): \(camera.statistics.losses)")
+            #expect(camera.statistics.outages.losses[fault] == losses + 1, "\(control): \(camera.statistics.outages.losses)")
         }
         for control in ["inject_vidioc_reqbufs_error", "inject_vidioc_qbuf_error", "inject_vidioc_streamon_error"] {
-            let returns = camera.statistics.returns
+            let returns = camera.statistics.outages.returns
             try Bench.press(control)
             // A refused QBUF ends the stream by itself; the others wait for the next set-up.
             if control != "inject_vidioc_qbuf_error" { try Bench.press("inject_fatal_streaming_error") }
             try Bench.read(camera, 10)
-            #expect(camera.statistics.returns == returns + 1, "\(control): \(camera.statistics.losses)")
+            #expect(camera.statistics.outages.returns == returns + 1, "\(control): \(camera.statistics.outages.losses)")
         }
-        let longest = Double(camera.statistics.longestAwayNanoseconds) / 1e9
+        let longest = Double(camera.statistics.outages.longestAwayNanoseconds) / 1e9
         Bench.say("injected errors: \(camera.statistics.notes.joined(separator: "; "))")
         #expect(longest < 2)
         #expect(camera.statistics.numbered >= camera.statistics.frames)
@@ -159,7 +159,7 @@ struct CameraDeviceTests {
             "back \(Double(back - bound) / 1e9) s after it was plugged in, picture \(Double(back - shot.capturedAt) / 1e6) ms old"
         )
         #expect(back - bound < 2_000_000_000)
-        #expect(camera.statistics.losses == [.unplugged: 1])
+        #expect(camera.statistics.outages.losses == [.unplugged: 1])
     }
 
     @Test func `a reader that stalls gets new pictures at once, and loses what it did not take`() throws {
@@ -189,7 +189,7 @@ struct CameraDeviceTests {
         try Bench.read(camera, 1)
         let after = ProcessState()
         Bench.say("200 returns: \(before) -> \(after)")
-        #expect(camera.statistics.returns == 210)
+        #expect(camera.statistics.outages.returns == 210)
         #expect(after.descriptors == before.descriptors)
         #expect(after.mappings <= before.mappings + 4)
         #expect(after.residentKilobytes < before.residentKilobytes + 4096)

@@ -155,7 +155,7 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         #expect(seen.short == 1)
         #expect(seen.numbered == 12)
         #expect(seen.numbered == seen.frames + seen.driverDrops + seen.damaged + seen.short)
-        #expect(seen.losses.isEmpty)
+        #expect(seen.outages.losses.isEmpty)
         #expect(driver.mistakes.isEmpty)
     }
 
@@ -193,11 +193,11 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         var bench = CameraBench(driver)
         bench.run()
         let seen = bench.camera.statistics
-        #expect(seen.losses == [fault: 1])
-        #expect(seen.returns == 1)
+        #expect(seen.outages.losses == [fault: 1])
+        #expect(seen.outages.returns == 1)
         #expect(seen.frames == 10)
         // One frame is part of the time until it is there again.
-        #expect(Double(seen.longestAwayNanoseconds) / 1e9 <= away + 0.04)
+        #expect(Double(seen.outages.longestAwayNanoseconds) / 1e9 <= away + 0.04)
         #expect(seen.notes.contains { $0.hasPrefix("lost 1 times (\(fault.rawValue) 1), back 1 times") })
         #expect(driver.mistakes.isEmpty)
         #expect(driver.openDescriptors.count == 1)
@@ -216,7 +216,7 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         var bench = CameraBench(driver)
         bench.run()
         #expect(bench.camera.statistics.frames == 6)
-        #expect(bench.camera.statistics.returns == 1)
+        #expect(bench.camera.statistics.outages.returns == 1)
         #expect(driver.mistakes.isEmpty)
         #expect(driver.openDescriptors.count == 1)
     }
@@ -226,8 +226,8 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         driver.steps = frames(3) + [.call { driver.failures[vpipe_VIDIOC_QBUF()] = [EIO] }] + frames(3)
         var bench = CameraBench(driver)
         bench.run()
-        #expect(bench.camera.statistics.losses == [.inputOutput: 1])
-        #expect(bench.camera.statistics.returns == 1)
+        #expect(bench.camera.statistics.outages.losses == [.inputOutput: 1])
+        #expect(bench.camera.statistics.outages.returns == 1)
     }
 
     @Test func `nothing but damaged buffers is a stall`() {
@@ -235,7 +235,7 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         driver.steps = frames(2) + Array(repeating: .frame(flags: UInt32(V4L2_BUF_FLAG_ERROR)), count: 60) + frames(2)
         var bench = CameraBench(driver)
         bench.run()
-        #expect(bench.camera.statistics.losses[.stalled] == 1)
+        #expect(bench.camera.statistics.outages.losses[.stalled] == 1)
         #expect(bench.camera.statistics.damaged > 40)
         #expect(bench.camera.statistics.frames >= 4)
     }
@@ -281,7 +281,7 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         do {
             var bench = CameraBench(driver)
             bench.run()
-            #expect(bench.camera.statistics.losses.values.reduce(0, +) == 200)
+            #expect(bench.camera.statistics.outages.losses.values.reduce(0, +) == 200)
             #expect(bench.camera.statistics.frames == 400)
             #expect(driver.openDescriptors.count <= 1)
             #expect(driver.mappings <= 6)

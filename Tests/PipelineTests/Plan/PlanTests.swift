@@ -48,6 +48,9 @@ import Testing
         let again = try PipelinePlan(pipeline(), options: options)
         #expect(again.measurements == 0)
         #expect(again.rungs[0].capacity == plan.rungs[0].capacity)
+        let known = PipelinePlan(remembered: try pipeline(), cores: plan.cores, table: options.table)
+        #expect(known?.rungs.map(\.cpuPerFrame) == plan.rungs.map(\.cpuPerFrame))
+        #expect(PipelinePlan(remembered: try pipeline(), cores: plan.cores + 1, table: options.table) == nil)
         options.isFresh = true
         #expect(try PipelinePlan(pipeline(), options: options).measurements == plan.measurements)
         #expect(!FileManager.default.fileExists(atPath: "/nowhere/at/all.jsonl"))
@@ -80,7 +83,7 @@ import Testing
         #expect(table["599"] != nil)
     }
 
-    /// (capacities, source, target, expected rate, holds, first rung that holds)
+    // Capacities, source, target; expected rate, whether it holds, first rung that does.
     @Test(
         arguments: [
             ([40.0, 60, 90], 30.0, 25.0, 30.0, true, 0),
@@ -92,12 +95,27 @@ import Testing
         capacities: [Double], source: Double, fps: Double, expected: Double, holds: Bool, rung: Int?
     ) {
         let plan = PipelinePlan(
-            nodes: [], rungs: capacities.map { .init(name: "", cpuPerFrame: 2000 / $0, capacity: $0) },
-            sourceRate: source, latencyP99: 90, target: PipelineTarget(fps: fps, latencyMilliseconds: 80), cores: 2,
-            foreignCores: 0, measurements: 0)
+            nodes: [],
+            rungs: capacities.map {
+                .init(name: "", cpuPerFrame: 2000 / $0, capacity: $0, pacedRate: nil, latencyP99: nil)
+            },
+            sourceRate: source, target: PipelineTarget(fps: fps, latencyMilliseconds: 80), cores: 2, foreignCores: 0,
+            measurements: 0)
         #expect(plan.expectedRate() == expected)
         #expect(plan.keepsRate() == holds)
         #expect(plan.keepingRung == rung)
-        #expect(!plan.keepsLatency)
+    }
+
+    @Test func `what was seen at the source's pace comes before what the costs say, and latency is a promise too`() {
+        func rung(_ paced: Double, _ latency: Double) -> PipelinePlan.Rung {
+            .init(name: "", cpuPerFrame: 20, capacity: 90, pacedRate: paced, latencyP99: latency)
+        }
+        let plan = PipelinePlan(
+            nodes: [], rungs: [rung(19, 300), rung(25, 300), rung(25, 60)], sourceRate: 25,
+            target: PipelineTarget(fps: 25, latencyMilliseconds: 80), cores: 2, foreignCores: 0, measurements: 0)
+        #expect(plan.expectedRate() == 19)
+        #expect(plan.keepsRate(on: 1) && !plan.keepsLatency(on: 1))
+        #expect(plan.keepingRung == 2)
+        #expect(plan.shortfall == "19 of 25 fps, latency p99 300 of 80 ms")
     }
 }

@@ -153,6 +153,48 @@ import Testing
         #expect(try PipelineRun(pipeline(text), options: .init(overwrites: true)).finish().failures.isEmpty)
     }
 
+    @Test func `sinks make the folders of their paths`() throws {
+        let scratch = try Scratch()
+        let run = try PipelineRun(
+            pipeline(
+                """
+                "bars": {"type": "testpattern", "size": "32x32", "frames": 3},
+                "video": {"type": "file", "input": "bars", "path": "\(scratch.file("videos/today/a.mp4"))"},
+                "text": {"type": "jsonl", "input": "bars", "path": "\(scratch.file("text//a.jsonl"))"},
+                "shots": {"type": "snapshots", "input": "bars", "path": "\(scratch.file("shots/of/bars/"))"}
+                """))
+        #expect(try run.finish().failures.isEmpty)
+        #expect(try scratch.lines("text/a.jsonl").count == 3)
+        #expect(FileManager.default.fileExists(atPath: scratch.file("videos/today/a.mp4")))
+        #expect(FileManager.default.fileExists(atPath: scratch.file("shots/of/bars/bars-000000.jpg")))
+        try Data().write(to: URL(fileURLWithPath: scratch.file("file")))
+        let error = #expect(throws: PipelineRunError.self) {
+            try PipelineRun(
+                pipeline(
+                    """
+                    "bars": {"type": "testpattern", "size": "32x32", "frames": 3},
+                    "text": {"type": "jsonl", "input": "bars", "path": "\(scratch.file("file/a/b.jsonl"))"}
+                    """))
+        }
+        #expect(error.map { "\($0)" }?.contains("cannot make the folder \(scratch.file("file/a"))") == true)
+    }
+
+    @Test func `a failed start leaves the outputs as they were`() throws {
+        let scratch = try Scratch()
+        try Data("old\n".utf8).write(to: URL(fileURLWithPath: scratch.file("old.jsonl")))
+        let text = """
+            "bars": {"type": "testpattern", "size": "32x32", "frames": 3},
+            "video": {"type": "file", "input": "bars", "path": "\(scratch.file("a.mp4"))"},
+            "new": {"type": "jsonl", "input": "bars", "path": "\(scratch.file("new.jsonl"))"},
+            "old": {"type": "jsonl", "input": "bars", "path": "\(scratch.file("old.jsonl"))", "overwrite": true},
+            "lines": {"type": "mlsd", "input": "bars", "weights": "/nowhere.safetensors"},
+            "end": {"type": "null", "input": "lines"}
+            """
+        #expect(throws: PipelineRunError.self) { try PipelineRun(pipeline(text)) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["old.jsonl"])
+        #expect(try scratch.lines("old.jsonl") == ["old"])
+    }
+
     @Test(.timeLimit(.minutes(1))) func `a branch that fails does not take the others down`() throws {
         let scratch = try Scratch()
         let report = try PipelineRun(

@@ -120,7 +120,7 @@ import Vision
                     "end": {"type": "null", "input": "bright"}
                     """))
         } throws: {
-            "\($0)".hasPrefix("nodes.bright: no weights for dwtanet M are installed; run \"vpipe models import FILE\"")
+            "\($0)".hasPrefix("nodes.bright: no weights for dwtanet M are installed; import an official release")
                 && "\($0)".hasSuffix("; or set \"variant\": \"denoise\", which needs none")
         }
     }

@@ -93,10 +93,22 @@ private let sharedWeights: String? = ["/../shared/weights", "/../../shared/weigh
                 network: "ssh", variant: "mobilenet0.25", weights: nil, size: nil, store: ModelStore(folders: []))
         } throws: { error in
             "\(error)"
-                == #"no weights for ssh mobilenet0.25 are installed; run "vpipe models import FILE" on SSH.caffemodel, "#
-                + #"for variant "vgg16", or set "weights" to a trained .safetensors file; "vpipe models list" shows what "#
-                + "is there"
+                == #"no weights for ssh mobilenet0.25 are installed; import an official release with "vpipe models import "#
+                + #"FILE" or train your own with "python -m vpipe_training train ssh" (training/README.md) and name the file "#
+                + #"as "weights"; "vpipe models list" shows what is there"#
         }
+    }
+
+    @Test func `"default" asks for the installed weights, as saying nothing does`() throws {
+        let scratch = try Scratch()
+        let path = scratch.file("any.safetensors")
+        var weights = try Architecture.find("retinaface", "mobilenet0.25").build().initialWeights(seed: 3)
+        weights.metadata[Weights.MetadataKey.state] = nil
+        try SafeTensors.write(weights, path: path)
+        let model = try NodeModel(
+            network: "retinaface", variant: "mobilenet0.25", weights: "default", size: nil,
+            store: ModelStore(folders: [scratch.path]))
+        #expect(model.path == path)
     }
 
     @Test func `untrained weights are nobody's default`() throws {

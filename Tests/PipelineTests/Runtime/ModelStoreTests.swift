@@ -9,8 +9,8 @@ import Testing
         let store = ModelStore(folders: [packageRoot + "/models"])
         #expect(store.best(network: "ddrnet", variant: "23-slim") != nil)
         #expect(store.best(network: "ddrnet", variant: "23") == nil)
-        #expect(RetinaFace.Family.isRelease("mobilenet0.25-first", of: "mobilenet0.25"))
-        #expect(!RetinaFace.Family.isRelease("23-slim", of: "23"))
+        #expect(Architecture.serves("mobilenet0.25-first", for: "mobilenet0.25", of: "retinaface"))
+        #expect(!Architecture.serves("23-slim", for: "23", of: "ddrnet"))
         #expect(throws: OutputError.self) {
             try NodeModel(
                 network: "ddrnet", variant: "23", weights: packageRoot + "/models/ddrnet23_slim_camvid.safetensors",

@@ -101,6 +101,36 @@ struct GovernorTests {
         #expect(outcome.share >= (period < Governor.dwell ? 0.85 : 0.9))
     }
 
+    @Test("What the plan measured lets the first step be the right one")
+    func planned() {
+        var governor = Governor(target: target, rungCount: 4, planned: [100, 75, 35, 20])
+        // The machine is twice as slow as when it was planned.
+        let plant = Plant(costs: [200, 150, 70, 40])
+        var changes: [Governor.Change] = []
+        for beat in 0..<400 {
+            let reading = plant.reading(at: Double(beat) / 4, rung: governor.rung)
+            if let change = governor.observe(reading) { changes.append(change) }
+        }
+        #expect(changes.map(\.to) == [2])
+    }
+
+    @Test("It begins where it was planned to, and goes up when there is more room than then")
+    func plannedStart() {
+        let plant = Plant(costs: [60, 40, 30])
+        var governor = Governor(target: target, rungCount: 3, planned: [60, 40, 30], start: 2)
+        #expect(governor.rung == 2)
+        for beat in 0..<400 { _ = governor.observe(plant.reading(at: Double(beat) / 4, rung: governor.rung)) }
+        #expect(governor.rung == 0)
+    }
+
+    @Test("A file that is worked off too slowly is a miss")
+    func file() {
+        var governor = Governor(target: PipelineTarget(fps: 25), rungCount: 2)
+        let slow = { TargetReading(at: $0, fps: 15, offeredFPS: .infinity, costPerFrame: 100, cores: 2) }
+        #expect(governor.observe(slow(1)) == nil)
+        #expect(governor.observe(slow(1.25))?.cause == "15 of 25 fps")
+    }
+
     @Test("A step up that fails is tried ever more rarely")
     func backsOff() {
         // The rung above looks cheap by its own measure but never keeps the rate.

@@ -17,7 +17,7 @@ class Options:
     variant: str = None
     size: int = None  # of the training images
     teacher: str = None  # weights of the same network, or NETWORK_VARIANT=PATH
-    weights: str = None  # to start from; random ones otherwise
+    weights: str = None  # to start from, whole or the layers shared with another network; random ones otherwise
     stage: int = 1  # of dwtanet
     seed: int = 1
     folder: Path = Path(".")  # for graphs
@@ -40,15 +40,23 @@ class Recipe:
     understands = ()  # kinds of data it can use
     size = (320, 320)
     mixed_precision = True  # whether bf16 is enough for it
+    sees_whole_pictures = False  # whether training images are pictures as in use, not parts: nodes then use their size
 
     def __init__(self, options):
         self.options = options
         self.variant = options.variant or self.variant
         if options.size:
             self.size = (options.size, options.size)
-        self.weights = options.weights or self.initial()
+        self.weights, self.is_fresh = self.start()
         self.model = self.graph(self.weights, self.size)
         self.dataset = None
+
+    def start(self):
+        """The weights to start from, and whether the heads are new: no weights are given, or those of another network."""
+        given = self.options.weights
+        if given and vpipe.network_of(given) in (None, self.network):
+            return given, False
+        return (vpipe.shared_weights(given, self.initial(), self.options.folder) if given else self.initial()), True
 
     def initial(self):
         """Random weights to start from."""

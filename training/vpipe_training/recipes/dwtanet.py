@@ -42,7 +42,7 @@ class DWTANet(Recipe):
         self.dataset = LowLightClips.load(
             self.options.folders("media"), exclude=HELD_BACK, frames=self.frames[self.stage], size=self.size[0],
             seed=self.options.seed, clean_flow=self.stage > 1)
-        if not self.options.weights:
+        if self.is_fresh:
             found = dwtanet_start.components(self.dataset.videos, self.dataset.photos, self.options.seed)
             dwtanet_start.enhancer(self.model, *found)
             dwtanet_start.refiner(self.model, *found)

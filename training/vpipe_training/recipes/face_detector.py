@@ -95,7 +95,7 @@ class RetinaFace(FaceDetector):
 
     def __init__(self, options):
         super().__init__(options)
-        if not options.weights:
+        if self.is_fresh:
             with torch.no_grad():  # a prior of few faces
                 for level in range(3):
                     for head in ("BboxHead", "ClassHead", "LandmarkHead"):
@@ -126,7 +126,7 @@ class SSH(FaceDetector):
     def __init__(self, options):
         super().__init__(options)
         self.levels = self.anchors.levels(*self.size)
-        if not options.weights:
+        if self.is_fresh:
             with torch.no_grad():
                 for module in (1, 2, 3):
                     score = self.model.get_submodule(f"m{module}").get_submodule("cls_score")

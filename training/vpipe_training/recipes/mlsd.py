@@ -20,6 +20,7 @@ class MLSD(Recipe):
     network, variant, outputs = "mlsd", "tiny", ["logits"]
     settings = Settings(batch=8, learning_rate=3e-3, weight_decay=1e-4, averaging=0.998, clip=30.0)
     understands = ("lines", "media")
+    sees_whole_pictures = True
     exact_every = 5  # samples with exact maps when there is a teacher for the others
 
     def __init__(self, options):
@@ -29,7 +30,7 @@ class MLSD(Recipe):
             self.unit[:, kind] = DISPLACEMENT_UNIT
         with torch.no_grad():
             head = self.model.get_submodule(self._last())
-            if options.weights:
+            if not self.is_fresh:
                 head.weight.div_(self.unit.view(-1, 1, 1, 1))
                 head.bias.div_(self.unit.view(-1))
             else:  # a prior for maps that are almost empty

@@ -6,12 +6,12 @@ import Pipeline
 extension ModelsCommand {
     /// `vpipe models list`.
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "What each network costs and would use.")
+        static let configuration = CommandConfiguration(abstract: "What each network costs, which weights it uses by default, and how good they were measured to be.")
 
         func run() {
             let store = ModelStore()
             var table = TextTable(
-                ["network", "variant", "parameters", "G MACs", "at", "weights", ""], rightAligned: [2, 3])
+                ["network", "variant", "parameters", "G MACs", "at", "default weights", "measured"], rightAligned: [2, 3])
             for architecture in Architecture.all {
                 let entry = store.best(network: architecture.network, variant: architecture.variant)
                 let network = try? architecture.build()
@@ -20,7 +20,7 @@ extension ModelsCommand {
                     network.map { Figures.count(UInt64($0.parameterCount)) } ?? "-",
                     network.map { ModelsCommand.giga($0.multiplyAccumulates) } ?? "-",
                     architecture.defaultSize.description, entry?.path ?? "none",
-                    entry.map { $0.isPreview ? "preview: weak, import the official release for more" : "" } ?? "",
+                    entry.map { $0.accuracy ?? ($0.isPreview ? "preview: weak" : "not measured") } ?? "",
                 ])
             }
             for line in table.lines { Console.line(line) }

@@ -7,8 +7,8 @@ extension ModelsCommand {
     struct Parity: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Compare an inference node with a reference's numbers and name the likely mistake.",
-            discussion: "The reference is a NumPy archive with any of image, input, output.NAME, boxes and lines; "
-                + "docs/models.md says what they are and how to make one. Exit status 1 when a stage differs.")
+            discussion: "The reference is a NumPy archive with any of image, input, output.NAME, boxes, lines, "
+                + "scores, landmarks and labels; docs/models.md says what they are and how to make one. Exit status 1 when a stage differs.")
 
         @Argument(help: "A node type (mlsd, retinaface, onnx, ...), or a node's id with --pipeline.") var node: String
         @Option(help: "The reference, a .npz file.", completion: .file(extensions: ["npz"])) var reference: String

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CFFmpeg
+
+/// Where the audio packets of an input go, and at what times. Confined to the reader's queue.
+///
+/// Audio moves with the video's time line. Between the end of one round of a loop and the next round's first picture
+/// nobody knows by how much, so that packets wait for it.
+struct AudioRoutes: ~Copyable {
+    private struct Route {
+        /// Index of the stream in the taps.
+        var stream: Int
+        var base: Rational
+    }
+
+    /// Packets that wait at most; more than any decoder holds back.
+    private static let waitingLimit = 4096
+
+    /// Whether packets with times below zero are left out.
+    var startsAtZero = false
+    private(set) var taps: [AudioTap] = []
+    /// By index of the input's stream.
+    private var routes: [Int32: Route] = [:]
+    private var waiting: [UnsafeMutablePointer<AVPacket>] = []
+
+    deinit { for packet in waiting { AudioTap.free(packet) } }
+
+    /// A tap of all audio streams of `demuxer`; nil where there are none.
+    mutating func makeTap(of demuxer: Demuxer, capacityBytes: Int) throws(MediaError) -> AudioTap? {
+        var carried: [AudioTap.Stream] = []
+        for stream in Self.audio(of: demuxer) {
+            routes[stream.pointee.index] = Route(stream: carried.count, base: stream.timeBase)
+            carried.append(try AudioTap.Stream(stream))
+        }
+        guard !carried.isEmpty else { return nil }
+        let tap = AudioTap(carried, capacityBytes: capacityBytes)
+        taps.append(tap)
+        return tap
+    }
+
+    /// Feeds the taps of an earlier connection: streams in the same order, as long as they are of the same kind.
+    mutating func takeOver(_ taps: [AudioTap], of demuxer: Demuxer) {
+        self.taps = taps
+        guard let streams = taps.first?.streams else { return }
+        for (place, stream) in Self.audio(of: demuxer).enumerated() where place < streams.count {
+            let (old, new) = (streams[place].parameters.pointee, stream.pointee.codecpar.pointee)
+            guard old.codec_id == new.codec_id, old.sample_rate == new.sample_rate else { continue }
+            routes[stream.pointee.index] = Route(stream: place, base: stream.timeBase)
+        }
+    }
+
+    private static func audio(of demuxer: Demuxer) -> [UnsafeMutablePointer<AVStream>] {
+        demuxer.streams.compactMap { $0 }.filter {
+            $0.isAudio && $0.pointee.codecpar.pointee.codec_id != AV_CODEC_ID_NONE
+                && $0.pointee.codecpar.pointee.sample_rate > 0
+        }
+    }
+
+    /// Whether packets of the input's stream `index` go anywhere.
+    func wants(_ index: Int32) -> Bool { !taps.isEmpty && routes[index] != nil }
+
+    /// Hands a packet on; `times` is the video's time line, in ticks of `base`.
+    mutating func put(_ packet: UnsafePointer<AVPacket>, times: TimestampRepair, base: Rational) {
+        guard wants(packet.pointee.stream_index) else { return }
+        if times.isNewRound, waiting.count < Self.waitingLimit {
+            if let copy = av_packet_clone(packet) { waiting.append(copy) }
+            return
+        }
+        hand(packet, shift: times.shift, base: base)
+    }
+
+    /// Hands on what waited for the video's new shift.
+    mutating func release(times: TimestampRepair, base: Rational) {
+        guard !waiting.isEmpty else { return }
+        for packet in waiting {
+            hand(packet, shift: times.shift, base: base)
+            AudioTap.free(packet)
+        }
+        waiting.removeAll(keepingCapacity: true)
+    }
+
+    /// Says that no more will come.
+    func end() { for tap in taps { tap.end() } }
+
+    private func hand(_ packet: UnsafePointer<AVPacket>, shift: Int64, base: Rational) {
+        guard let route = routes[packet.pointee.stream_index] else { return }
+        let ticks = av_rescale_q(shift, base.av, route.base.av)
+        let time = packet.pointee.dts.isTime ? packet.pointee.dts : packet.pointee.pts
+        if startsAtZero, time.isTime, time &+ ticks < 0 { return }
+        for tap in taps { tap.put(packet, stream: route.stream, shift: ticks, base: route.base) }
+    }
+}

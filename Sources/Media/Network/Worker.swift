@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dispatch
+internal import Glibc
+internal import Synchronization
+
+/// A thread of its own for calls that block on the network, which no queue's thread may be kept with.
+///
+/// Thread-safe.
+final class Worker: Sendable {
+    private let isOver = DispatchSemaphore(value: 0)
+
+    private final class Body {
+        let run: @Sendable () -> Void
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+
+    /// Starts a thread that runs `body` once.
+    ///
+    /// - Throws: `outOfMemory` where the system gives no thread.
+    init(_ body: @escaping @Sendable () -> Void) throws(MediaError) {
+        let isOver = isOver
+        let start = Unmanaged.passRetained(
+            Body {
+                body()
+                isOver.signal()
+            })
+        var thread = pthread_t()
+        let status = pthread_create(
+            &thread, nil,
+            { opaque in
+                // Retained above, released here once.
+                if let opaque { Unmanaged<Body>.fromOpaque(opaque).takeRetainedValue().run() }
+                return nil
+            }, start.toOpaque())
+        guard status == 0 else {
+            start.release()
+            throw MediaError(errno: status, operation: "pthread_create")
+        }
+        pthread_detach(thread)
+    }
+
+    /// Waits until the body has returned. Called once.
+    func join() { isOver.wait() }
+}
+
+/// Ends the waits of one thread from others. Thread-safe.
+final class Bell: Sendable {
+    private let semaphore = DispatchSemaphore(value: 0)
+    private let isRung = Atomic<Bool>(false)
+
+    /// Ends the wait under way, or the next one.
+    func ring() { if !isRung.exchange(true, ordering: .acquiringAndReleasing) { semaphore.signal() } }
+
+    /// Waits for a ring, until `instant` (monotonic nanoseconds) at most; nil waits on. May end without either.
+    func wait(until instant: UInt64?) {
+        if let instant {
+            _ = semaphore.wait(timeout: DispatchTime(uptimeNanoseconds: instant))
+        } else {
+            semaphore.wait()
+        }
+        isRung.store(false, ordering: .releasing)
+    }
+}

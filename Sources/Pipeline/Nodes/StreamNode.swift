@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dataflow
+internal import Glibc
+internal import Media
+
+/// `stream`: pushes frames to a server or a peer.
+final class StreamNode: Node, NodeType, ReportingNode {
+    static let url = Param.url(
+        "url", writes: true, synonyms: ["path", "uri"],
+        doc: "Where to push: \(StreamTarget.expected); SRT listens with ?mode=listener")
+    static let codec = Param.choice(
+        "codec", of: [.init("h264", "what every player takes"), .init("hevc", "not over RTMP")], default: "h264",
+        doc: "Video codec")
+    static let bitRate = Param.bitrate(
+        "bitRate", doc: "Mean bits per second, which no second exceeds by much; constant quality when absent"
+    ).optional
+    static let quality = Param.integer(
+        "quality", range: 0...51, synonyms: ["crf"],
+        doc: "Constant quality on the codec's own scale, lower is better (H.264: 23 by default)"
+    ).optional
+    static let preset = Param.choice(
+        "preset", of: VideoCodec.presets.map { .init($0, "") }, default: FileNode.presetDefault,
+        doc: "Encoder speed: slower makes better pictures of the same bit rate")
+    static let keyframes = Param.integer(
+        "keyframeInterval", range: 1...100_000, unit: "frames",
+        doc: "Frames between keyframes at most, and so how long a new viewer waits; two seconds when absent"
+    ).optional
+    static let threads = Param.integer(
+        "threads", default: 0, range: 0...64, doc: "Encoder threads; 0 lets the encoder choose")
+    static let audio = Param.choice(
+        "audio", default: FileNode.Audio.copy,
+        docs: ["copy": "carry the source's audio over where the protocol takes it", "none": "video only"],
+        doc: "What happens to the source's audio")
+    static let transport = Param.choice(
+        "transport", default: StreamAddress.Transport.tcp,
+        docs: ["tcp": "inside the connection", "udp": "datagrams"], doc: "What carries the media of RTSP")
+    static let connectTimeout = Param.duration(
+        "connectTimeout", default: .seconds(10), seconds: 0.1...3600, doc: "How long connecting may take")
+    static let timeout = Param.duration(
+        "timeout", default: .seconds(10), seconds: 0.1...3600,
+        doc: "How long the peer may take nothing before the connection counts as lost")
+    static let retryMax = Param.duration(
+        "retryMax", default: .seconds(5), seconds: 0.1...3600,
+        doc: "Longest wait between attempts to connect; the first comes after 200 ms, each later one after twice the wait")
+    static let giveUp = Param.duration(
+        "giveUpAfter", default: .zero, seconds: 0...31_536_000,
+        doc: "Time without a peer, also at the start, after which the node fails; 0 never gives up")
+
+    static let contract = Contract(
+        "stream", .sink, summary: "Pushes live video to a server or a peer (RTSP, RTMP, SRT, HLS, MPEG-TS)",
+        details:
+            "Encodes without look-ahead or B-frames and never holds the pipeline up: while the peer is away frames are "
+            + "dropped as disconnected, while it is slow as edgeFull, and what waits is a second at most. A lost peer is "
+            + "connected again with growing pauses; it first gets a keyframe. A file is pushed at its own pace. Keep "
+            + "credentials in the environment: `rtmp://host/live/${STREAM_KEY}`. No message shows them.",
+        parameters: [
+            url, codec, bitRate, quality, preset, keyframes, threads, audio, transport, connectTimeout, timeout, retryMax,
+            giveUp,
+        ],
+        examples: [
+            .init("To a server", #"{ "type": "stream", "input": "overlay", "url": "rtsp://127.0.0.1:8554/door" }"#),
+            .init("For a web server", #"{ "type": "stream", "input": "overlay", "url": "/var/www/live/door.m3u8" }"#),
+        ],
+        check: { settings in
+            guard let target = StreamTarget(settings[url]) else {
+                return [
+                    SettingsProblem(
+                        parameter: "url", message: "nothing can be pushed there", fix: "use \(StreamTarget.expected)")
+                ]
+            }
+            guard let codec = VideoCodec(rawValue: settings[codec]), !target.holds(codec) else { return [] }
+            return [SettingsProblem(parameter: "codec", message: "\(codec.rawValue) cannot go there", fix: "use h264")]
+        })
+
+    private let writer: StreamWriter
+    /// Recorded frames come as fast as they are taken; a peer wants them at their own pace.
+    private let isPacing: Bool
+    private var pace: PlaybackPace?
+    private var link: StageLink?
+    private var slow = 0
+    private var away = 0
+
+    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+        let given = node.settings
+        guard let target = StreamTarget(given[url], transport: given[transport]) else {
+            throw OutputError("\(redacted(given[url])): nothing can be pushed there")
+        }
+        var settings = StreamWriter.Settings()
+        settings.encoding.codec = VideoCodec(rawValue: given[codec])
+        settings.encoding.bitRate = given[bitRate]
+        settings.encoding.maxBitRate = given[bitRate]
+        settings.encoding.quality = given[quality]
+        settings.encoding.preset = given[preset]
+        settings.encoding.keyframeInterval = given[keyframes]
+        settings.encoding.threads = given[threads]
+        settings.connectSeconds = given[connectTimeout].inSeconds
+        settings.silenceSeconds = given[timeout].inSeconds
+        settings.longestRetryNanoseconds = UInt64(given[retryMax].inSeconds * 1e9)
+        settings.giveUpNanoseconds = given[giveUp] == .zero ? nil : UInt64(given[giveUp].inSeconds * 1e9)
+        let source = context.source(of: node)
+        if let rate = (source as? any MeasuredSource)?.frameRate { settings.encoding.frameRate = rate }
+        let tap = given[audio] == .copy ? try (source as? any AudioSource)?.makeAudioTap() : nil
+        let writer = try StreamWriter(target, settings: settings, audio: tap)
+        return .node(StreamNode(writer, isPacing: target.isRemote && !node.isLive))
+    }
+
+    init(_ writer: StreamWriter, isPacing: Bool) {
+        self.writer = writer
+        self.isPacing = isPacing
+    }
+
+    func start(_ link: StageLink) { self.link = link }
+
+    func process(_ item: Item, to output: Output) throws -> Disposition {
+        let frame = item.frame
+        if isPacing { keepPace(frame.pts.seconds, output) }
+        switch try writer.write(frame.picture, pts: frame.pts, duration: frame.duration) {
+        case .sent: break
+        case .away:
+            away += 1
+            output.drop(item.ticket, cause: .disconnected)
+        case .slow:
+            slow += 1
+            output.drop(item.ticket, cause: .edgeFull)
+        }
+        return .done
+    }
+
+    /// Waits until a recorded frame is due, in short naps so that a stop is heard at once.
+    private func keepPace(_ seconds: Double, _ output: Output) {
+        if pace == nil { pace = PlaybackPace(now: output.now, first: seconds) }
+        while let nap = pace?.wait(now: output.now, for: seconds), link?.isStopping != true {
+            usleep(UInt32(min(nap, 0.02) * 1e6))
+        }
+    }
+
+    func drain(to output: Output) -> Bool {
+        writer.finish()
+        return true
+    }
+
+    func stop() { writer.cancel() }
+
+    var notes: [String] {
+        let seen = writer.statistics
+        var notes = [
+            "\(redacted(writer.target.url)): \(seen.packets) frames of \(seen.encoder), \(seen.videoBytes / 1000) kB"
+                + (seen.audioPackets > 0 ? ", \(seen.audioPackets) audio packets" : "")
+                + (seen.connections == 0 ? "; never connected: \(seen.outages.lastLoss ?? "no frame came")" : "")
+        ]
+        if let note = seen.outages.note { notes.append(note) }
+        if !seen.failedAttempts.isEmpty {
+            let kinds = StreamFault.allCases.compactMap { fault in
+                seen.failedAttempts[fault].map { "\(fault.rawValue) \($0)" }
+            }
+            notes.append("attempts to connect that failed: \(kinds.joined(separator: ", "))")
+        }
+        if away > 0 { notes.append("\(away) frames dropped while nobody was connected") }
+        if slow > 0 { notes.append("\(slow) frames dropped because the peer was slow") }
+        if seen.lostPackets > 0 { notes.append("\(seen.lostPackets) encoded frames lost when the connection broke") }
+        return notes + seen.warnings
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+import Testing
+
+@testable import Media
+
+@Suite struct `Addresses` {
+    @Test(arguments: [
+        ("rtsp://me:pw@host/1", "rtsp://me:***@host/1"), ("rtsp://host:554/1", "rtsp://host:554/1"), ("plain", "plain"),
+        ("a http://u:p@h b ftp://x:y@z", "a http://u:***@h b ftp://x:***@z"),
+        ("rtsp://me:p/w@host", "rtsp://me:***@host"), ("rtsp://me:p@w@host/?a=b", "rtsp://me:***@host/?a=b"),
+        ("://", "://"), ("rtsp://me@host", "rtsp://me@host"), ("\"rtsp://me:pw@host\" x", "\"rtsp://me:***@host\" x"),
+        ("https://h/live.m3u8?token=abc&channel=1", "https://h/live.m3u8?token=***&channel=1"),
+        ("http://h/?access_KEY=1&sig=&x", "http://h/?access_KEY=***&sig=&x"),
+        ("srt://h:1?mode=caller&passphrase=0123456789&streamid=u", "srt://h:1?mode=caller&passphrase=***&streamid=***"),
+        ("http://h/?v=0123456789abcdef0123", "http://h/?v=***"),
+        ("rtmp://h/live/stream-key", "rtmp://h/live/***"), ("rtmps://h:443/app/k?a=1", "rtmps://h:443/app/***?a=1"),
+        ("rtmp://h/live", "rtmp://h/live"),
+    ])
+    func `are shown without their secrets`(text: String, shown: String) {
+        #expect(redacted(text) == shown)
+    }
+
+    @Test(arguments: [
+        ("a.mp4", nil), ("/x/y:z.mp4", nil), ("file:///a.mp4", nil), ("rtsp://h/1", false), ("RTSP://h/1", false),
+        ("http://h/a.MP4?x=1", true), ("https://h/a.webm#t=1", true), ("http://h/live.m3u8", false),
+        ("http://h.mp4", false), ("rtmp://h/live/a.mp4", false), ("srt://:9000?mode=listener", false),
+    ] as [(String, Bool?)])
+    func `of recordings are told from those of streams`(url: String, isRecording: Bool?) {
+        #expect(StreamAddress(url)?.isRecording == isRecording)
+    }
+
+    @Test(arguments: [
+        ("rtsp://h/a", "rtsp"), ("rtmps://h/a/b", "flv"), ("srt://h:1", "mpegts"), ("udp://h:1", "mpegts"),
+        ("tcp://h:1", "mpegts"), ("http://h/a.m3u8?x", "hls"), ("out/a.m3u8", "hls"), ("http://h/a", nil),
+        ("out/a.mp4", nil), ("ftp://h/a.m3u8", nil), ("", nil),
+    ] as [(String, String?)])
+    func `to push to have a format`(url: String, format: String?) {
+        #expect(StreamTarget(url)?.format == format)
+    }
+
+    @Test func `limit connecting and silence in the words of each protocol`() throws {
+        func options(_ url: String) throws -> [String: String] {
+            try #require(StreamAddress(url)).inputOptions(transport: .udp, connect: 3, silence: 2)
+        }
+        #expect(try options("rtsp://h/1")["rtsp_transport"] == "udp")
+        #expect(try options("rtsp://h/1")["timeout"] == "3000000")
+        #expect(try options("srt://h:1")["connect_timeout"] == "3000")
+        // RTMP's own "timeout" would make it listen.
+        #expect(try options("rtmp://h/a/b")["timeout"] == nil)
+        #expect(try options("http://h/a.mp4")["reconnect"] == "1")
+        #expect(try options("http://h/a")["reconnect"] == nil)
+    }
+}
+
+@Suite struct `A live clock` {
+    private static let second: UInt64 = 1_000_000_000
+
+    /// Judges pictures of timestamp and arrival, both in seconds, on a clock that began at 100 s.
+    private static func judge(
+        _ pictures: [(Double, Double)], isPaced: Bool = false, origin: Double? = 0
+    ) -> [String] {
+        var clock = LiveClock(
+            isPaced: isPaced, origin: origin.map { Int64((100 + $0) * 1e9) }, limit: second)
+        return pictures.map { time, arrival in
+            switch clock.judge(time, at: UInt64((100 + arrival) * 1e9)) {
+            case .present(let instant): String(Int(((Double(instant) / 1e9 - 100) * 100).rounded()))
+            case .early(let until): "early \(Int(((Double(until) / 1e9 - 100) * 100).rounded()))"
+            case .stale: "stale"
+            }
+        }
+    }
+
+    @Test func `takes the least delayed picture for the present`() {
+        #expect(Self.judge([(0, 0.5), (0.04, 0.3), (0.08, 0.34), (0.12, 0.5)]) == ["0", "4", "8", "12"])
+        // A server that sends its past first is caught up with.
+        #expect(Self.judge([(0, 0.1), (2, 0.11), (2.04, 0.15)]) == ["0", "11", "15"])
+    }
+
+    @Test func `drops what waited somewhere, until the present is back`() {
+        // Three seconds of silence, then all at once.
+        let burst = [(0.0, 0.0), (0.1, 0.1), (0.2, 3.0), (1.0, 3.01), (2.5, 3.02), (3.02, 3.03)]
+        #expect(Self.judge(burst) == ["0", "10", "stale", "stale", "250", "302"])
+    }
+
+    @Test func `believes a stream whose clock stood still`() {
+        var pictures = [(0.0, 0.0)]
+        for step in 0...30 {
+            let time = Double(step) / 10
+            pictures.append((0.1 + time, 60 + time))
+        }
+        let verdicts = Self.judge(pictures)
+        #expect(verdicts.filter { $0 == "stale" }.count == 20)
+        #expect(verdicts.last == "6300")
+    }
+
+    @Test func `follows clocks that drift apart`() {
+        // A stream that is a ten-thousandth slow for three hours would look a second old.
+        var clock = LiveClock(isPaced: false, origin: 0, limit: Self.second)
+        for step in 0..<10_800 {
+            let verdict = clock.judge(Double(step), at: UInt64(Double(step) * 1.0001 * 1e9))
+            guard case .present(let instant) = verdict else {
+                Issue.record("\(verdict) after \(step) s")
+                return
+            }
+            #expect(abs(Double(instant) / 1e9 - Double(step) * 1.0001) < 0.001)
+        }
+    }
+
+    @Test func `holds back what comes in bursts`() {
+        #expect(
+            Self.judge([(0, 1), (1, 1), (1, 2), (2, 4.5), (5, 4.6)], isPaced: true, origin: nil)
+                == ["100", "early 200", "200", "stale", "early 600"])
+    }
+}
+
+@Suite struct `Outages are booked` {
+    @Test func `with causes and the time away`() {
+        var book = Outages<StreamFault>()
+        book.returned(at: 5)
+        #expect(book.note == nil && book.returns == 0)
+        book.lost(.ended, "it ended", at: 1_000_000_000)
+        book.lost(.broken, "it broke", at: 2_000_000_000)
+        book.returned(at: 4_000_000_000)
+        book.returned(at: 9_000_000_000)
+        book.lost(.ended, "it ended", at: 10_000_000_000)
+        book.returned(at: 11_500_000_000)
+        #expect(
+            book.note == "lost 3 times (ended 2, broken 1), back 2 times, away for 4.5 s, 3 s at most; last: it ended")
+    }
+
+    @Test func `stand-ins come once a frame interval, late ones are not made up for`() {
+        var pace = NoSignalPace(startingAt: 1000)
+        let taken = [999, 1000, 2400, 2500, 9000].map { pace.take(at: $0, rate: 1e6) }
+        #expect(taken == [false, true, true, false, true])
+        #expect(pace.dueAt == 10_000)
+    }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+import Dataflow
+import Foundation
+import Testing
+
+@testable import Media
+@testable import Pipeline
+
+/// An ffmpeg at the other end of a connection; killed with its owner.
+private final class Peer {
+    static let ffmpeg = ["/usr/bin/ffmpeg", "/usr/local/bin/ffmpeg"]
+        .first { FileManager.default.isExecutableFile(atPath: $0) }
+
+    private let process = Process()
+
+    init(_ arguments: [String]) throws {
+        process.executableURL = URL(fileURLWithPath: try #require(Self.ffmpeg))
+        process.arguments = ["-v", "quiet"] + arguments
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+    }
+
+    deinit { kill() }
+
+    func kill() {
+        guard process.isRunning else { return }
+        Foundation.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    /// Waits for its own end, some seconds at most.
+    func wait() {
+        let deadline = Date().addingTimeInterval(15)
+        while process.isRunning, Date() < deadline { usleep(20_000) }
+        kill()
+    }
+}
+
+@Suite struct StreamNodeTests {
+    private static let end = #""end": {"type": "null", "input": "v"}"#
+
+    @Test(arguments: [
+        (#""url": "rtsp://h/1""#, true), (#""url": "http://h/a.mp4""#, false), (#""url": "a.mp4""#, false),
+        (#""url": "http://h/a.mp4", "live": "always""#, true), (#""url": "rtsp://h/1", "live": "never""#, false),
+        (#""url": "a.mp4", "live": "always""#, false), (#""url": "a.mp4", "realtime": true"#, true),
+    ])
+    func `links of live input keep the newest frame, those of recordings every frame`(
+        _ settings: String, _ isLive: Bool
+    ) throws {
+        let valid = try pipeline(#""v": {"type": "video", \#(settings)}, \#(Self.end)"#)
+        #expect(try #require(valid["end"]).isLive == isLive)
+        #expect(try #require(valid["end"]).inputs[0].rule.policy == (isLive ? .latest : .block))
+    }
+
+    @Test(arguments: [
+        (#""url": "ftp://me:hidden@h/a""#, "nothing can be pushed there"), (#""url": "out/a.mp4""#, ".m3u8"),
+        (#""url": "rtmp://h/live/hidden", "codec": "hevc""#, "hevc cannot go there"),
+        (#""url": "srt://h:1", "giveUpAfter": 5"#, "write the unit"),
+    ])
+    func `a mistake in a stream's settings is told before anything is opened`(_ settings: String, _ text: String) throws
+    {
+        let error = try #require(throws: PipelineFileError.self) {
+            _ = try pipeline(
+                #""v": {"type": "testpattern"}, "out": {"type": "stream", "input": "v", \#(settings)}"#)
+        }
+        let all = error.diagnostics.map(\.description).joined(separator: "\n")
+        #expect(all.contains(text), "\(all)")
+        #expect(!all.contains("hidden"), "\(all)")
+    }
+
+    @Test func `a server that is absent is one sentence at the start, or waited for`() throws {
+        let url = "tcp://127.0.0.1:1"
+        let error = try #require(throws: PipelineRunError.self) {
+            _ = try PipelineRun(pipeline(#""v": {"type": "video", "url": "\#(url)"}, \#(Self.end)"#))
+        }
+        #expect(error.description == "nodes.v: \(url): nothing listens at this address (connection refused)")
+        let run = try PipelineRun(
+            pipeline(#""v": {"type": "video", "url": "\#(url)", "waitForServer": true}, \#(Self.end)"#))
+        try run.start()
+        #expect(run.waitUntilFinished(seconds: 0.3) == nil)
+        run.stop()
+        let report = run.waitUntilFinished()
+        #expect(report.failures.isEmpty && report.isBalanced)
+        #expect(run.notes().contains { $0.lines.contains { $0.contains("attempts to connect failed (absent") } })
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `what is given up on is a failure of its node`() throws {
+        let report = try PipelineRun(
+            pipeline(
+                """
+                "v": {"type": "video", "url": "tcp://127.0.0.1:1", "waitForServer": true, "giveUpAfter": "300ms"},
+                "end": {"type": "null", "input": "v"},
+                "bars": {"type": "testpattern", "size": "64x48", "fps": 50, "realtime": true, "frames": 100},
+                "out": {"type": "stream", "input": "bars", "url": "tcp://127.0.0.1:1", "giveUpAfter": "300ms"}
+                """)
+        ).finish()
+        #expect(report.failures.map(\.node).sorted() == ["out", "v"])
+        #expect(report.failures.allSatisfy { $0.message.contains("nothing listens at this address") })
+        #expect(report.isBalanced)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `frames that nobody is there for are dropped with that cause`() throws {
+        let run = try PipelineRun(
+            pipeline(
+                """
+                "bars": {"type": "testpattern", "size": "64x48", "frames": 20},
+                "out": {"type": "stream", "input": "bars", "url": "rtmp://127.0.0.1:1/live/hidden"}
+                """))
+        let report = try run.finish()
+        #expect(report.failures.isEmpty && report.isBalanced)
+        let drops: [RunReport.Drop] = report.source("bars").map(\.drops) ?? []
+        let counted = drops.filter { $0.count > 0 }.map { "\($0.count) at \($0.place): \($0.cause.name)" }
+        #expect(counted == ["20 at out: disconnected"])
+        let notes = run.notes().flatMap(\.lines).joined(separator: "\n")
+        #expect(notes.contains("never connected: ") && !notes.contains("hidden"), "\(notes)")
+    }
+
+    @Test(
+        .enabled(if: Peer.ffmpeg != nil, "ffmpeg is not installed: it is the other side"), .timeLimit(.minutes(1)))
+    func `a stream with sound goes through a file and out again, over a loss`() throws {
+        let scratch = try Scratch()
+        let (into, out) = (try freePort(), try freePort())
+        func camera() throws -> Peer {
+            try Peer([
+                "-re", "-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-re", "-f", "lavfi", "-i", "sine=f=440", "-t", "60",
+                "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "5", "-pix_fmt", "yuv420p",
+                "-c:a", "aac", "-f", "mpegts", "tcp://127.0.0.1:\(into)?listen=1",
+            ])
+        }
+        var source = try camera()
+        defer { source.kill() }
+        let viewer = try Peer([
+            "-i", "tcp://127.0.0.1:\(out)?listen=1", "-c", "copy", "-y", scratch.file("seen.mkv"),
+        ])
+        let valid = try pipeline(
+            """
+            "v": {"type": "video", "url": "tcp://127.0.0.1:\(into)", "retryMax": "200ms"},
+            "out": {"type": "stream", "input": "v", "url": "tcp://127.0.0.1:\(out)", "preset": "ultrafast",
+                    "retryMax": "200ms"},
+            "file": {"type": "file", "input": "v", "path": "\(scratch.file("a.mkv"))", "preset": "ultrafast"}
+            """)
+        let deadline = Date().addingTimeInterval(40)
+        var attempt = try? PipelineRun(valid)
+        while attempt == nil, Date() < deadline {
+            usleep(50_000)
+            try? FileManager.default.removeItem(atPath: scratch.file("a.mkv"))
+            attempt = try? PipelineRun(valid)
+        }
+        let run = try #require(attempt)
+        try run.start()
+        func pass(_ count: UInt64) {
+            let goal = (run.snapshot().node("file")?.items ?? 0) + count
+            while (run.snapshot().node("file")?.items ?? 0) < goal, Date() < deadline,
+                run.waitUntilFinished(seconds: 0.02) == nil
+            {}
+        }
+        pass(40)
+        source.kill()
+        pass(10)
+        source = try camera()
+        pass(100)
+        run.stop()
+        let report = run.waitUntilFinished()
+        viewer.wait()
+        #expect(report.failures.isEmpty && report.isBalanced)
+        let notes = run.notes().flatMap(\.lines).joined(separator: "\n")
+        #expect(notes.contains("back 1 times") && notes.contains("frames that say there is no signal"), "\(notes)")
+        for name in ["a.mkv", "seen.mkv"] {
+            let reader = try VideoReader(scratch.file(name))
+            let tap = try #require(try reader.makeAudioTap())
+            var video = [reader.info.startTime]
+            while let frame = try reader.read() { video.append(reader.info.startTime + frame.pts.seconds) }
+            var audio: [Double] = []
+            while let entry = tap.take(until: .infinity) {
+                audio.append(entry.seconds)
+                AudioTap.free(entry.packet)
+            }
+            #expect(video.count > 80 && audio.count > 60, "\(name): \(video.count) pictures, \(audio.count) of sound")
+            // Both end together, after a loss that both skipped.
+            #expect(abs((video.last ?? 0) - (audio.last ?? 0)) < 1, "\(name)")
+            for (left, right) in zip(audio, audio.dropFirst()) { #expect(left < right) }
+        }
+    }
+
+    private func freePort() throws -> Int {
+        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(server) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(server, address, length) == 0 && getsockname(server, address, &length) == 0
+            }
+        }
+        try #require(isBound)
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+}

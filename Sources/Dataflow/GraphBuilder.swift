@@ -29,6 +29,9 @@ public struct NodeID: Sendable, Hashable {
 /// That count is exact as long as a branch passes every frame on. Where it thins out the stream, what it holds spans
 /// more frames than it has items. No matter for nodes that let go of what they hold by themselves; but where a node
 /// also `needsLaterItems`, a join stops waiting once a full `block` queue of its own holds up a producer.
+///
+/// A join for the `newest` never waits, so its primary edge is left as it is; the others hold what may come before the
+/// primary item they belong to.
 public struct GraphBuilder {
     struct Entry {
         var name: String
@@ -39,6 +42,8 @@ public struct GraphBuilder {
         var maxHeld: Int
         var needsLaterItems: Bool
 
+        /// How its ports are matched; nil unless it is a join.
+        var matching: JoinMatching? { if case .join(let join) = role { join.matching } else { nil } }
         var isSource: Bool { if case .source = role { true } else { false } }
         var isJoin: Bool { if case .join = role { true } else { false } }
     }
@@ -95,7 +100,7 @@ public struct GraphBuilder {
     /// Its input ports are numbered from 0, the primary one, without gaps.
     ///
     /// - Parameter maxWait: how long a frame of the primary port waits for the others; for ever when absent. Late items
-    ///   end with the cause `late`.
+    ///   end with the cause `late`. Nothing to a join for the `newest`.
     public mutating func addJoin(
         _ name: String, _ node: any JoinNode, maxWait: Duration? = nil, onError: ErrorPolicy = .isolate
     ) -> NodeID {

@@ -128,12 +128,14 @@ struct GraphPlan {
         }
         for index in order where entries[index].isJoin {
             let ports = inputs(of: index)
-            for port in ports {
+            // What a port may have to wait for: any other, or none but the primary.
+            let isNewest = entries[index].matching == .newest
+            for port in isNewest ? Array(ports.dropFirst()) : ports {
                 var upstream = Set<Int>()
                 collectUpstream(of: connections[port].from, into: &upstream)
                 var known: [Int: Int] = [:]
                 let needed =
-                    ports.filter { $0 != port }
+                    (isNewest ? Array(ports.prefix(1)) : ports.filter { $0 != port })
                     .map { held(before: $0, stoppingAt: upstream, known: &known) + 1 }.max() ?? 0
                 let link = connections[port]
                 guard link.capacity < needed else { continue }

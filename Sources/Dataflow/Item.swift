@@ -63,7 +63,7 @@ public enum DropCause: UInt8, Sendable, Hashable, CaseIterable {
     case filtered
     /// A full `dropNewest` edge did not take it.
     case edgeFull
-    /// A full `latest` or `dropOldest` edge gave its place to a newer one.
+    /// A newer one took its place: in a full `latest` or `dropOldest` edge, or at a join for the newest.
     case replaced
     /// The primary input of a join never delivered its frame.
     case unmatched

@@ -29,6 +29,8 @@ final class Ledger: @unchecked Sendable {
         case dropped(place: Int, cause: DropCause)
         /// The frame goes on by other tokens.
         case merged
+        /// It was of use to a later frame at this place. Its own frame goes on by other tokens, if it has any.
+        case contributed(place: Int)
     }
 
     private static let open: UInt64 = 1 << 63
@@ -178,6 +180,9 @@ final class Ledger: @unchecked Sendable {
     private static func apply(_ end: End, to state: UInt64) -> UInt64 {
         switch end {
         case .merged: return state
+        case .contributed(let place):
+            guard state & tokenMask == 1, state & (wasDelivered | wasDropped) == 0 else { return state }
+            return apply(.dropped(place: place, cause: .unmatched), to: state)
         case .delivered: return state | wasDelivered
         case .dropped(let place, let cause):
             if state & wasDropped != 0 { return state }

@@ -83,20 +83,33 @@ extension SourceNode {
     }
 }
 
+/// Which items of its ports a join brings together.
+public enum JoinMatching: Sendable, Hashable {
+    /// Those of one frame: it waits for what each branch has to say about it.
+    case sameFrame
+    /// The primary item, which waits for nobody, and the newest of each other port that came since the last call: of
+    /// the same frame or an earlier one, never of a later one.
+    case newest
+}
+
 /// A node that brings the branches of one source together again, frame by frame.
 public protocol JoinNode: Node {
-    /// Takes one frame: the item of the primary port 0 and what the other ports have for the same frame.
+    /// Which items come together. Default `sameFrame`. Read once, when the node is added to a graph.
+    var matching: JoinMatching { get }
+    /// Takes one frame: the item of the primary port 0 and what the other ports have to go with it.
     func join(_ items: JoinedItems, to output: Output) throws -> Disposition
 }
 
 extension JoinNode {
+    public var matching: JoinMatching { .sameFrame }
+
     /// Never called.
     public func process(_ item: Item, to output: Output) throws -> Disposition {
         preconditionFailure("a join is handed its items by join(_:to:)")
     }
 }
 
-/// The items of one frame, by port.
+/// The items that a join brings together, by port.
 ///
 /// Valid during the call only.
 public struct JoinedItems {
@@ -113,7 +126,7 @@ public struct JoinedItems {
     /// The frame.
     public var ticket: Ticket { primary.ticket }
 
-    /// The item of a port; nil when the frame was skipped or dropped on the way there.
+    /// The item of a port; nil when the frame was skipped or dropped on the way there, or when nothing new came.
     public subscript(port: Int) -> Item? {
         precondition(port >= 0 && port < count, "join has no such port")
         return slots[port]

@@ -4,33 +4,28 @@ internal import Synchronization
 
 /// Joining: the primary port 0 says which frames there are, in its order; the others contribute what they have.
 ///
-/// For the primary's frame `s`, another port contributes its item numbered `s`. It has none when its next item is
-/// later, when its producer has promised that `s` will not come (bound), or when it has ended. Items numbered below `s`
-/// belong to frames the primary never delivered: they end here as `unmatched`, or as `late` when the join had stopped
-/// waiting for them. When the primary ends, so does the join.
+/// **Same frame.** For the primary's frame `s`, another port contributes its item numbered `s`. It has none when its
+/// next item is later, when its producer has promised that `s` will not come (bound), or when it has ended. Items
+/// numbered below `s` belong to frames the primary never delivered: they end here as `unmatched`, or as `late` when the
+/// join had stopped waiting for them. When the primary ends, so does the join.
 ///
 /// It stops waiting when `maxWait` is over and, where a node upstream needs later items to let go of earlier ones, when
 /// one of its queues is full and holds up a producer: the missing item may depend on that one.
+///
+/// **Newest.** `s` goes on at once with the newest item of each port up to `s`. An item that a newer one overtook before
+/// any frame took it along ends as `replaced`; one for which no frame came any more, as `late`.
 extension Stage {
     /// One frame, if it is complete.
     func stepJoin(_ join: any JoinNode, _ now: inout UInt64) throws -> Step {
         if !isJoinReady {
             switch gather(now) {
-            case .progress: isJoinReady = true
+            case .progress: show()
             case .idle: return .idle
             case .ended: return .ended
             }
-            // The primary's token stands for the frame from here on.
-            // gather answers .progress only with the primary in hand.
-            let ticket = hands[0].unsafelyUnwrapped.ticket
-            forEachPort(from: 1) {
-                if hands[$0]?.ticket.sequence == ticket.sequence { output.release(ticket, .merged) }
-            }
         }
-        let ticket = hands[0].unsafelyUnwrapped.ticket
-        // Items of later frames stay in hand but are not shown.
-        forEachPort { shown[$0] = hands[$0]?.ticket.sequence == ticket.sequence ? hands[$0] : nil }
-        defer { forEachPort { shown[$0] = nil } }
+        // `show` is called with the primary in hand.
+        let ticket = shown[0].unsafelyUnwrapped.ticket
         output.begin(ticket, item: nil)
         let disposition = try join.join(JoinedItems(slots: UnsafePointer(shown), count: handCount), to: output)
         let after = graph.clock.now()
@@ -40,12 +35,32 @@ extension Stage {
             now = after
             return .idle
         }
-        forEachPort { if hands[$0]?.ticket.sequence == ticket.sequence { hands[$0] = nil } }
+        forEachPort { shown[$0] = nil }
         isJoinReady = false
         joinedBelow = ticket.sequence &+ 1
         count(from: now, to: after)
         now = after
         return .progress
+    }
+
+    /// Puts together what `join` is shown; the primary's token stands for the frame from here on.
+    private func show() {
+        guard let primary = hands[0] else { return }
+        shown[0] = primary
+        hands[0] = nil
+        isJoinReady = true
+        forEachPort(from: 1) { port in
+            switch matching {
+            case .sameFrame:
+                // Items of later frames stay in hand.
+                guard let item = hands[port], item.ticket.sequence == primary.ticket.sequence else { return }
+                shown[port] = item
+                hands[port] = nil
+                output.release(item.ticket, .merged)
+            case .newest:
+                if let item = shown[port] { output.release(item.ticket, .contributed(place: place)) }
+            }
+        }
     }
 
     /// Brings the next frame together: `.progress` when it is complete, `.idle` while something may still come.
@@ -63,26 +78,33 @@ extension Stage {
     ///
     /// The ports in `pressed` must not be kept waiting.
     private func look(pressed: UInt64, _ now: UInt64) -> Step {
+        var bound: UInt64 = 0
         if hands[0] == nil {
-            let bound = inputs.with(0) { $0.readBound() }
-            guard let taken = take(0, now) else {
-                // What the primary will never deliver must not fill the other ports meanwhile.
-                forEachPort(from: 1) { port in
-                    dropUnmatched(port, below: bound, now)
-                    guard pressed >> UInt64(port) & 1 == 1, let item = hands[port] else { return }
-                    dropUnmatched(port, below: item.ticket.sequence &+ 1, now)
-                }
-                return bound == Edge.ended ? .ended : .idle
-            }
-            hands[0] = taken
+            bound = inputs.with(0) { $0.readBound() }
+            hands[0] = take(0, now)
             primarySince = now
         }
-        let sequence = hands[0].unsafelyUnwrapped.ticket.sequence
+        let primary = hands[0]?.ticket.sequence
+        // Below this nothing will come on port 0. The bound lags behind: it says only what the items do not.
+        let reached = primary ?? max(bound, joinedBelow)
         var isComplete = true
         forEachPort(from: 1) { port in
-            let bound = inputs.with(port) { $0.readBound() }
-            dropUnmatched(port, below: sequence, now)
-            if hands[port] == nil, bound <= sequence { isComplete = false }
+            let portBound = inputs.with(port) { $0.readBound() }
+            switch matching {
+            case .sameFrame:
+                // What the primary will never deliver must not fill the port meanwhile.
+                dropUnmatched(port, below: reached, now)
+                if hands[port] == nil, portBound <= reached { isComplete = false }
+            case .newest:
+                takeNewest(port, below: primary.map { $0 &+ 1 } ?? reached, now)
+            }
+            guard primary == nil, pressed >> UInt64(port) & 1 == 1, let item = hands[port] else { return }
+            dropUnmatched(port, below: item.ticket.sequence &+ 1, now)
+        }
+        guard primary != nil else {
+            guard bound == Edge.ended else { return .idle }
+            forEachPort(from: 1) { endShown($0, nil) }
+            return .ended
         }
         if isComplete || pressed != 0 { return .progress }
         guard let maxWait else { return .idle }
@@ -114,6 +136,25 @@ extension Stage {
         }
     }
 
+    /// Takes a port's items up to the first that is not below `below`, and keeps the newest of them to be shown.
+    private func takeNewest(_ port: Int, below: UInt64, _ now: UInt64) {
+        while true {
+            if hands[port] == nil { hands[port] = take(port, now) }
+            guard let item = hands[port], item.ticket.sequence < below else { return }
+            hands[port] = nil
+            endShown(port, .replaced)
+            shown[port] = item
+        }
+    }
+
+    /// Ends an item that was to be shown and never will be; without a cause, as one that came too late.
+    private func endShown(_ port: Int, _ cause: DropCause?) {
+        guard let item = shown[port] else { return }
+        shown[port] = nil
+        output.release(
+            item.ticket, .dropped(place: place, cause: cause ?? causeOfMiss(item.ticket.sequence)))
+    }
+
     private func take(_ port: Int, _ now: UInt64) -> Item? {
         inputs.with(port) { edge in
             guard let taken = edge.pop() else { return nil }
@@ -122,13 +163,12 @@ extension Stage {
         }
     }
 
-    /// Ends the items in hand; those of the frame at work are one frame whose token `Output.abandon` has seen to.
+    /// Ends the items in hand. Those at work are one frame, whose token `Output.abandon` has seen to.
     func dropHands(_ cause: DropCause) {
-        let working = isJoinReady && handCount > 0 ? hands[0]?.ticket.sequence : nil
         forEachPort { port in
+            if isJoinReady { shown[port] = nil } else { endShown(port, cause) }
             guard let item = hands[port] else { return }
             hands[port] = nil
-            if item.ticket.sequence == working { return }
             output.release(item.ticket, .dropped(place: place, cause: cause))
         }
         isJoinReady = false

@@ -58,11 +58,12 @@ final class Stage: @unchecked Sendable {
     var discardCause = DropCause.nodeFailed
     /// An item the node answered `.busy` to.
     var stalled: Unmanaged<Item>?
-    /// A join's items in hand, by port, and when the primary one came.
+    /// A join's items in hand, by port: what comes next, and when the primary one came.
     let hands: UnsafeMutablePointer<Item?>
-    /// The part of them that belongs to the frame at work, filled during the call of `join`.
+    /// Those that `join` is to be shown, or is being shown if `isJoinReady`: their tokens are given back then.
     let shown: UnsafeMutablePointer<Item?>
     let handCount: Int
+    let matching: JoinMatching
     var isJoinReady = false
     var primarySince: UInt64 = 0
     var joinedBelow: UInt64 = 0
@@ -93,9 +94,9 @@ final class Stage: @unchecked Sendable {
         self.graph = graph
         self.output = output
         switch role {
-        case .source(let source): (node, isPlain) = (source, false)
-        case .node(let plain): (node, isPlain) = (plain, true)
-        case .join(let join): (node, isPlain) = (join, false)
+        case .source(let source): (node, isPlain, matching) = (source, false, .sameFrame)
+        case .node(let plain): (node, isPlain, matching) = (plain, true, .sameFrame)
+        case .join(let join): (node, isPlain, matching) = (join, false, join.matching)
         }
         queue = DispatchQueue(label: "vpipe.\(graph.name).\(name)", qos: .userInitiated)
         self.handCount = handCount
@@ -279,7 +280,7 @@ final class Stage: @unchecked Sendable {
     private var inputBound: UInt64 {
         if let stalled { return stalled._withUnsafeGuaranteedRef { $0.ticket.sequence } }
         guard inputs.count > 0 else { return output.takenBelow }
-        if handCount > 0, let item = hands[0] { return item.ticket.sequence }
+        if handCount > 0, let item = shown[0] ?? hands[0] { return item.ticket.sequence }
         // Not read anew: `take` and `gather` have not acted on what came since, so it must still count as news.
         // `ended` is said by close alone, after draining.
         let (bound, isEmpty) = inputs.with(0) { ($0.seenBound, $0.ring.isEmpty) }

@@ -14,6 +14,7 @@ struct Vpipe: ParsableCommand {
         subcommands: [
             RunCommand.self, ValidateCommand.self, NodesCommand.self, SchemaCommand.self, GraphCommand.self,
             DevicesCommand.self, ModelsCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self,
+            G2GCommand.self,
         ])
 
     static func main() {

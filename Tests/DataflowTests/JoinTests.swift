@@ -57,7 +57,7 @@ import Testing
 
         let expected = (0..<total).filter(c.primary)
         #expect(join.seen.map(\.sequence) == expected)
-        #expect(join.seen.map { $0.present[1] } == expected.map(c.other))
+        #expect(join.seen.map { $0.items[1] } == expected.map { c.other($0) ? $0 : nil })
         #expect(!join.isWrong)
         #expect(sink.seen.map(\.sequence) == expected)
         #expect(report.ledgerErrors == [])
@@ -95,7 +95,7 @@ import Testing
             try graph.start()
             let report = graph.waitUntilFinished()
             #expect(join.seen.map(\.sequence) == Array(0..<300))
-            #expect(join.seen.allSatisfy { $0.present == [true, true] })
+            #expect(join.seen.allSatisfy { $0.items == [$0.sequence, $0.sequence] })
             #expect(report.ledgerErrors == [])
             #expect(report.source("source")?.deliveredPartly == 0)
         }
@@ -161,7 +161,7 @@ import Testing
         try graph.start()
         let report = graph.waitUntilFinished()
         #expect(join.seen.map(\.sequence) == Array(0..<5))
-        #expect(join.seen.allSatisfy { $0.present == [true, false] })
+        #expect(join.seen.allSatisfy { $0.items == [$0.sequence, nil] })
         #expect(report.ledgerErrors == [])
         #expect(report.source("source")?.deliveredPartly == 5)
         #expect(graph.fate(ofFrame: 0, source: "source") == .deliveredPartly(missedAt: "join", cause: .late))

@@ -217,18 +217,39 @@ final class CollectingSink: BaseNode, Node {
     }
 }
 
-/// Joins its ports and remembers which had something.
+/// Joins its ports and remembers which had something, of which frame.
 final class CollectingJoin: BaseNode, JoinNode {
-    var seen: [(sequence: UInt64, present: [Bool])] = []
+    let matching: JoinMatching
+    var seen: [(sequence: UInt64, items: [UInt64?])] = []
     var isWrong = false
+    /// Answers busy this often before it takes a frame.
+    var refusals = 0
+    private var refused = 0
+    private var newest: [Int: UInt64] = [:]
+
+    init(_ matching: JoinMatching = .sameFrame) { self.matching = matching }
+
     func join(_ items: JoinedItems, to output: Output) throws -> Disposition {
-        try attend()
-        var present: [Bool] = []
-        for port in 0..<items.count {
-            present.append(items[port] != nil)
-            if let item = items[port], item.ticket != items.ticket { isWrong = true }
+        if refused < refusals {
+            refused += 1
+            link?.wake()
+            return .busy
         }
-        seen.append((items.ticket.sequence, present))
+        refused = 0
+        try attend()
+        let numbers = (0..<items.count).map { items[$0]?.ticket.sequence }
+        for (port, number) in numbers.enumerated() {
+            guard let number else { continue }
+            switch matching {
+            case .sameFrame: if number != items.ticket.sequence { isWrong = true }
+            case .newest:
+                // Never of a later frame, and each item once.
+                if number > items.ticket.sequence || newest[port].map({ number <= $0 }) == true { isWrong = true }
+                newest[port] = number
+            }
+            if items[port]?.ticket.source != items.ticket.source { isWrong = true }
+        }
+        seen.append((items.ticket.sequence, numbers))
         output.emit(items.primary)
         return .done
     }

@@ -24,11 +24,11 @@ import Testing
             .faces([Face(box: box, score: 0.9, landmarks: [Point(x: 80, y: 60)])]),
             .lines([LineSegment(from: Point(x: 200, y: 30), to: Point(x: 300, y: 150), score: 0.8)]),
         ]
-        let carriers = [MotionCarrier(), MotionCarrier()]
-        for carrier in carriers { carrier.start(at: picture(scene, 0)) }
+        let carrier = MotionCarrier()
+        carrier.append(picture(scene, 0), number: 0)
         for time in 1...4 {
-            let next = picture(scene, time)
-            for index in 0..<2 { results[index] = carriers[index].carry(results[index], to: next) }
+            carrier.append(picture(scene, time), number: UInt64(time))
+            results = results.map { carrier.carry($0, from: UInt64(time - 1)) }
         }
         guard case .faces(let faces) = results[0], case .lines(let lines) = results[1] else {
             Issue.record("a result changed its kind")
@@ -42,20 +42,38 @@ import Testing
         #expect(abs(line.to.x - 292) < 1.5 && abs(line.to.y - 154) < 1.5)
     }
 
+    @Test func `a result of any remembered picture is moved to the newest`() throws {
+        let scene = MovingScene(width: 640, height: 360, pan: (-6, 4), margin: 64, seed: 5)
+        let carrier = MotionCarrier(memory: 8)
+        for time in 0...9 { carrier.append(picture(scene, time), number: UInt64(10 + 2 * time)) }
+        let found = LineSegment(from: Point(x: 300, y: 100), to: Point(x: 400, y: 160), score: 1)
+        // Number, and how many pictures it moved: picture 0 and 1 are forgotten, and the next one stands for them.
+        for (number, steps) in [(28, 0), (26, 1), (24, 2), (20, 4), (14, 7), (10, 7)] as [(UInt64, Float)] {
+            guard case .lines(let lines) = carrier.carry(.lines([found]), from: number) else {
+                Issue.record("a result changed its kind")
+                return
+            }
+            let line = try #require(lines.first)
+            #expect(abs(line.from.x - (300 - 6 * steps)) < 2 && abs(line.from.y - (100 + 4 * steps)) < 2, "\(number)")
+            #expect(abs(line.to.x - (400 - 6 * steps)) < 2 && abs(line.to.y - (160 + 4 * steps)) < 2, "\(number)")
+        }
+    }
+
     @Test func `nothing moves at the first picture, at another size and after a reset`() {
         let scene = MovingScene(width: 96, height: 64, pan: (4, 0), margin: 16, seed: 2)
         let larger = MovingScene(width: 128, height: 64, pan: (4, 0), margin: 16, seed: 2)
         let carrier = MotionCarrier()
         let far = Face(box: Rect(x: -500, y: 1e9, width: 10, height: 1e7), score: 1)
-        func carried(_ picture: Picture) -> Face? {
-            guard case .faces(let faces) = carrier.carry(.faces([far]), to: picture) else { return nil }
+        func carried(_ picture: Picture, _ number: UInt64) -> Face? {
+            carrier.append(picture, number: number)
+            guard case .faces(let faces) = carrier.carry(.faces([far]), from: max(1, number) - 1) else { return nil }
             return faces.first
         }
-        #expect(carried(picture(scene, 0)) == far)
-        #expect(carried(picture(scene, 1)) != far)
-        #expect(carried(picture(larger, 2)) == far)
-        #expect(carried(picture(larger, 3)) != far)
+        #expect(carried(picture(scene, 0), 0) == far)
+        #expect(carried(picture(scene, 1), 1) != far)
+        #expect(carried(picture(larger, 2), 2) == far)
+        #expect(carried(picture(larger, 3), 3) != far)
         carrier.reset()
-        #expect(carried(picture(larger, 4)) == far)
+        #expect(carried(picture(larger, 4), 4) == far)
     }
 }

@@ -10,6 +10,8 @@ import Testing
         (["run", "pipelines/demo.json", "--set", "lines.threshold=7"], "lines.threshold"),
         (["nodes", "retinafase"], "did you mean \"retinaface\""),
         (["models", "info", "yolo"], "there are mlsd, retinaface, "),
+        (["g2g"], "name a v4l2loopback device with --show"),
+        (["g2g", "--show", "/dev/null", "--rate", "0"], "--rate must be 0.1...240"),
     ])
     func `a user's mistake exits with 2 and says what to do`(_ arguments: [String], _ text: String) throws {
         let outcome = try Program.run(arguments)

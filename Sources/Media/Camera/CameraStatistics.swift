@@ -27,6 +27,9 @@ public struct CameraStatistics: Sendable, Hashable {
     /// What is not as wished.
     public var compromise: String?
 
+    /// Frames that came to nothing while the camera was there.
+    public var flawed: Int { driverDrops + damaged + short + undecodable }
+
     /// One sentence for each thing the user should know.
     public var notes: [String] {
         var notes = mode.isEmpty ? [] : [mode + (compromise.map { ": the device \($0)" } ?? "")]

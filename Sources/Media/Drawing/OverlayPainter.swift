@@ -2,12 +2,17 @@
 
 /// Draws the results of the networks on a picture: areas lowest, then lines, boxes and landmarks, labels on top.
 ///
+/// What was found in the frame itself is drawn closed, what was carried to it from an earlier one open: boxes by their
+/// corners, lines by their ends.
 /// - Note: Thread-safety: confined, together with the canvas it draws on.
 public final class OverlayPainter {
     /// The look; may change between frames.
     public var style: OverlayStyle
     private var nodes: [String]
     private let legend = Legend()
+    private let ageStrip = AgeStrip()
+    /// The ends of the carried lines at hand.
+    private var ends: [LineSegment] = []
 
     /// Makes a painter; `nodes` get the palette's colours in this order, others in the order of their appearance.
     public init(style: OverlayStyle = OverlayStyle(), nodes: [String] = []) {
@@ -20,25 +25,28 @@ public final class OverlayPainter {
         guard canvas.width > 0, !results.isEmpty else { return }
         let look = Look(style, height: canvas.height)
         if style.showsMasks { drawMasks(results, on: canvas) }
-        defer { if style.showsLegend { drawLegends(results, on: canvas) } }
+        defer {
+            if style.showsLegend { drawLegends(results, on: canvas) }
+            if style.showsAges { ageStrip.draw(results, style, on: canvas) { color(of: $0) } }
+        }
         if style.showsLines {
             results.forEach { entry in
                 guard case .lines(let lines) = entry.result else { return }
                 var stroke = Stroke(
                     color: style.lineColor ?? color(of: entry.node), width: look.lineWidth, halo: look.halo)
                 stroke.endMarker = style.marksEnds ? look.lineWidth * 2.5 : 0
-                canvas.lines(lines, stroke)
+                canvas.lines(entry.isCarried ? ends(of: lines) : lines, stroke)
             }
         }
         results.forEach { entry in
             guard case .objects(let objects) = entry.result else { return }
-            drawObjects(objects, look, on: canvas)
+            drawObjects(objects, isCarried: entry.isCarried, look, on: canvas)
         }
         guard style.showsFaces else { return }
         results.forEach { entry in
             guard case .faces(let faces) = entry.result else { return }
             let color = style.faceColor ?? color(of: entry.node)
-            for face in faces { drawFace(face, color, look, on: canvas) }
+            for face in faces { drawFace(face, isCarried: entry.isCarried, color, look, on: canvas) }
         }
         guard style.showsLabels else { return }
         results.forEach { entry in
@@ -109,11 +117,41 @@ public final class OverlayPainter {
         }
     }
 
+    // MARK: Boxes and lines
+
+    private func drawBox(_ box: Rect, isCarried: Bool, _ color: Color, _ look: Look, on canvas: Canvas) {
+        let stroke = Stroke(color: color, width: look.lineWidth, halo: look.halo)
+        guard isCarried else { return canvas.outline(box, stroke, cornerRadius: look.cornerRadius) }
+        let arm = min(box.width, box.height) / 4
+        ends.removeAll(keepingCapacity: true)
+        for (x, inward) in [(box.x, arm), (box.x + box.width, -arm)] {
+            for (y, down) in [(box.y, arm), (box.y + box.height, -arm)] {
+                let corner = Point(x: x, y: y)
+                ends.append(LineSegment(from: corner, to: Point(x: x + inward, y: y), score: 1))
+                ends.append(LineSegment(from: corner, to: Point(x: x, y: y + down), score: 1))
+            }
+        }
+        canvas.lines(ends, stroke)
+    }
+
+    /// Each line without its middle.
+    private func ends(of lines: [LineSegment]) -> [LineSegment] {
+        ends.removeAll(keepingCapacity: true)
+        for line in lines {
+            let (dx, dy) = ((line.to.x - line.from.x) * 0.35, (line.to.y - line.from.y) * 0.35)
+            ends.append(
+                LineSegment(
+                    from: line.from, to: Point(x: line.from.x + dx, y: line.from.y + dy), score: line.score))
+            ends.append(
+                LineSegment(from: Point(x: line.to.x - dx, y: line.to.y - dy), to: line.to, score: line.score))
+        }
+        return ends
+    }
+
     // MARK: Faces
 
-    private func drawFace(_ face: Face, _ color: Color, _ look: Look, on canvas: Canvas) {
-        canvas.outline(
-            face.box, Stroke(color: color, width: look.lineWidth, halo: look.halo), cornerRadius: look.cornerRadius)
+    private func drawFace(_ face: Face, isCarried: Bool, _ color: Color, _ look: Look, on canvas: Canvas) {
+        drawBox(face.box, isCarried: isCarried, color, look, on: canvas)
         guard style.showsLandmarks else { return }
         // On small faces smaller dots, so that the face stays visible.
         let radius = max(1, min(look.lineWidth * 1.25, face.box.width / 32))
@@ -125,12 +163,8 @@ public final class OverlayPainter {
     // MARK: Objects
 
     /// Boxes first, so that no box runs through a label.
-    private func drawObjects(_ objects: [Detection], _ look: Look, on canvas: Canvas) {
-        for object in objects {
-            canvas.outline(
-                object.box, Stroke(color: color(of: object), width: look.lineWidth, halo: look.halo),
-                cornerRadius: look.cornerRadius)
-        }
+    private func drawObjects(_ objects: [Detection], isCarried: Bool, _ look: Look, on canvas: Canvas) {
+        for object in objects { drawBox(object.box, isCarried: isCarried, color(of: object), look, on: canvas) }
         guard style.showsLabels else { return }
         for object in objects.reversed() {
             drawLabel(object.name, object.box, object.score, color(of: object), look, on: canvas)

@@ -38,6 +38,10 @@ public struct OverlayStyle: Sendable, Hashable {
     public var showsLabels = true
     /// Whether labels end in the score.
     public var showsScores = true
+    /// Whether a strip says how old each node's results are.
+    public var showsAges = false
+    /// Where that strip goes.
+    public var ageCorner = OverlayPainter.Corner.bottomLeft
     /// Whether line segments end in a small disc.
     public var marksEnds = false
     /// What the label of a face says, in any script.

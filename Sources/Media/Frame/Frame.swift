@@ -65,8 +65,8 @@ public final class Frame: Item, @unchecked Sendable {
     }
 
     /// The same frame with one more result, in the source's coordinates.
-    public func adding(_ result: FrameResult, by node: String, isCarried: Bool = false) -> Frame {
-        replacing(results: results.adding(result, by: node, isCarried: isCarried))
+    public func adding(_ result: FrameResult, by node: String, age: Double? = nil) -> Frame {
+        replacing(results: results.adding(result, by: node, age: age))
     }
 
     /// The same frame with other results.

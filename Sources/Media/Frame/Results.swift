@@ -131,14 +131,17 @@ public struct Results: Sendable {
         public let node: String
         /// What it found.
         public let result: FrameResult
-        /// Whether it was found in an earlier frame and carried forward to this one.
-        public let isCarried: Bool
+        /// Seconds from the frame it was found in to this one, to which it was carried; nil where it is this one.
+        public let age: Double?
         fileprivate let rest: Entry?
 
-        fileprivate init(node: String, result: FrameResult, isCarried: Bool, rest: Entry?) {
+        /// Whether it was found in an earlier frame and carried forward to this one.
+        public var isCarried: Bool { age != nil }
+
+        fileprivate init(node: String, result: FrameResult, age: Double?, rest: Entry?) {
             self.node = node
             self.result = result
-            self.isCarried = isCarried
+            self.age = age
             self.rest = rest
         }
     }
@@ -152,9 +155,9 @@ public struct Results: Sendable {
     public var isEmpty: Bool { newest == nil }
 
     /// These results and `result` of `node`, which replaces an earlier one of the same node when read by name.
-    public func adding(_ result: FrameResult, by node: String, isCarried: Bool = false) -> Results {
+    public func adding(_ result: FrameResult, by node: String, age: Double? = nil) -> Results {
         var results = self
-        results.newest = Entry(node: node, result: result, isCarried: isCarried, rest: newest)
+        results.newest = Entry(node: node, result: result, age: age, rest: newest)
         return results
     }
 
@@ -165,7 +168,7 @@ public struct Results: Sendable {
         other.forEach { entry in
             guard self[entry.node] == nil else { return }
             merged.newest = Entry(
-                node: entry.node, result: entry.result, isCarried: entry.isCarried, rest: merged.newest)
+                node: entry.node, result: entry.result, age: entry.age, rest: merged.newest)
         }
         return merged
     }
@@ -173,7 +176,7 @@ public struct Results: Sendable {
     /// The same results in other coordinates.
     public func mapped(by map: PictureMap) -> Results {
         var mapped = Results()
-        forEach { mapped = mapped.adding(map($0.result), by: $0.node, isCarried: $0.isCarried) }
+        forEach { mapped = mapped.adding(map($0.result), by: $0.node, age: $0.age) }
         return mapped
     }
 

@@ -194,6 +194,8 @@ public struct Contract: Sendable {
     public let liveness: Liveness
     /// Whether all inputs must come from one source, because frames are joined by identity.
     public let joinsOneSource: Bool
+    /// Whether such a join holds a frame back until each branch has answered for it.
+    public let waitsForBranches: @Sendable (Settings) -> Bool
     /// Shown on the reference page.
     public let examples: [Example]
     /// Looks at all parameters together, after each is valid.
@@ -203,7 +205,8 @@ public struct Contract: Sendable {
     public init(
         _ type: String, aliases: [String] = [], _ category: Category, summary: String, details: String = "",
         inputs: [InputPort]? = nil, outputs: [OutputPort]? = nil, parameters: [any ParamDeclaration] = [],
-        liveness: Liveness = .never, joinsOneSource: Bool = true, examples: [Example] = [],
+        liveness: Liveness = .never, joinsOneSource: Bool = true,
+        waitsForBranches: @escaping @Sendable (Settings) -> Bool = { _ in true }, examples: [Example] = [],
         check: (@Sendable (Settings) -> [SettingsProblem])? = nil
     ) {
         self.type = type
@@ -216,6 +219,7 @@ public struct Contract: Sendable {
         self.parameters = parameters.map(\.spec)
         self.liveness = liveness
         self.joinsOneSource = joinsOneSource
+        self.waitsForBranches = waitsForBranches
         self.examples = examples
         self.check = check
     }

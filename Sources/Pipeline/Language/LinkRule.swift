@@ -30,12 +30,18 @@ public struct LinkRule: Sendable, Hashable, CustomStringConvertible {
 
     /// From sources that wait: lossless, deep enough that uneven stages do not stall each other.
     public static let lossless = LinkRule(.block, capacity: 4)
-    /// Straight from a live source: only the newest frame matters.
+    /// From a live source as far as nothing was spent on the frame: only the newest matters.
     public static let live = LinkRule(.latest, capacity: 1)
     /// Behind a live source's first link: nothing more is lost, and little is queued.
     public static let liveLater = LinkRule(.block, capacity: 2)
+    /// From a live source into a network after another: what the first was spent on is not lost, and one frame waits.
+    public static let liveNetwork = LinkRule(.block, capacity: 1)
     /// Into a join: frames wait here for the branches that are slower.
     public static let join = LinkRule(.block, capacity: 16)
+    /// The same from a live source as far as nothing was spent on the frame: it is never held up.
+    public static let liveJoin = LinkRule(.dropOldest, capacity: 16)
+    /// From a live source into a join that waits for nobody: results, of which the newest counts.
+    public static let newestResults = LinkRule(.dropOldest, capacity: 4)
 
     /// Policy and capacity, as graphs show them.
     public var description: String { "\(policy.rawValue) \(capacity)" }

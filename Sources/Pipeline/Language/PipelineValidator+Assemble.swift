@@ -17,7 +17,7 @@ extension PipelineValidator {
         }
         var resolved: [[ValidatedLink]] = Array(repeating: [], count: drafts.count)
         for link in links {
-            guard let made = resolve(link, isLive: isLive[link.from]) else { return nil }
+            guard let made = resolve(link, isLive: isLive[link.from], flow) else { return nil }
             resolved[link.to].append(made)
         }
         var nodes: [ValidatedNode] = []
@@ -43,25 +43,36 @@ extension PipelineValidator {
             warnings: problems.diagnostics(in: source))
     }
 
-    private func resolve(_ link: DraftLink, isLive: Bool) -> ValidatedLink? {
-        guard let writer = drafts[link.from].contract, let reader = drafts[link.to].contract, let port = link.port
-        else { return nil }
+    private func resolve(_ link: DraftLink, isLive: Bool, _ flow: GraphFlow) -> ValidatedLink? {
+        guard let writer = drafts[link.from].contract, let port = link.port else { return nil }
         let isGiven = link.input.policy != nil || link.input.capacity != nil
+        guard let usual = port.link ?? usualRule(link, isLive: isLive, flow) else { return nil }
         return ValidatedLink(
             from: drafts[link.from].id, fromPort: writer.outputs[link.fromPort].name, fromPortIndex: link.fromPort,
             to: drafts[link.to].id, toPort: port.name, toPortIndex: link.position,
-            rule: Self.rule(
-                link.input, port: port, isJoin: drafts[link.to].inputs.count > 1, isLive: isLive,
-                isFirst: writer.category == .source, reader: reader),
-            isRuleGiven: isGiven)
+            rule: Self.rule(link.input, usual: usual), isRuleGiven: isGiven)
     }
 
-    /// What the file says about a link, completed by what the port and the source ask for.
-    private static func rule(
-        _ input: DraftInput, port: InputPort, isJoin: Bool, isLive: Bool, isFirst: Bool, reader: Contract
-    ) -> LinkRule {
-        let usual =
-            port.link ?? (isJoin && reader.joinsOneSource ? .join : isLive ? (isFirst ? .live : .liveLater) : .lossless)
+    /// What a link is where neither the file nor the port says: lossless, but live sources are never held up.
+    private func usualRule(_ link: DraftLink, isLive: Bool, _ flow: GraphFlow) -> LinkRule? {
+        guard let writer = drafts[link.from].contract, let reader = drafts[link.to].contract,
+            let settings = drafts[link.to].settings
+        else { return nil }
+        // A network was spent on frames with results: they are not thrown away to make room for others.
+        let isUnspent = flow.carried[link.from][link.fromPort].isEmpty
+        if drafts[link.to].inputs.count > 1, reader.joinsOneSource {
+            guard reader.waitsForBranches(settings) else {
+                return !isLive ? .lossless : link.position == 0 ? .live : .newestResults
+            }
+            return isLive && isUnspent ? .liveJoin : .join
+        }
+        guard isLive else { return .lossless }
+        if reader.category == .inference { return isUnspent ? .live : .liveNetwork }
+        return writer.category == .source ? .live : .liveLater
+    }
+
+    /// What the file says about a link, completed by what is usual.
+    private static func rule(_ input: DraftInput, usual: LinkRule) -> LinkRule {
         guard let policy = input.policy else {
             guard let capacity = input.capacity else { return usual }
             // More than one place with "latest" is what "dropOldest" does.

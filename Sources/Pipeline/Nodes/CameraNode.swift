@@ -69,6 +69,8 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
     private let camera: Camera
     private let frames: LiveFrames
     private let isBlanked: Bool
+    private var outages: OutageReporter
+    private var flawed = 0
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let given = node.settings
@@ -88,11 +90,15 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         settings.pacesNoSignal = given[onLost] == .blank
         let camera = Camera(settings)
         if !given[wait] { try camera.connect() }
-        return .source(CameraNode(camera, source: node.id, gate: context.gate, isBlanked: settings.pacesNoSignal))
+        return .source(
+            CameraNode(
+                camera, source: node.id, gate: context.gate, events: context.events,
+                isBlanked: settings.pacesNoSignal))
     }
 
-    init(_ camera: Camera, source: String, gate: AdmissionGate?, isBlanked: Bool) {
+    init(_ camera: Camera, source: String, gate: AdmissionGate?, events: EventBox, isBlanked: Bool) {
         self.camera = camera
+        outages = OutageReporter(source, events)
         let rate = FrameRate(perSecond: camera.rate).map { Rational($0.frames, $0.seconds) } ?? Rational(0, 1)
         frames = LiveFrames(source: source, frameRate: rate, gate: gate)
         self.isBlanked = isBlanked
@@ -105,7 +111,9 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
     func start(_ link: StageLink) { camera.skipToPresent() }
 
     func produce(to output: Output) throws -> Production {
-        switch try camera.next() {
+        let event = try camera.next()
+        tell()
+        switch event {
         case .interrupted: return .ended
         case .picture(let shot): return frames.picture(shot.picture, capturedAt: shot.capturedAt, to: output)
         case .noSignal(let fault):
@@ -113,6 +121,15 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
             return frames.noSignal(
                 Self.words(fault), width: camera.size.width, height: camera.size.height, to: output)
         }
+    }
+
+    /// Tells of losses and returns, and of frames that the driver lost or spoiled, since the last call.
+    private func tell() {
+        let seen = camera.statistics
+        outages.note(losses: seen.outages.count, returns: seen.outages.returns, seen.outages.lastLoss)
+        guard seen.flawed > flawed else { return }
+        outages.post(.flawed, "frames lost or spoiled by the driver", count: seen.flawed - flawed)
+        flawed = seen.flawed
     }
 
     func interrupt() { camera.interrupt() }

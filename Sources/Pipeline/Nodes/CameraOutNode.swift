@@ -22,16 +22,23 @@ final class CameraOutNode: Node, NodeType, ReportingNode {
     )
 
     private let camera: CameraOutput
+    private var outages: OutageReporter
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let rate = (context.source(of: node) as? any MeasuredSource)?.frameRate?.value
-        return .node(CameraOutNode(try CameraOutput(node.settings[device], format: node.settings[format], rate: rate)))
+        let camera = try CameraOutput(node.settings[device], format: node.settings[format], rate: rate)
+        return .node(CameraOutNode(camera, node.id, context.events))
     }
 
-    init(_ camera: CameraOutput) { self.camera = camera }
+    init(_ camera: CameraOutput, _ id: String, _ events: EventBox) {
+        self.camera = camera
+        outages = OutageReporter(id, events)
+    }
 
     func process(_ item: Item, to output: Output) throws -> Disposition {
         let isTaken = try camera.write(item.frame.picture)
+        let seen = camera.statistics
+        outages.note(losses: seen.losses, returns: seen.returns, seen.lastLoss)
         if !isTaken { output.drop(item.ticket, cause: .edgeFull) }
         return .done
     }

@@ -61,6 +61,9 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
     private var sinceInference = 0
     /// In the source's coordinates.
     private var last: FrameResult?
+    /// The frame where `last` has its places, and the time of the one it was found in.
+    private var lastNumber: UInt64 = 0
+    private var foundAt = 0.0
     private let carrier = MotionCarrier()
 
     /// Makes a node of the detectors that `make` builds for the settings of the pipeline and of its rungs.
@@ -154,20 +157,21 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
     }
 
     private func emit(_ frame: Frame, isCarried: Bool, to output: Output) {
+        let seconds = frame.pts.seconds
+        if !isCarried { foundAt = seconds }
         follow(frame, isCarried: isCarried)
         guard let last else { return output.emit(frame) }
-        output.emit(frame.adding(last, by: id, isCarried: isCarried))
+        output.emit(frame.adding(last, by: id, age: isCarried ? max(0, seconds - foundAt) : nil))
     }
 
     /// Moves the last result on to a frame that no network looks at.
     private func follow(_ frame: Frame, isCarried: Bool) {
+        guard mode.every > 1 || isCarried else { return carrier.reset() }
+        let number = frame.ticket.sequence
+        carrier.append(frame.picture, number: number)
         if isCarried, let result = last {
-            let map = frame.map
-            last = map(carrier.carry(map.inverse(result), to: frame.picture))
-        } else if mode.every > 1 {
-            carrier.start(at: frame.picture)
-        } else {
-            carrier.reset()
+            last = frame.map(carrier.carry(frame.map.inverse(result), from: lastNumber))
         }
+        lastNumber = number
     }
 }

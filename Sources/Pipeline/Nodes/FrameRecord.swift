@@ -17,27 +17,27 @@ enum FrameRecord {
         var found = false
         var isCarried = false
         // Several nodes of one kind add to one list, so that readers need not know the graph.
-        let kinds = list(frame.results, "faces", to: &text, found: &found, carried: &isCarried) { result, text in
-            guard case .faces(let faces) = result else { return nil }
-            return items(faces, to: &text, face)
+        let kinds = list(frame.results, "faces", to: &text, found: &found, carried: &isCarried) { entry, text in
+            guard case .faces(let faces) = entry.result else { return nil }
+            return items(faces, to: &text) { face($0, entry.age, to: &$1) }
         }
-        let more = list(frame.results, "lines", to: &text, found: &found, carried: &isCarried) { result, text in
-            guard case .lines(let lines) = result else { return nil }
-            return items(lines, to: &text, line)
+        let more = list(frame.results, "lines", to: &text, found: &found, carried: &isCarried) { entry, text in
+            guard case .lines(let lines) = entry.result else { return nil }
+            return items(lines, to: &text) { line($0, entry.age, to: &$1) }
         }
-        let objects = list(frame.results, "objects", to: &text, found: &found, carried: &isCarried) { result, text in
-            guard case .objects(let objects) = result else { return nil }
-            return items(objects, to: &text, object)
+        let objects = list(frame.results, "objects", to: &text, found: &found, carried: &isCarried) { entry, text in
+            guard case .objects(let objects) = entry.result else { return nil }
+            return items(objects, to: &text) { object($0, entry.age, to: &$1) }
         }
-        let raw = list(frame.results, "tensors", to: &text, found: &found, carried: &isCarried) { result, text in
-            guard case .tensors(let tensors) = result else { return nil }
-            return items(tensors, to: &text, tensor)
+        let raw = list(frame.results, "tensors", to: &text, found: &found, carried: &isCarried) { entry, text in
+            guard case .tensors(let tensors) = entry.result else { return nil }
+            return items(tensors, to: &text) { tensor($0, entry.age, to: &$1) }
         }
         let segmentation = frame.results.segmentation
         if let segmentation {
-            areas(segmentation.map, withLabels: masks, to: &text)
+            areas(segmentation.map, segmentation.age, withLabels: masks, to: &text)
             found = true
-            isCarried = isCarried || segmentation.isCarried
+            isCarried = isCarried || segmentation.age != nil
         }
         if kinds || more || objects || raw || segmentation != nil {
             text.raw(isCarried ? ",\"carried\":true" : ",\"carried\":false")
@@ -49,7 +49,7 @@ enum FrameRecord {
     /// Writes `,"name":[...]` when some node gave a result of the kind; `body` returns nil for other kinds, else the count.
     private static func list(
         _ results: Results, _ name: StaticString, to text: inout JSONText, found: inout Bool, carried: inout Bool,
-        _ body: (FrameResult, inout JSONText) -> Int?
+        _ body: (Results.Entry, inout JSONText) -> Int?
     ) -> Bool {
         var isOpen = false
         var count = 0
@@ -62,7 +62,7 @@ enum FrameRecord {
             } else if count > 0 {
                 text.raw(",")
             }
-            guard let added = body(entry.result, &text) else { return text.truncate(to: mark) }
+            guard let added = body(entry, &text) else { return text.truncate(to: mark) }
             if added == 0, isOpen { text.truncate(to: mark) }
             isOpen = true
             count += added
@@ -95,43 +95,53 @@ enum FrameRecord {
         text.number(Double(score), decimals: 4)
     }
 
-    private static func object(_ object: Detection, to text: inout JSONText) {
+    /// Closes the object of one finding; one that was carried on says so, and since how many seconds.
+    private static func close(_ age: Double?, to text: inout JSONText) {
+        if let age {
+            text.raw(",\"carried\":true,\"age\":")
+            text.number(age, decimals: 6)
+        }
+        text.raw("}")
+    }
+
+    private static func object(_ object: Detection, _ age: Double?, to text: inout JSONText) {
         box(object.box, object.score, to: &text)
         text.raw(",\"label\":")
         text.integer(UInt64(object.label.magnitude))
         text.raw(",\"class\":")
         text.string(object.name)
-        text.raw("}")
+        close(age, to: &text)
     }
 
-    private static func tensor(_ tensor: RawTensor, to text: inout JSONText) {
+    private static func tensor(_ tensor: RawTensor, _ age: Double?, to text: inout JSONText) {
         text.raw("{\"name\":")
         text.string(tensor.name)
         text.raw(",\"shape\":[")
         _ = items(tensor.shape, to: &text) { size, text in text.integer(UInt64(size.magnitude)) }
         text.raw("],\"values\":[")
         _ = items(tensor.values, to: &text) { value, text in text.significant(value) }
-        text.raw("]}")
+        text.raw("]")
+        close(age, to: &text)
     }
 
-    private static func face(_ face: Face, to text: inout JSONText) {
+    private static func face(_ face: Face, _ age: Double?, to text: inout JSONText) {
         box(face.box, face.score, to: &text)
         if !face.landmarks.isEmpty {
             text.raw(",\"landmarks\":[")
             _ = items(face.landmarks, to: &text, point)
             text.raw("]")
         }
-        text.raw("}")
+        close(age, to: &text)
     }
 
-    private static func line(_ line: LineSegment, to text: inout JSONText) {
+    private static func line(_ line: LineSegment, _ age: Double?, to text: inout JSONText) {
         text.raw("{\"from\":")
         point(line.from, to: &text)
         text.raw(",\"to\":")
         point(line.to, to: &text)
         text.raw(",\"score\":")
         text.number(Double(line.score), decimals: 4)
-        text.raw("}")
+        close(age, to: &text)
     }
 
     private static func point(_ point: Point, to text: inout JSONText) {
@@ -146,7 +156,7 @@ enum FrameRecord {
     ///
     /// With labels also `"mask":{"size":[columns,rows],"box":[x,y,width,height],"names":[...],"runs":[label,cells,...]}`,
     /// the runs row by row without a break at the end of a row.
-    private static func areas(_ map: ClassMap, withLabels: Bool, to text: inout JSONText) {
+    private static func areas(_ map: ClassMap, _ age: Double?, withLabels: Bool, to text: inout JSONText) {
         text.raw(",\"segmentation\":{\"classes\":{")
         var isFirst = true
         for (label, share) in map.shares.enumerated() where share > 0 {
@@ -158,7 +168,7 @@ enum FrameRecord {
         }
         text.raw("}")
         if withLabels { mask(map, to: &text) }
-        text.raw("}")
+        close(age, to: &text)
     }
 
     private static func mask(_ map: ClassMap, to text: inout JSONText) {

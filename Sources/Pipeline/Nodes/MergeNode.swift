@@ -7,24 +7,26 @@ final class MergeNode: JoinNode, NodeType {
     static let contract = Contract(
         "merge", .processing,
         summary: "Joins parallel branches of one source: the picture of the first, results of all",
-        details: "Frames are matched by identity. A frame that a branch dropped goes on without that branch's results.",
+        details:
+            "Frames are matched by identity. A frame that a branch skipped goes on with that branch's last results, "
+            + "carried on by the motion of the picture and marked so.",
         inputs: [InputPort(count: 1...16, doc: "branches of one source; the first gives the picture")],
+        parameters: [BranchResults.choice, BranchResults.maxAge],
+        waitsForBranches: { $0[BranchResults.choice] == .wait },
         examples: [.init("Lines and faces in one record", #"{ "type": "merge", "inputs": ["faces", "lines"] }"#)])
 
-    static func make(_ node: ValidatedNode, in context: BuildContext) -> BuiltNode { .join(MergeNode()) }
+    private let branches: BranchResults
 
-    func join(_ items: JoinedItems, to output: Output) -> Disposition {
-        output.emit(Self.merged(items))
-        return .done
+    static func make(_ node: ValidatedNode, in context: BuildContext) -> BuiltNode {
+        .join(MergeNode(BranchResults(node.settings)))
     }
 
-    /// The primary frame with the results of all branches.
-    static func merged(_ items: JoinedItems) -> Frame {
-        let primary = items.primary.frame
-        var results = primary.results
-        for port in 1..<max(1, items.count) {
-            if let other = items[port] { results = results.merging(other.frame.results) }
-        }
-        return primary.replacing(results: results)
+    private init(_ branches: BranchResults) { self.branches = branches }
+
+    var matching: JoinMatching { branches.matching }
+
+    func join(_ items: JoinedItems, to output: Output) -> Disposition {
+        output.emit(branches.completed(items))
+        return .done
     }
 }

@@ -14,24 +14,35 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode {
         doc: "How much of the picture a segmentation's colours hide; their borders hide more")
     static let legend = Param.boolean(
         "legend", default: true, changeable: true, doc: "List the classes of a segmentation beside their colours")
+    static let ages = Param.boolean(
+        "ages", default: true, changeable: true, doc: "With the newest results: write how old those of each node are")
 
     static let contract = Contract(
         "overlay", .processing, summary: "Draws areas, lines, boxes, landmarks and labels onto the frame",
-        details: "The first input gives the picture, all of them give results. Drawing happens on the YUV planes; the "
-            + "frame is copied once, because others may be looking at it.",
+        details:
+            "The first input gives the picture, all of them give results. What was carried on from an earlier frame is "
+            + "drawn open: boxes by their corners, lines by their ends. Drawing happens on the YUV planes; the frame is "
+            + "copied once, because others may be looking at it.",
         inputs: [InputPort(count: 1...16, needs: .any, doc: "branches of one source; the first gives the picture")],
-        parameters: [scores, labels, lineWidth, maskOpacity, legend],
+        parameters: [
+            scores, labels, lineWidth, maskOpacity, legend, BranchResults.choice, BranchResults.maxAge, ages,
+        ],
+        waitsForBranches: { $0[BranchResults.choice] == .wait },
         examples: [
-            .init("Two networks", #"{ "type": "overlay", "inputs": ["video", "faces", "lines"] }"#)
+            .init("Two networks", #"{ "type": "overlay", "inputs": ["video", "faces", "lines"] }"#),
+            .init(
+                "A live view that no network delays",
+                #"{ "type": "overlay", "inputs": ["camera", "faces"], "results": "newest" }"#),
         ])
 
     private let pool = PicturePool()
     private let canvas = Canvas()
     private let painter: OverlayPainter
+    private let branches: BranchResults
     private let changes = Mailbox<OverlayStyle>()
 
     static func make(_ node: ValidatedNode, in context: BuildContext) -> BuiltNode {
-        .join(OverlayNode(style(node.settings)))
+        .join(OverlayNode(style(node.settings), BranchResults(node.settings)))
     }
 
     private static func style(_ settings: Settings) -> OverlayStyle {
@@ -41,16 +52,22 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode {
         style.lineWidth = Float(settings[lineWidth])
         style.maskOpacity = Float(settings[maskOpacity])
         style.showsLegend = settings[legend]
+        style.showsAges = settings[ages] && settings[BranchResults.choice] == .newest
         return style
     }
 
-    init(_ style: OverlayStyle) { painter = OverlayPainter(style: style) }
+    private init(_ style: OverlayStyle, _ branches: BranchResults) {
+        painter = OverlayPainter(style: style)
+        self.branches = branches
+    }
+
+    var matching: JoinMatching { branches.matching }
 
     func adjust(to settings: Settings) { changes.post(Self.style(settings)) }
 
     func join(_ items: JoinedItems, to output: Output) -> Disposition {
         if let style = changes.take() { painter.style = style }
-        let frame = MergeNode.merged(items)
+        let frame = branches.completed(items)
         guard !frame.results.isEmpty else {
             output.emit(frame)
             return .done

@@ -101,11 +101,11 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
 }
 
 extension Results {
-    /// The class map that was added last, and whether it was carried from an earlier frame.
-    var segmentation: (map: ClassMap, isCarried: Bool)? {
-        var found: (ClassMap, Bool)?
+    /// The class map that was added last, and its age where it was carried from an earlier frame.
+    var segmentation: (map: ClassMap, age: Double?)? {
+        var found: (ClassMap, Double?)?
         forEach { entry in
-            if case .segmentation(let map) = entry.result { found = (map, entry.isCarried) }
+            if case .segmentation(let map) = entry.result { found = (map, entry.age) }
         }
         return found
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Inference
+internal import Dataflow
 internal import Foundation
+public import Inference
 
 /// What node factories share while one pipeline is built.
 ///
@@ -33,6 +34,8 @@ public final class BuildContext {
     public let pipeline: ValidatedPipeline
     /// What live sources ask before they let a frame in; nil where no latency is promised.
     let gate: AdmissionGate?
+    /// Where nodes leave what the user should hear of during the run.
+    let events = EventBox(now: { MonotonicClock.system.now() })
     /// The nodes made so far, by id.
     public internal(set) var made: [String: BuiltNode] = [:]
 

@@ -27,6 +27,8 @@ public final class PipelineRun: @unchecked Sendable {
     private let graph: Graph
     private let nodes: [(id: String, node: AnyObject)]
     private let keeper: TargetKeeper?
+    private let events: EventBox
+    private let watcher = Mutex<EventWatcher?>(nil)
 
     /// Opens everything the pipeline names and joins it up.
     ///
@@ -71,6 +73,7 @@ public final class PipelineRun: @unchecked Sendable {
             }
         }
         self.nodes = nodes
+        events = context.events
         graph = try builder.build()
         keeper = pipeline.target.map {
             TargetKeeper(
@@ -127,6 +130,14 @@ public final class PipelineRun: @unchecked Sendable {
     /// Called on a queue of the run.
     public func onLadderChange(_ tell: @escaping @Sendable (Governor.Change, String) -> Void) {
         keeper?.onChange(tell)
+    }
+
+    /// Names who is told of losses and faults as they happen; what comes often is summed up.
+    ///
+    /// Called on a queue of the run's own, until the run ends.
+    public func onEvent(_ tell: @escaping @Sendable (RunEvent) -> Void) {
+        let new = EventWatcher(events, look: { [graph] in graph.snapshot() }, tell: tell)
+        watcher.withLock { $0 = new }
     }
 
     /// The book of the target so far; nil where the pipeline has none.

@@ -13,14 +13,30 @@ enum FlowPyramid {
         sums: UnsafeMutablePointer<UInt16>
     ) {
         let scale = 1 / Float(factor * factor)
-        for row in 0..<level.height {
+        sumCells(bytes, factor, columns: level.width, rows: level.height, sums) { row, column, sum in
+            plane[row &* level.stride &+ column] = Float(sum) * scale
+        }
+    }
+
+    /// The same, rounded to bytes; `plane` has the size that the means call for.
+    static func reduce(
+        _ bytes: Plane, by factor: Int, into plane: MutablePlane, sums: UnsafeMutablePointer<UInt16>
+    ) {
+        let area = Int32(factor * factor)
+        sumCells(bytes, factor, columns: plane.width, rows: plane.height, sums) { row, column, sum in
+            plane.base[row &* plane.stride &+ column] = UInt8(truncatingIfNeeded: (sum &+ area / 2) / area)
+        }
+    }
+
+    @inline(__always)
+    private static func sumCells(
+        _ bytes: Plane, _ factor: Int, columns: Int, rows: Int, _ sums: UnsafeMutablePointer<UInt16>,
+        _ put: (_ row: Int, _ column: Int, _ sum: Int32) -> Void
+    ) {
+        for row in 0..<rows {
             sumColumns(bytes, from: row * factor, rows: factor, into: sums)
-            (sums + bytes.width).update(
-                repeating: sums[bytes.width - 1], count: factor * level.width - bytes.width)
-            let out = plane + row * level.stride
-            for column in 0..<level.width {
-                out[column] = Float(sumNeighbours(sums + column &* factor, factor)) * scale
-            }
+            (sums + bytes.width).update(repeating: sums[bytes.width - 1], count: factor * columns - bytes.width)
+            for column in 0..<columns { put(row, column, sumNeighbours(sums + column &* factor, factor)) }
         }
     }
 

@@ -1,72 +1,113 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Media
 
-/// Carries what was found in one picture to the next by how the picture moved, for frames no network looks at.
+/// Carries what was found in one picture to a later one by how the picture moved between them, for frames no network
+/// looks at.
 ///
 /// ```
-///  picture k-1 --+
-///                +--> coarse DenseFlow --> box, landmarks: the median motion inside the box
-///  picture k ----+                         line: at each end, the median motion along its nearer half
+///  every picture --reduce--> about 160 columns, the last `memory` of them kept
+///  that of the result --+
+///                       +--> DenseFlow --> box, landmarks: the median motion inside the box
+///  the newest ----------+                  line: at each end, the median motion along its nearer half
 /// ```
-/// One step costs well below a millisecond at any size: the flow ends at about 160 columns.
-/// - Note: Thread-safety: confined. Keeps the last picture, and allocates when the pictures' size changes.
+/// One step costs well below a millisecond at any size, one flow for all results that come from one picture.
+/// - Note: Thread-safety: confined. Keeps no picture, only small copies; allocates when the pictures' size changes.
 public final class MotionCarrier {
     private static let columns = 160
     /// Samples of the flow across and down a box, and along half a line.
     private static let samples = 9
 
-    private var last: Picture?
+    private struct Seen {
+        let number: UInt64
+        let picture: Picture
+    }
+
+    private let memory: Int
+    /// Oldest first.
+    private var seen: [Seen] = []
+    private let pool = PicturePool()
+    private var size = (width: 0, height: 0)
+    /// Pixels of the pictures per pixel of the small ones.
+    private var factor = 1
+    private var sums: [UInt16] = []
     private var search: DenseFlow?
+    /// Where the motion that was last found begins; it ends at the newest picture.
+    private var origin: UInt64?
     private var across: [Float] = []
     private var down: [Float] = []
 
-    /// Makes a carrier that has seen nothing yet.
-    public init() {
+    /// Makes a carrier that has seen nothing yet and will remember that many pictures.
+    public init(memory: Int = 2) {
+        self.memory = max(2, memory)
+        seen.reserveCapacity(self.memory)
         across.reserveCapacity(Self.samples * Self.samples)
         down.reserveCapacity(Self.samples * Self.samples)
     }
 
-    /// Begins at a picture whose results are known.
-    public func start(at picture: Picture) { last = picture }
+    /// Takes note of the next picture. Numbers rise; one of another size makes all others forgotten.
+    public func append(_ picture: Picture, number: UInt64) {
+        if picture.width != size.width || picture.height != size.height { prepare(for: picture) }
+        let small = pool.make(
+            width: (size.width + factor - 1) / factor, height: (size.height + factor - 1) / factor, format: .gray8,
+            color: picture.color)
+        sums.withUnsafeMutableBufferPointer { sums in
+            guard let base = sums.baseAddress else { return }
+            FlowPyramid.reduce(picture.plane(0), by: factor, into: small.mutablePlane(0), sums: base)
+        }
+        if seen.count == memory { seen.removeFirst() }
+        seen.append(Seen(number: number, picture: small))
+        origin = nil
+    }
 
-    /// Moves a result of the last picture to the next one, in coordinates of the pictures.
+    /// Moves a result from one picture to the newest, in coordinates of the pictures.
     ///
-    /// Where there is no last picture, or one of another size, nothing moves. Results without places come back as they
-    /// are.
-    public func carry(_ result: FrameResult, to picture: Picture) -> FrameResult {
-        defer { last = picture }
-        guard let last, last.width == picture.width, last.height == picture.height else { return result }
+    /// The nearest picture stands for one that is not remembered. Results without places, and those of the newest
+    /// picture, come back as they are.
+    public func carry(_ result: FrameResult, from number: UInt64) -> FrameResult {
         switch result {
         case .lines(let lines):
-            find(from: last, to: picture)
+            guard !lines.isEmpty, find(from: number) else { return result }
             return .lines(lines.map(carry))
         case .faces(let faces):
-            find(from: last, to: picture)
+            guard !faces.isEmpty, find(from: number) else { return result }
             return .faces(faces.map(carry))
         case .objects(let objects):
-            find(from: last, to: picture)
+            guard !objects.isEmpty, find(from: number) else { return result }
             return .objects(objects.map(carry))
         case .tensors, .segmentation:
             return result
         }
     }
 
-    /// Forgets the last picture.
-    public func reset() { last = nil }
+    /// The number of the newest picture; nil where none is remembered.
+    public var newest: UInt64? { seen.last?.number }
 
-    private func find(from last: Picture, to picture: Picture) {
-        search(for: picture).find(from: last.plane(0), to: picture.plane(0))
-    }
+    /// Forgets all pictures.
+    public func reset() { seen.removeAll(keepingCapacity: true) }
 
-    private func search(for picture: Picture) -> DenseFlow {
-        if let search, search.width == picture.width, search.height == picture.height { return search }
+    private func prepare(for picture: Picture) {
+        reset()
+        size = (picture.width, picture.height)
         var level = 0
         while level < 5, picture.width >> (level + 1) >= Self.columns { level += 1 }
-        let made = DenseFlow(
-            width: picture.width, height: picture.height,
-            options: DenseFlow.Options(finestLevel: level, stride: 4, iterations: 12, refinements: 0))
-        search = made
-        return made
+        factor = 1 << level
+        let columns = (size.width + factor - 1) / factor
+        sums = Array(repeating: 0, count: columns * factor)
+        search = DenseFlow(
+            width: columns, height: (size.height + factor - 1) / factor,
+            options: DenseFlow.Options(finestLevel: 0, stride: 4, iterations: 12, refinements: 0))
+    }
+
+    /// Finds how the picture moved since that one; false where nothing is to be moved.
+    private func find(from number: UInt64) -> Bool {
+        func distance(_ other: UInt64) -> UInt64 { other > number ? other - number : number - other }
+        guard let search, let newest = seen.last,
+            let first = seen.min(by: { distance($0.number) < distance($1.number) }), first.number != newest.number
+        else { return false }
+        guard first.number != origin else { return true }
+        search.find(from: first.picture.plane(0), to: newest.picture.plane(0))
+        origin = first.number
+        return true
     }
 
     private func carry(_ line: LineSegment) -> LineSegment {
@@ -116,13 +157,14 @@ public final class MotionCarrier {
     /// The median motion, across and down, over some places.
     private func collect(count: Int = MotionCarrier.samples, _ place: (Int) -> Point) -> Point {
         guard let search else { return Point(x: 0, y: 0) }
+        let scale = Float(factor)
         across.removeAll(keepingCapacity: true)
         down.removeAll(keepingCapacity: true)
         for index in 0..<count {
             let position = place(index)
-            let motion = search.motion(x: position.x, y: position.y)
-            across.append(motion.u)
-            down.append(motion.v)
+            let motion = search.motion(x: position.x / scale, y: position.y / scale)
+            across.append(motion.u * scale)
+            down.append(motion.v * scale)
         }
         across.sort()
         down.sort()

@@ -33,6 +33,7 @@ struct RunCommand: ParsableCommand {
             run = try PipelineRun(pipeline, options: .init(cores: cores, overwrites: overwrite))
             log = RunLog(run, format: logFormat, isQuiet: quiet)
             log.followLadder()
+            log.followEvents()
             try run.start()
         } catch let error as PipelineRunError where error.cause is PipelineFileError {
             // A file that the pipeline names is as much the user's text as the pipeline.

@@ -92,6 +92,20 @@ enum RunJSON {
         encode(Step(from: change.from, to: change.to, rung: rung, cause: change.cause))
     }
 
+    private struct Event: Encodable {
+        let event, node, message: String
+        let count: UInt64
+        let seconds, span: Double
+    }
+
+    /// A loss or a fault.
+    static func event(_ event: RunEvent, seconds: Double) -> String {
+        encode(
+            Event(
+                event: event.kind.rawValue, node: event.node, message: event.message, count: event.count,
+                seconds: seconds, span: event.span))
+    }
+
     /// The figures in the middle of a run.
     static func progress(_ report: RunReport, fps: Double, expected: Int?) -> String {
         encode(

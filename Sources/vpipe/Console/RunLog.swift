@@ -35,6 +35,19 @@ final class RunLog {
         }
     }
 
+    /// Says every loss and fault as it happens.
+    func followEvents() {
+        guard !isQuiet else { return }
+        let begin = DispatchTime.now().uptimeNanoseconds
+        run.onEvent { [format, isLive] event in
+            let seconds = Double(DispatchTime.now().uptimeNanoseconds - begin) / 1e9
+            switch format {
+            case .json: Console.line(RunJSON.event(event, seconds: seconds), to: .errors)
+            case .text: Console.line((isLive ? "\r\u{1B}[K" : "") + RunReportText.event(event), to: .errors)
+            }
+        }
+    }
+
     /// Says how far the run is.
     func update() {
         guard !isQuiet else { return }

@@ -73,6 +73,21 @@ enum RunReportText {
         "ladder \(change.from) -> \(change.to) (\(rung)): \(change.cause)"
     }
 
+    /// A loss or a fault.
+    static func event(_ event: RunEvent) -> String {
+        let often = event.count > 1 ? " (\(Figures.count(event.count)) times)" : ""
+        let span = event.span >= 1 ? " in \(Figures.span(event.span))" : ""
+        switch event.kind {
+        case .lost: return "\(event.node): lost: \(event.message)\(often)"
+        case .returned: return "\(event.node): back\(often)"
+        case .flawed: return "\(event.node): \(Figures.count(event.count)) \(event.message)\(span)"
+        case .dropped:
+            let frames = event.count == 1 ? "1 frame" : "\(Figures.count(event.count)) frames"
+            return "\(event.node): \(frames) dropped\(span): \(event.message)"
+        case .failed: return "error: nodes.\(event.node): \(event.message)"
+        }
+    }
+
     /// What went wrong.
     static func problems(_ report: RunReport) -> [String] {
         var lines = report.failures.map { "error: nodes.\($0.node): \($0.message)" }

@@ -33,9 +33,9 @@ import Testing
         #expect(record(Results(), hasSignal: false) == start + #","signal":false}"#)
         #expect(record(Results().adding(.faces([]), by: "f")) == start + #","faces":[],"carried":false}"#)
         let faces = #"{"box":[1,-2.5,30,40],"score":0.9877,"landmarks":[[1,2],[3,4]]}"#
-        let both = Results().adding(.lines([line]), by: "l").adding(.faces([face]), by: "f", isCarried: true)
+        let both = Results().adding(.lines([line]), by: "l").adding(.faces([face]), by: "f", age: 0.04)
         #expect(
-            record(both) == start + #","faces":["# + faces
+            record(both) == start + #","faces":["# + faces.dropLast() + #","carried":true,"age":0.04}"#
                 + #"],"lines":[{"from":[0,1],"to":[2.13,null],"score":0.7}],"carried":true}"#)
         let two = Results().adding(.faces([face]), by: "f").adding(.faces([]), by: "g").adding(.faces([face]), by: "h")
         #expect(record(two) == start + #","faces":["# + faces + "," + faces + #"],"carried":false}"#)
@@ -58,17 +58,17 @@ import Testing
         let map = ClassMap(
             classes: classes, width: 3, height: 2, labels: [2, 2, 0, 0, 0, 0],
             region: Rect(x: 0, y: -1, width: 4, height: 4.5))
-        let results = Results().adding(.faces([]), by: "f").adding(.segmentation(map), by: "s", isCarried: true)
+        let results = Results().adding(.faces([]), by: "f").adding(.segmentation(map), by: "s", age: 1.5)
         let areas =
             #"{"source":"cam\"1","frame":17,"pts":0.566667,"faces":[],"segmentation":{"classes":"#
             + #"{"road":0.6667,"sky":0.3333}"#
-        #expect(record(results) == areas + #"},"carried":true}"#)
+        #expect(record(results) == areas + #","carried":true,"age":1.5},"carried":true}"#)
         var text = JSONText()
         #expect(FrameRecord.write(frame(results), masks: true, to: &text))
         #expect(
             text.withBytes { String(decoding: $0, as: UTF8.self) } == areas
-                + #","mask":{"size":[3,2],"box":[0,-1,4,4.5],"names":["road","a \"b\"","sky"],"runs":[2,2,0,4]}},"#
-                + #""carried":true}"#)
+                + #","mask":{"size":[3,2],"box":[0,-1,4,4.5],"names":["road","a \"b\"","sky"],"runs":[2,2,0,4]},"#
+                + #""carried":true,"age":1.5},"carried":true}"#)
     }
 
     @Test func `the mask of a scaled frame lies over its picture`() throws {

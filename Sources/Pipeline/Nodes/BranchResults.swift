@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dataflow
+internal import Media
+internal import Vision
+
+/// What the branches of a join found, brought to the frame at hand.
+///
+///     a branch's item is    of this frame       its results as they are
+///                           of an earlier one   moved from there to here      marked as carried, with their age
+///                           missing             the last ones, moved on       marked as carried, with their age
+///
+/// Confined to the queue of its node.
+final class BranchResults {
+    /// Which results go with a frame; the words of the pipeline file.
+    enum Choice: String, CaseIterable, Sendable { case wait, newest }
+
+    static let choice = Param.choice(
+        "results", default: Choice.wait,
+        docs: [
+            "wait": "a frame waits for its own; where a branch skipped it, the last ones are carried on by the motion",
+            "newest": "a frame waits for nothing and takes the newest there are, carried on by the motion",
+        ], doc: "Which results go with a frame")
+    static let maxAge = Param.duration(
+        "maxAge", default: .seconds(3), seconds: 0...3600,
+        doc: "Results found longer ago are left out; 0 leaves out all but the frame's own")
+
+    /// What a node found last.
+    private struct Known {
+        let node: String
+        /// In the source's coordinates, where things are in frame `number`.
+        var result: FrameResult
+        var number: UInt64
+        /// Presentation time of the frame it was found in, in seconds.
+        var foundAt: Double
+    }
+
+    /// How many pictures back a result may come from and still be moved from its own.
+    private static let memory = 64
+
+    let choice: Choice
+    private let maxAge: Double
+    private var known: [Known] = []
+    private let carrier = MotionCarrier(memory: memory)
+    /// The frame before, kept where it may turn out that results must be moved on from it.
+    private var last: Frame?
+
+    init(_ settings: Settings) {
+        choice = settings[Self.choice]
+        maxAge = settings[Self.maxAge].inSeconds
+    }
+
+    var matching: JoinMatching { choice == .wait ? .sameFrame : .newest }
+
+    /// The primary frame with the results of all branches.
+    func completed(_ items: JoinedItems) -> Frame {
+        let frame = items.primary.frame
+        guard items.count > 1 else { return frame }
+        guard frame.stream.hasSignal else {
+            known.removeAll(keepingCapacity: true)
+            carrier.reset()
+            last = nil
+            return frame
+        }
+        let number = frame.ticket.sequence
+        let seconds = frame.pts.seconds
+        for port in 1..<items.count {
+            if let item = items[port] { note(item.frame, besides: frame.results) }
+        }
+        known.removeAll { $0.foundAt > seconds || seconds - $0.foundAt > maxAge }
+        see(frame)
+        var results = frame.results
+        for index in known.indices where frame.results[known[index].node] == nil {
+            if known[index].number != number {
+                let inPicture = frame.map.inverse(known[index].result)
+                known[index].result = frame.map(carrier.carry(inPicture, from: known[index].number))
+                known[index].number = number
+            }
+            let age = seconds - known[index].foundAt
+            results = results.adding(known[index].result, by: known[index].node, age: age > 0 ? age : nil)
+        }
+        return frame.replacing(results: results)
+    }
+
+    /// Shows the carrier the frame; where every branch answers for every frame, which is usual, there is no need to.
+    private func see(_ frame: Frame) {
+        let number = frame.ticket.sequence
+        if choice == .newest || known.contains(where: { $0.number != number }) {
+            if let last, carrier.newest.map({ $0 < last.ticket.sequence }) ?? true {
+                carrier.append(last.picture, number: last.ticket.sequence)
+            }
+            carrier.append(frame.picture, number: number)
+            last = nil
+        } else {
+            last = frame
+        }
+    }
+
+    /// Takes what a branch found, unless the primary frame says it itself.
+    private func note(_ frame: Frame, besides own: Results) {
+        frame.results.forEach { entry in
+            guard own[entry.node] == nil else { return }
+            let new = Known(
+                node: entry.node, result: entry.result, number: frame.ticket.sequence,
+                foundAt: frame.pts.seconds - (entry.age ?? 0))
+            if let index = known.firstIndex(where: { $0.node == entry.node }) {
+                known[index] = new
+            } else {
+                known.append(new)
+            }
+        }
+    }
+}

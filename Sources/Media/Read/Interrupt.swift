@@ -10,7 +10,9 @@ public final class Interrupt: Sendable {
     private let requested = Atomic<Bool>(false)
     /// Monotonic nanoseconds; 0 is none.
     private let deadline = Atomic<UInt64>(0)
-    /// Whether the limit ended a call. FFmpeg may hand out what it has before it says so, under a new limit.
+    /// Whether the limit ended a call.
+    ///
+    /// FFmpeg may hand out what it has before it says so, under a new limit.
     private let hasEndedCall = Atomic<Bool>(false)
 
     /// Makes a switch that is off.

@@ -20,20 +20,22 @@ import Testing
         #expect(redacted(text) == shown)
     }
 
-    @Test(arguments: [
-        ("a.mp4", nil), ("/x/y:z.mp4", nil), ("file:///a.mp4", nil), ("rtsp://h/1", false), ("RTSP://h/1", false),
-        ("http://h/a.MP4?x=1", true), ("https://h/a.webm#t=1", true), ("http://h/live.m3u8", false),
-        ("http://h.mp4", false), ("rtmp://h/live/a.mp4", false), ("srt://:9000?mode=listener", false),
-    ] as [(String, Bool?)])
+    @Test(
+        arguments: [
+            ("a.mp4", nil), ("/x/y:z.mp4", nil), ("file:///a.mp4", nil), ("rtsp://h/1", false), ("RTSP://h/1", false),
+            ("http://h/a.MP4?x=1", true), ("https://h/a.webm#t=1", true), ("http://h/live.m3u8", false),
+            ("http://h.mp4", false), ("rtmp://h/live/a.mp4", false), ("srt://:9000?mode=listener", false),
+        ] as [(String, Bool?)])
     func `of recordings are told from those of streams`(url: String, isRecording: Bool?) {
         #expect(StreamAddress(url)?.isRecording == isRecording)
     }
 
-    @Test(arguments: [
-        ("rtsp://h/a", "rtsp"), ("rtmps://h/a/b", "flv"), ("srt://h:1", "mpegts"), ("udp://h:1", "mpegts"),
-        ("tcp://h:1", "mpegts"), ("http://h/a.m3u8?x", "hls"), ("out/a.m3u8", "hls"), ("http://h/a", nil),
-        ("out/a.mp4", nil), ("ftp://h/a.m3u8", nil), ("", nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("rtsp://h/a", "rtsp"), ("rtmps://h/a/b", "flv"), ("srt://h:1", "mpegts"), ("udp://h:1", "mpegts"),
+            ("tcp://h:1", "mpegts"), ("http://h/a.m3u8?x", "hls"), ("out/a.m3u8", "hls"), ("http://h/a", nil),
+            ("out/a.mp4", nil), ("ftp://h/a.m3u8", nil), ("", nil),
+        ] as [(String, String?)])
     func `to push to have a format`(url: String, format: String?) {
         #expect(StreamTarget(url)?.format == format)
     }

@@ -119,7 +119,8 @@ struct `A pushed stream` {
         while outcome != .slow {
             if outcome == .sent { peer.freeze() }
             outcome = try writer.write(
-                picture, pts: MediaTime(ticks: number, base: Rational(1, 50)), duration: MediaTime(ticks: 1, base: Rational(1, 50)))
+                picture, pts: MediaTime(ticks: number, base: Rational(1, 50)),
+                duration: MediaTime(ticks: 1, base: Rational(1, 50)))
             number += 1
             usleep(1000)
         }

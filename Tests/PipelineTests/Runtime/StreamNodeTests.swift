@@ -122,7 +122,8 @@ private final class Peer {
         let (into, out) = (try freePort(), try freePort())
         func camera() throws -> Peer {
             try Peer([
-                "-re", "-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-re", "-f", "lavfi", "-i", "sine=f=440", "-t", "60",
+                "-re", "-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-re", "-f", "lavfi", "-i", "sine=f=440", "-t",
+                "60",
                 "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "5", "-pix_fmt", "yuv420p",
                 "-c:a", "aac", "-f", "mpegts", "tcp://127.0.0.1:\(into)?listen=1",
             ])

@@ -101,6 +101,7 @@ public protocol JoinNode: Node {
 }
 
 extension JoinNode {
+    /// Items of one frame.
     public var matching: JoinMatching { .sameFrame }
 
     /// Never called.

@@ -163,7 +163,9 @@ extension Stage {
         }
     }
 
-    /// Ends the items in hand. Those at work are one frame, whose token `Output.abandon` has seen to.
+    /// Ends the items in hand.
+    ///
+    /// Those at work are one frame, whose token `Output.abandon` has seen to.
     func dropHands(_ cause: DropCause) {
         forEachPort { port in
             if isJoinReady { shown[port] = nil } else { endShown(port, cause) }

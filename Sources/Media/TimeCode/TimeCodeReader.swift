@@ -65,7 +65,9 @@ public final class TimeCodeReader {
             }
         }
 
-        /// Whether it could be the frame, 12 x 10 cells outside and hollow. A third of it is black.
+        /// Whether it could be the frame, 12 x 10 cells outside and hollow.
+        ///
+        /// A third of it is black.
         var isFrame: Bool {
             let (across, down) = (right - left + 1, bottom - top + 1)
             guard across >= 24, down >= 20, across < 2 * down, down < across * 5 / 4 else { return false }

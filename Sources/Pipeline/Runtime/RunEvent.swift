@@ -120,7 +120,9 @@ final class EventBox: Sendable {
     }
 }
 
-/// Tells when a device or a peer goes and comes back, from its counts. Confined to its node's queue.
+/// Tells when a device or a peer goes and comes back, from its counts.
+///
+/// Confined to its node's queue.
 struct OutageReporter {
     private let node: String
     private let events: EventBox

@@ -44,7 +44,9 @@ public final class MotionCarrier {
         down.reserveCapacity(Self.samples * Self.samples)
     }
 
-    /// Takes note of the next picture. Numbers rise; one of another size makes all others forgotten.
+    /// Takes note of the next picture.
+    ///
+    /// Numbers rise; one of another size makes all others forgotten.
     public func append(_ picture: Picture, number: UInt64) {
         if picture.width != size.width || picture.height != size.height { prepare(for: picture) }
         let small = pool.make(

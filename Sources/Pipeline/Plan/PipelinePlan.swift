@@ -61,7 +61,11 @@ public struct PipelinePlan: Sendable {
 
     /// Whether the frame rate will be kept on a rung; true where none is promised.
     public func keepsRate(on rung: Int = 0) -> Bool {
-        target?.fps.map { expectedRate(on: rung) >= $0 * Governor.tolerance } ?? true
+        guard let fps = target?.fps else { return true }
+        // A live source does not wait: a rung that just suffices loses frames at the first disturbance.
+        let spare = rungs[rung].pacedRate == nil ? 1 : Governor.headroom
+        return expectedRate(on: rung) >= fps * Governor.tolerance
+            && rungs[rung].capacity * spare >= fps * Governor.tolerance
     }
 
     /// Whether the latency will be kept; true where none is promised or it is not known.

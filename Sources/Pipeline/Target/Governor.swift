@@ -65,6 +65,8 @@ public struct Governor: Sendable {
     static let tolerance = 0.98
     /// Share of the cores a forecast may fill when going up.
     static let headroom = 0.85
+    /// Share of what the run gets that a step down may need while other programs take more and more.
+    static let caution = 0.75
     /// How much dearer the next rung up is taken to be until it has been measured.
     static let unknownStep = 1.5
     /// An upward step taken back within this time failed.
@@ -79,6 +81,8 @@ public struct Governor: Sendable {
     private(set) var costs: [Double?]
     /// The same as the plan found them; empty when there is none.
     private let planned: [Double]
+    /// The dearest rung that is ever taken.
+    private let top: Int
     private var lastChange: Double?
     /// When the last step up was taken, until it has proved itself or failed.
     private var trialSince: Double?
@@ -86,15 +90,18 @@ public struct Governor: Sendable {
     private var keptSince: Double?
     private var wait = Governor.patience.lowerBound
 
-    /// Starts on rung `start` of `rungCount`.
+    /// Starts on rung `top` of `rungCount`, and never takes a dearer one.
     ///
-    /// - Parameter planned: core-milliseconds per frame by rung, or nothing.
-    public init(target: PipelineTarget, rungCount: Int, planned: [Double] = [], start: Int = 0) {
-        precondition(rungCount >= 1 && (planned.isEmpty || planned.count == rungCount) && start < rungCount)
+    /// - Parameters:
+    ///   - planned: core-milliseconds per frame by rung, or nothing.
+    ///   - top: the first rung that was found to hold with the machine for itself.
+    public init(target: PipelineTarget, rungCount: Int, planned: [Double] = [], top: Int = 0) {
+        precondition(rungCount >= 1 && (planned.isEmpty || planned.count == rungCount) && top < rungCount)
         self.target = target
         self.rungCount = rungCount
         self.planned = planned
-        rung = start
+        self.top = top
+        rung = top
         costs = Array(repeating: nil, count: rungCount)
     }
 
@@ -155,7 +162,7 @@ public struct Governor: Sendable {
         var next = rung + 1
         // What the run gets while it wants more is all that it can have.
         if let cost = reading.costPerFrame, let wanted = wanted(reading) {
-            let obtained = reading.fps * cost
+            let obtained = reading.fps * cost * (reading.foreignCores < 0.1 ? 1 : Self.caution)
             while next + 1 < rungCount, let below = estimate(next, from: cost), wanted * below > obtained { next += 1 }
         }
         if let up = trialSince, reading.at - up < Self.trial { wait = min(wait * 2, Self.patience.upperBound) }
@@ -164,7 +171,7 @@ public struct Governor: Sendable {
     }
 
     private mutating func stepUp(_ reading: TargetReading) -> Change? {
-        guard rung > 0, let keptSince, reading.at - keptSince >= wait,
+        guard rung > top, let keptSince, reading.at - keptSince >= wait,
             reading.at - (lastChange ?? -.infinity) >= wait, let cost = costs[rung] ?? reading.costPerFrame
         else { return nil }
         let dearer = estimate(rung - 1, from: cost) ?? cost * Self.unknownStep

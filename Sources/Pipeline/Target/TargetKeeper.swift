@@ -38,7 +38,7 @@ final class TargetKeeper: Sendable {
                 meter: TargetMeter(target: target, cores: cores, isLive: isLive),
                 governor: Governor(
                     target: target, rungCount: ladder.rungCount, planned: plan?.rungs.map(\.cpuPerFrame) ?? [],
-                    start: start),
+                    top: start),
                 record: TargetRecord(rungs: (0..<ladder.rungCount).map { ladder.name(of: $0) })))
         first = plan.flatMap { plan in
             start == 0

@@ -114,13 +114,18 @@ struct GovernorTests {
         #expect(changes.map(\.to) == [2])
     }
 
-    @Test("It begins where it was planned to, and goes up when there is more room than then")
+    @Test("It begins on the rung that was found to hold, and tries none above it")
     func plannedStart() {
-        let plant = Plant(costs: [60, 40, 30])
-        var governor = Governor(target: target, rungCount: 3, planned: [60, 40, 30], start: 2)
-        #expect(governor.rung == 2)
-        for beat in 0..<400 { _ = governor.observe(plant.reading(at: Double(beat) / 4, rung: governor.rung)) }
-        #expect(governor.rung == 0)
+        let plant = Plant(costs: [60, 40, 30], foreign: { (20..<40).contains($0) ? 4 : 0 })
+        var governor = Governor(target: target, rungCount: 3, planned: [60, 40, 30], top: 1)
+        #expect(governor.rung == 1)
+        var rungs: Set<Int> = []
+        for beat in 0..<400 {
+            _ = governor.observe(plant.reading(at: Double(beat) / 4, rung: governor.rung))
+            rungs.insert(governor.rung)
+        }
+        #expect(governor.rung == 1)
+        #expect(rungs == [1, 2])
     }
 
     @Test("A file that is worked off too slowly is a miss")

@@ -16,12 +16,15 @@ struct OutputCalls: Sendable {
 
 /// Owns a file being written: its descriptor and the `AVIOContext` that FFmpeg writes through.
 ///
-/// Short writes and EINTR are handled; the first failure is kept. A file that nothing was written to is removed with its
-/// owner: an empty one helps nobody. Confined to the writer's queue.
+/// Short writes and EINTR are handled; the first failure is kept. A file that is replaced stays under its name until a
+/// part of the new one is whole: that is written beside it and moved over it. A file that nothing was written to is
+/// removed with its owner: an empty one helps nobody. Confined to the writer's queue.
 final class OutputFile {
     let path: String
     let calls: OutputCalls
     let isRegular: Bool
+    /// The name the bytes are under: `path`, or one beside it while that is another file's.
+    private var place: String
     private let descriptor: Int32
     private var handle: UnsafeMutablePointer<AVIOContext>?
     private var position: Int64 = 0
@@ -44,9 +47,9 @@ final class OutputFile {
             throw MediaError(
                 .alreadyExists, operation: "open", detail: "exists already, and overwriting was not asked for")
         }
-        // A new file under the name: whoever still reads the old one (this pipeline, maybe) keeps it.
-        if exists && !isSpecial { unlink(path) }
-        descriptor = open(path, isSpecial ? O_WRONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        // A new file in any case: whoever still reads the old one (this pipeline, maybe) keeps it.
+        place = exists && !isSpecial ? try TemporaryName.beside(path) : path
+        descriptor = open(place, isSpecial ? O_WRONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw MediaError(errno: errno, operation: "open") }
         isRegular = !isSpecial
         handle = vpipe_avio_writer(
@@ -69,7 +72,8 @@ final class OutputFile {
         vpipe_avio_writer_free(&handle)
         guard descriptor >= 0 else { return }
         var status = stat()
-        if isRegular, fstat(descriptor, &status) == 0, status.st_size == 0 { unlink(path) }
+        let isEmpty = isRegular && fstat(descriptor, &status) == 0 && status.st_size == 0
+        if isEmpty || place != path { unlink(place) }
         close(descriptor)
     }
 
@@ -88,6 +92,15 @@ final class OutputFile {
         avio_flush(handle)
         try checkWritten()
         wholeLength = position
+        if place != path { try takePlace() }
+    }
+
+    /// Moves the file over the one it replaces, after its first bytes are safe from a power cut.
+    private func takePlace() throws(MediaError) {
+        try synchronise()
+        guard calls.rename(place, path) == 0 else { throw MediaError(errno: errno, operation: "rename") }
+        place = path
+        TemporaryName.synchroniseFolder(of: path)
     }
 
     /// Cuts off what is not whole, after a failure.

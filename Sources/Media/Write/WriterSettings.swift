@@ -22,7 +22,7 @@ public struct WriterSettings: Sendable, Hashable {
     public var format: PixelFormat?
     /// Nominal frame rate told to the encoder and the container; timestamps stay exact whatever it says.
     public var frameRate = Rational(0, 1)
-    /// Whether an existing file may be replaced.
+    /// Whether an existing file may be replaced, which happens when the first fragment is whole.
     public var overwrites = false
     /// Media seconds between fragments: what a kill can cost at most, beside what the encoder holds back.
     public var fragmentSeconds = 1.0

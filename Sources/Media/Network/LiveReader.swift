@@ -9,7 +9,7 @@ internal import Synchronization
 ///                     \--a recording ends--> ended
 ///
 /// A thread of its own connects, reads and decodes, so that the socket never fills up behind a slow consumer; the newest
-/// pictures wait in a short list. Times go on over every loss: a picture's is the stream's own since the connection, which
+/// pictures wait in a short lock-free ring. Times go on over every loss: a picture's is the stream's own since the connection, which
 /// begins where the world's clock stands. Thread-safe: `next` is called from one queue.
 public final class LiveReader: Sendable {
     /// What to connect to and how.
@@ -30,7 +30,7 @@ public final class LiveReader: Sendable {
         public var longestRetryNanoseconds: UInt64 = 5_000_000_000
         /// Nanoseconds of absence after which reading fails; nil never gives up.
         public var giveUpNanoseconds: UInt64?
-        /// Whether `next` says once a frame interval that there is no signal.
+        /// Whether `next` says once a frame interval that there is no signal, rather than once.
         public var pacesNoSignal = false
         /// Whether a stream that ends or breaks is the end, rather than a loss.
         public var endsWithStream = false
@@ -57,37 +57,58 @@ public final class LiveReader: Sendable {
     public enum Event: Sendable {
         /// A picture.
         case picture(Shot)
-        /// The stream is away, for this reason; said at the pace of its frames.
+        /// The stream is away, for this reason; said at the pace of its frames, or once.
         case noSignal(StreamFault)
         /// The recording is over, or `interrupt` was called.
         case ended
     }
 
-    private struct State: Sendable {
-        var shots: [Shot] = []
+    /// Where the stream stands, for the consumer to know at a glance.
+    enum Standing: UInt8, AtomicRepresentable { case flowing, away, over }
+
+    /// What is known of the stream; the lock is taken when it comes or goes and a few times a second, not for pictures.
+    struct Book: Sendable {
         /// Why the stream is away; nil while it is there, and until it was there for the first time.
         var fault: StreamFault?
-        var isOver = false
+        /// Whether `next` has said so.
+        var isFaultSaid = false
         var failure: MediaError?
         var statistics = LiveStatistics()
         var info: VideoInfo?
-        var shape: (width: Int, height: Int, format: PixelFormat, color: ColorSpec)?
+        /// Of the last picture before a loss.
+        var shape: Shape?
         var pace = NoSignalPace(startingAt: 0)
         var startedAt: UInt64?
+        /// Pictures that the consumer had no room for.
+        var skipped = 0
     }
 
-    /// Pictures that wait at most: enough for the consumer to be late once, too few to be a delay.
-    private static let capacity = 8
+    /// Size and layout of pictures.
+    public typealias Shape = (width: Int, height: Int, format: PixelFormat, color: ColorSpec)
 
-    private let settings: Settings
-    private let interruption = Interrupt()
-    private let state = Mutex(State())
+    /// A picture on its way to the consumer.
+    final class Arrival: Item, @unchecked Sendable {
+        let shot: Shot
+
+        init(_ shot: Shot) {
+            self.shot = shot
+            super.init(ticket: Ticket(source: 0, sequence: 0, capturedAt: shot.capturedAt))
+        }
+    }
+
+    let settings: Settings
+    let interruption = Interrupt()
+    /// The newest pictures: enough for the consumer to be late once, too few to be a delay.
+    let arrivals = Ring(capacity: 8, policy: .dropOldest)
+    let standing = Atomic<Standing>(.flowing)
+    let book = Mutex(Book())
     /// Wakes the consumer.
-    private let arrival = Bell()
+    let bell = Bell()
     /// Wakes the reading thread out of its pauses.
-    private let halt = Bell()
+    let halt = Bell()
+    private let turnCount = Atomic<Int>(0)
     /// What `connect` made, for the thread to take over; the thread.
-    private let parts = Mutex((connection: Connection?.none, worker: Worker?.none))
+    private let parts = Mutex((connection: LiveConnection?.none, worker: Worker?.none))
 
     /// Makes a stream that is not connected yet.
     public init(_ settings: Settings) { self.settings = settings }
@@ -103,21 +124,28 @@ public final class LiveReader: Sendable {
     }
 
     /// What the stream says of itself; nil until it was there.
-    public var info: VideoInfo? { state.withLock { $0.info } }
+    public var info: VideoInfo? { book.withLock { $0.info } }
 
-    /// Size and layout of the last picture; nil until there was one.
-    public var shape: (width: Int, height: Int, format: PixelFormat, color: ColorSpec)? {
-        state.withLock { $0.shape }
-    }
+    /// Size and layout of the last picture before the stream went; nil before it ever did.
+    public var shape: Shape? { book.withLock { $0.shape } }
 
     /// The present on the clock of the pictures' times: microseconds since `start`.
     public var present: Int64 {
-        let startedAt = state.withLock { $0.startedAt }
+        let startedAt = book.withLock { $0.startedAt }
         return startedAt.map { Int64(clamping: (Self.now &- $0) / 1000) } ?? 0
     }
 
-    /// Counts so far.
-    public var statistics: LiveStatistics { state.withLock { $0.statistics } }
+    /// How often the stream has gone or come back: tells cheaply whether there is news in `statistics`.
+    public var turns: Int { turnCount.load(ordering: .acquiring) }
+
+    /// Counts so far; those of pictures are a quarter of a second old at most.
+    public var statistics: LiveStatistics {
+        book.withLock { book in
+            var statistics = book.statistics
+            statistics.overtaken += book.skipped
+            return statistics
+        }
+    }
 
     /// A tap of all audio streams for one writer; nil where there are none, or nothing is connected.
     ///
@@ -133,9 +161,9 @@ public final class LiveReader: Sendable {
             return parts.connection
         }
         let startedAt = Self.now
-        state.withLock { $0.startedAt = startedAt }
+        book.withLock { $0.startedAt = startedAt }
         let worker = try Worker { [weak self, settings] in
-            var loop = Loop(settings, connection, startedAt: startedAt)
+            var loop = LiveLoop(settings, connection, startedAt: startedAt)
             // The thread ends with the reader, which it must not keep.
             while let reader = self, loop.step(reader) {}
         }
@@ -146,7 +174,7 @@ public final class LiveReader: Sendable {
     public func interrupt() {
         interruption.cancel()
         halt.ring()
-        arrival.ring()
+        bell.ring()
     }
 
     /// Waits until the thread has gone.
@@ -167,221 +195,59 @@ public final class LiveReader: Sendable {
     /// - Throws: the last fault, once it has lasted too long or where it is the end.
     public func next() throws(MediaError) -> Event {
         while !interruption.isCancelled {
-            let now = Self.now
-            let (event, failure, due) = state.withLock { state -> (Event?, MediaError?, UInt64?) in
-                if !state.shots.isEmpty { return (.picture(state.shots.removeFirst()), nil, nil) }
-                if state.isOver { return (.ended, state.failure, nil) }
-                guard settings.pacesNoSignal, let fault = state.fault, state.shape != nil else {
-                    return (nil, nil, nil)
-                }
-                let rate = min(state.info?.frameRate.value ?? 25, 60)
-                if state.pace.take(at: now, rate: rate) { return (.noSignal(fault), nil, nil) }
-                return (nil, nil, state.pace.dueAt)
+            // Before the pictures: those that came before the end are not missed.
+            let standing = standing.load(ordering: .acquiring)
+            if let arrival = arrivals.pop() as? Arrival { return .picture(arrival.shot) }
+            switch standing {
+            case .flowing: bell.wait(until: nil)
+            case .over:
+                if let failure = book.withLock({ $0.failure }) { throw failure }
+                return .ended
+            case .away:
+                let (fault, dueAt) = absence(at: Self.now)
+                if let fault { return .noSignal(fault) }
+                bell.wait(until: dueAt)
             }
-            if let failure { throw failure }
-            if let event { return event }
-            arrival.wait(until: due)
         }
         return .ended
     }
 
+    /// The fault that is to be said now, or when there will be one to say.
+    private func absence(at now: UInt64) -> (fault: StreamFault?, dueAt: UInt64?) {
+        book.withLock { book in
+            guard let fault = book.fault else { return (nil, nil) }
+            guard settings.pacesNoSignal else {
+                defer { book.isFaultSaid = true }
+                return (book.isFaultSaid ? nil : fault, nil)
+            }
+            guard book.shape != nil else { return (nil, nil) }
+            let rate = min(book.info?.frameRate.value ?? 25, 60)
+            return book.pace.take(at: now, rate: rate) ? (fault, nil) : (nil, book.pace.dueAt)
+        }
+    }
+
     /// Drops all but the newest of the pictures that wait: the consumer had no room for them.
     public func skipToNewest() {
-        state.withLock { state in
-            guard state.shots.count > 1 else { return }
-            state.statistics.overtaken += state.shots.count - 1
-            state.shots.removeFirst(state.shots.count - 1)
-        }
+        var skipped = 0
+        while arrivals.count > 1, arrivals.pop() != nil { skipped += 1 }
+        if skipped > 0 { book.withLock { $0.skipped += skipped } }
     }
 
-    fileprivate static var now: UInt64 { MonotonicClock.system.now() }
-}
+    static var now: UInt64 { MonotonicClock.system.now() }
 
-/// One connection: a reader, and when opening it began, so that its time zero is not ahead of the world.
-///
-/// `@unchecked Sendable`: used by one thread at a time.
-private struct Connection: @unchecked Sendable {
-    let reader: VideoReader
-    let openedAt: UInt64
-}
-
-extension VideoReader.Options {
-    /// Sets protocol and time limits for an address; `settings` says how long.
-    public mutating func connect(to address: StreamAddress, _ settings: LiveReader.Settings) {
-        options = address.inputOptions(
-            transport: settings.transport, connect: settings.connectSeconds, silence: settings.silenceSeconds)
-        openTimeout = settings.connectSeconds
-        timeout = settings.silenceSeconds
-    }
-}
-
-extension LiveReader {
-    private func open() throws(MediaError) -> Connection {
-        var options = settings.reading
-        options.connect(to: settings.address, settings)
-        options.isContinued = true
-        let openedAt = Self.now
-        let reader = try VideoReader(settings.address.url, options: options, interrupt: interruption)
-        state.withLock { state in
-            state.info = reader.info
-            state.statistics.describe(reader.info)
+    /// Opens a connection.
+    func open() throws(MediaError) -> LiveConnection {
+        let connection = try LiveConnection(settings, interruption)
+        book.withLock { book in
+            book.info = connection.reader.info
+            book.statistics.describe(connection.reader.info)
         }
-        return Connection(reader: reader, openedAt: openedAt)
+        return connection
     }
 
-    /// What the reading thread does: one connection after the other.
-    fileprivate struct Loop {
-        private let startedAt: UInt64
-        private var connection: Connection?
-        private var clock: LiveClock?
-        private var schedule: RetrySchedule
-        private var retryAt: UInt64 = 0
-        private var awaySince: UInt64
-        private var lastTime: Int64 = -1
-        private var taps: [AudioTap] = []
-        private var earlier = ReaderStatistics()
-
-        init(_ settings: Settings, _ connection: Connection?, startedAt: UInt64) {
-            self.startedAt = startedAt
-            self.connection = connection
-            awaySince = startedAt
-            schedule = RetrySchedule(
-                first: settings.firstRetryNanoseconds, longest: settings.longestRetryNanoseconds, seed: startedAt)
-        }
-
-        /// Takes one step; false at the end.
-        mutating func step(_ live: LiveReader) -> Bool {
-            if live.interruption.isCancelled { return finish(live, nil) }
-            do throws(MediaError) {
-                guard let connection else { return try connect(live) }
-                if clock == nil { begin(connection, live) }
-                guard let decoded = try connection.reader.read() else { return try streamEnded(connection, live) }
-                take(decoded, connection, live)
-                return true
-            } catch {
-                let isLast = live.settings.endsWithStream && connection != nil
-                if live.interruption.isCancelled || isLast { return finish(live, error) }
-                return lose(StreamFault(error, isConnected: connection != nil), error, live)
-            }
-        }
-
-        // MARK: Coming and going
-
-        /// Waits until it is time, and connects.
-        ///
-        /// Throws what kept it from connecting.
-        private mutating func connect(_ live: LiveReader) throws(MediaError) -> Bool {
-            if LiveReader.now < retryAt {
-                live.halt.wait(until: retryAt)
-                return true
-            }
-            connection = try live.open()
-            return true
-        }
-
-        private mutating func begin(_ connection: Connection, _ live: LiveReader) {
-            let info = connection.reader.info
-            if taps.isEmpty { taps = connection.reader.audioTaps } else { connection.reader.takeOver(taps) }
-            // Live time goes on with the world's, also after a stream whose clock ran ahead of it.
-            let afterLast = Double(lastTime + 1) / 1e6
-            let opened = (Double(connection.openedAt) - Double(startedAt)) / 1e9
-            let begin = info.isLive ? max(opened, afterLast) : afterLast
-            connection.reader.begin(at: begin)
-            // Playlists and recordings come in bursts.
-            let isPaced = !info.isLive || info.container == "hls" || info.container == "dash"
-            clock = LiveClock(
-                isPaced: isPaced, origin: isPaced ? nil : Int64(clamping: connection.openedAt) &- Int64(begin * 1e9),
-                limit: live.settings.staleNanoseconds)
-            schedule.succeeded(at: LiveReader.now)
-        }
-
-        private mutating func streamEnded(_ connection: Connection, _ live: LiveReader) throws(MediaError) -> Bool {
-            let early = connection.reader.statistics.endedEarly
-            if early == nil, !connection.reader.info.isLive || live.settings.endsWithStream { return finish(live, nil) }
-            let error =
-                early ?? MediaError(.inputOutput, operation: "read", detail: "the other side ended the stream")
-            if live.settings.endsWithStream { return finish(live, error) }
-            return lose(early.map { StreamFault($0, isConnected: true) } ?? .ended, error, live)
-        }
-
-        private mutating func lose(_ fault: StreamFault, _ error: MediaError, _ live: LiveReader) -> Bool {
-            let now = LiveReader.now
-            let wasConnected = connection != nil
-            if let connection { earlier = earlier.adding(connection.reader.statistics) }
-            if wasConnected { awaySince = now }
-            // The connection ends here, before it is tried again.
-            connection = nil
-            clock = nil
-            retryAt = schedule.failed(at: now)
-            if let limit = live.settings.giveUpNanoseconds, now &- awaySince >= limit { return finish(live, error) }
-            live.state.withLock { state in
-                state.fault = fault
-                if wasConnected {
-                    state.statistics.outages.lost(fault, error.detail, at: now)
-                    state.pace = NoSignalPace(startingAt: now)
-                } else {
-                    state.statistics.failedAttempts[fault, default: 0] += 1
-                    if state.statistics.outages.lastLoss == nil { state.statistics.outages.lastLoss = error.detail }
-                }
-            }
-            live.arrival.ring()
-            return true
-        }
-
-        private func finish(_ live: LiveReader, _ error: MediaError?) -> Bool {
-            for tap in taps { tap.end() }
-            live.state.withLock { state in
-                state.isOver = true
-                if error?.code != .interrupted { state.failure = error }
-            }
-            live.arrival.ring()
-            return false
-        }
-
-        // MARK: Pictures
-
-        private mutating func take(_ decoded: DecodedPicture, _ connection: Connection, _ live: LiveReader) {
-            let seconds = decoded.pts.seconds
-            var capturedAt = LiveReader.now
-            waiting: while true {
-                switch clock?.judge(seconds, at: LiveReader.now) {
-                case .present(let instant)?:
-                    capturedAt = instant
-                    break waiting
-                case .early(let until)?:
-                    live.halt.wait(until: until)
-                    if live.interruption.isCancelled { return }
-                case .stale?:
-                    live.state.withLock { $0.statistics.stale += 1 }
-                    return
-                case nil: break waiting
-                }
-            }
-            let time = Int64((max(-1e12, min(1e12, seconds)) * 1e6).rounded())
-            let reading = earlier.adding(connection.reader.statistics)
-            // Older than what was shown already, or from before the start.
-            guard time > lastTime else {
-                live.state.withLock { $0.statistics.stale += 1 }
-                return
-            }
-            lastTime = time
-            let shot = Shot(
-                picture: decoded.picture, time: time, duration: Int64(decoded.duration.seconds * 1e6),
-                capturedAt: capturedAt)
-            live.state.withLock { state in
-                state.statistics.reading = reading
-                state.statistics.frames += 1
-                state.statistics.outages.returned(at: LiveReader.now)
-                state.fault = nil
-                let picture = decoded.picture
-                state.shape = (picture.width, picture.height, picture.format, picture.color)
-                if state.shots.count == LiveReader.capacity {
-                    state.shots.removeFirst()
-                    state.statistics.overtaken += 1
-                }
-                state.shots.append(shot)
-            }
-            live.arrival.ring()
-        }
+    /// Tells the consumer that the stream has gone, come back or ended, after the book was written.
+    func turn(_ new: Standing) {
+        standing.store(new, ordering: .releasing)
+        turnCount.wrappingAdd(1, ordering: .acquiringAndReleasing)
     }
 }

@@ -6,8 +6,8 @@ internal import CFFmpeg
 ///     pictures --> shape --> encoder --> a short list of packets --> thread of the link --> peer
 ///                                                      audio tap ----^
 ///
-/// The network never holds the caller up: while the peer is away, or takes less than comes, pictures are not taken. The
-/// first picture after a connection is a keyframe. Confined: one queue writes.
+/// The network never holds the caller up, but for a moment at the start: while the peer is away, or takes less than comes,
+/// pictures are not taken. The first picture after a connection is a keyframe. Confined: one queue writes.
 public final class StreamWriter {
     /// What is pushed and how.
     public struct Settings: Sendable {
@@ -87,7 +87,12 @@ public final class StreamWriter {
         return result
     }
 
+    /// How often the peer has come or gone: tells cheaply whether there is news in `statistics`.
+    public var turns: Int { session?.link.turns ?? 0 }
+
     /// Encodes a picture and puts it on its way, if the peer is there.
+    ///
+    /// The first one waits for an answer from the peer, a second at most.
     ///
     /// - Throws: what no waiting cures: encoding fails, or the peer has been away for too long.
     public func write(_ picture: Picture, pts time: MediaTime, duration: MediaTime) throws(MediaError) -> Outcome {
@@ -157,5 +162,6 @@ public final class StreamWriter {
         let link = try StreamLink(
             target, settings, video: encoder.context, base: self.base, frameRate: encoding.frameRate, tap: tap)
         session = (encoder, shaper, link)
+        link.greet()
     }
 }

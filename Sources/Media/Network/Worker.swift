@@ -64,6 +64,8 @@ final class Bell: Sendable {
         } else {
             semaphore.wait()
         }
-        isRung.store(false, ordering: .releasing)
+        // An exchange, as in `ring`: a ring from before it is acquired here with all that came before it, one from after
+        // it signals again.
+        _ = isRung.exchange(false, ordering: .acquiringAndReleasing)
     }
 }

@@ -26,19 +26,9 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
     ).optional
     static let buffers = Param.integer(
         "buffers", default: 6, range: 2...32, doc: "Driver's buffers; frames travel in them where the format allows")
-    static let onLost = Param.choice(
-        "onLost", default: LiveFrames.OnLost.blank,
-        docs: ["blank": "pictures that say so, at the camera's rate", "gap": "nothing"],
-        doc: "What comes out while the camera is away")
     static let stallAfter = Param.duration(
         "stallAfter", default: .seconds(2), seconds: 0.1...600,
         doc: "Time without a usable frame that counts as a loss; five frames at least")
-    static let retryMax = Param.duration(
-        "retryMax", default: .seconds(1), seconds: 0.1...3600,
-        doc: "Longest wait between attempts to get the camera back; the first comes after 100 ms")
-    static let giveUp = Param.duration(
-        "giveUpAfter", default: .zero, seconds: 0...31_536_000,
-        doc: "Time away after which the node fails; 0 never gives up")
     static let wait = Param.boolean(
         "waitForDevice", default: false, doc: "Start without the camera and wait for it, rather than fail")
 
@@ -49,8 +39,8 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
             + "the driver's own buffers, others are converted or decoded once. A camera that is unplugged, stalls, fails or "
             + "is taken by another program is tried again with growing pauses; the report names and counts each loss.",
         parameters: [
-            device, size, fps, format, exact, input, standard, timings, controls, buffers, onLost, stallAfter, retryMax,
-            giveUp, wait,
+            device, size, fps, format, exact, input, standard, timings, controls, buffers, ReconnectParams.onLost,
+            stallAfter, ReconnectParams.deviceRetryMax, ReconnectParams.giveUp, wait,
         ],
         liveness: .always,
         examples: [
@@ -84,10 +74,10 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         settings.timings = given[timings]
         settings.controls = controlValues(given).values
         settings.buffers = given[buffers]
-        settings.stallNanoseconds = nanoseconds(given[stallAfter])
-        settings.longestRetryNanoseconds = nanoseconds(given[retryMax])
-        settings.giveUpNanoseconds = given[giveUp] == .zero ? nil : nanoseconds(given[giveUp])
-        settings.pacesNoSignal = given[onLost] == .blank
+        settings.stallNanoseconds = ReconnectParams.nanoseconds(given[stallAfter])
+        settings.longestRetryNanoseconds = ReconnectParams.nanoseconds(given[ReconnectParams.deviceRetryMax])
+        settings.giveUpNanoseconds = ReconnectParams.giveUpNanoseconds(given)
+        settings.pacesNoSignal = given[ReconnectParams.onLost] == .blank
         let camera = Camera(settings)
         if !given[wait] { try camera.connect() }
         return .source(
@@ -164,8 +154,6 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         }
         return (values, unusable)
     }
-
-    private static func nanoseconds(_ duration: Duration) -> UInt64 { UInt64(max(0, duration.inSeconds) * 1e9) }
 
     private static func words(_ fault: CameraFault) -> String {
         switch fault {

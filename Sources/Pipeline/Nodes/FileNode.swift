@@ -32,7 +32,8 @@ final class FileNode: Node, NodeType, ReportingNode {
     static let audio = Param.choice(
         "audio", default: Audio.copy, docs: ["copy": "carry the source's audio over, in sync", "none": "video only"],
         doc: "What happens to the source's audio")
-    static let overwrite = Param.boolean("overwrite", default: false, doc: "Replace the file if it exists, once the new one has something to play")
+    static let overwrite = Param.boolean(
+        "overwrite", default: false, doc: "Replace the file if it exists, once the new one plays")
 
     static let contract = Contract(
         "file", .sink, summary: "Encodes into a video file that always plays",

@@ -6,12 +6,17 @@ internal import Media
 final class LiveVideoNode: SourceNode, ReportingNode, InterruptibleSource, AudioSource, MeasuredSource {
     private let reader: LiveReader
     private let frames: LiveFrames
+    private let isBlanked: Bool
+    private var outages: OutageReporter
+    private var turns = 0
     private var isDescribed = false
     /// The graph was full, and the pictures that waited since are old.
     private var hadNoRoom = false
 
-    init(_ reader: LiveReader, source: String, gate: AdmissionGate?) {
+    init(_ reader: LiveReader, source: String, gate: AdmissionGate?, events: EventBox, isBlanked: Bool) {
         self.reader = reader
+        self.isBlanked = isBlanked
+        outages = OutageReporter(source, events)
         frames = LiveFrames(source: source, frameRate: reader.info?.frameRate ?? Rational(0, 1), gate: gate)
         frames.prepareBlank(StreamFault.absent.words, width: 640, height: 360)
     }
@@ -21,18 +26,29 @@ final class LiveVideoNode: SourceNode, ReportingNode, InterruptibleSource, Audio
     func produce(to output: Output) throws -> Production {
         if hadNoRoom { reader.skipToNewest() }
         hadNoRoom = false
-        switch try reader.next() {
+        let event = try reader.next()
+        tell()
+        switch event {
         case .ended: return .ended
         case .picture(let shot):
             if !isDescribed { frames.frameRate = reader.info?.frameRate }
             isDescribed = true
             return settle(frames.picture(shot.picture, capturedAt: shot.capturedAt, time: shot.time, to: output))
         case .noSignal(let fault):
-            guard let shape = reader.shape else { return .more }
+            guard isBlanked, let shape = reader.shape else { return .more }
             return settle(
                 frames.noSignal(
                     fault.words, width: shape.width, height: shape.height, time: reader.present, to: output))
         }
+    }
+
+    /// Tells of losses and returns since the last call.
+    private func tell() {
+        let now = reader.turns
+        guard now != turns else { return }
+        turns = now
+        let seen = reader.statistics.outages
+        outages.note(losses: seen.count, returns: seen.returns, seen.lastLoss)
     }
 
     private func settle(_ production: Production) -> Production {

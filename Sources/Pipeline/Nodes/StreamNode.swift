@@ -34,19 +34,6 @@ final class StreamNode: Node, NodeType, ReportingNode {
     static let transport = Param.choice(
         "transport", default: StreamAddress.Transport.tcp,
         docs: ["tcp": "inside the connection", "udp": "datagrams"], doc: "What carries the media of RTSP")
-    static let connectTimeout = Param.duration(
-        "connectTimeout", default: .seconds(10), seconds: 0.1...3600, doc: "How long connecting may take")
-    static let timeout = Param.duration(
-        "timeout", default: .seconds(10), seconds: 0.1...3600,
-        doc: "How long the peer may take nothing before the connection counts as lost")
-    static let retryMax = Param.duration(
-        "retryMax", default: .seconds(5), seconds: 0.1...3600,
-        doc:
-            "Longest wait between attempts to connect; the first comes after 200 ms, each later one after twice the wait"
-    )
-    static let giveUp = Param.duration(
-        "giveUpAfter", default: .zero, seconds: 0...31_536_000,
-        doc: "Time without a peer, also at the start, after which the node fails; 0 never gives up")
 
     static let contract = Contract(
         "stream", .sink, summary: "Pushes live video to a server or a peer (RTSP, RTMP, SRT, HLS, MPEG-TS)",
@@ -56,9 +43,8 @@ final class StreamNode: Node, NodeType, ReportingNode {
             + "connected again with growing pauses; it first gets a keyframe. A file is pushed at its own pace. Keep "
             + "credentials in the environment: `rtmp://host/live/${STREAM_KEY}`. No message shows them.",
         parameters: [
-            url, codec, bitRate, quality, preset, keyframes, threads, audio, transport, connectTimeout, timeout,
-            retryMax,
-            giveUp,
+            url, codec, bitRate, quality, preset, keyframes, threads, audio, transport, ReconnectParams.connectTimeout,
+            ReconnectParams.timeout, ReconnectParams.networkRetryMax, ReconnectParams.giveUp,
         ],
         examples: [
             .init("To a server", #"{ "type": "stream", "input": "overlay", "url": "rtsp://127.0.0.1:8554/door" }"#),
@@ -79,6 +65,8 @@ final class StreamNode: Node, NodeType, ReportingNode {
     /// Recorded frames come as fast as they are taken; a peer wants them at their own pace.
     private let isPacing: Bool
     private var pace: PlaybackPace?
+    private var outages: OutageReporter
+    private var turns = 0
     private var link: StageLink?
     private var slow = 0
     private var away = 0
@@ -96,20 +84,21 @@ final class StreamNode: Node, NodeType, ReportingNode {
         settings.encoding.preset = given[preset]
         settings.encoding.keyframeInterval = given[keyframes]
         settings.encoding.threads = given[threads]
-        settings.connectSeconds = given[connectTimeout].inSeconds
-        settings.silenceSeconds = given[timeout].inSeconds
-        settings.longestRetryNanoseconds = UInt64(given[retryMax].inSeconds * 1e9)
-        settings.giveUpNanoseconds = given[giveUp] == .zero ? nil : UInt64(given[giveUp].inSeconds * 1e9)
+        settings.connectSeconds = given[ReconnectParams.connectTimeout].inSeconds
+        settings.silenceSeconds = given[ReconnectParams.timeout].inSeconds
+        settings.longestRetryNanoseconds = ReconnectParams.nanoseconds(given[ReconnectParams.networkRetryMax])
+        settings.giveUpNanoseconds = ReconnectParams.giveUpNanoseconds(given)
         let source = context.source(of: node)
         if let rate = (source as? any MeasuredSource)?.frameRate { settings.encoding.frameRate = rate }
         let tap = given[audio] == .copy ? try (source as? any AudioSource)?.makeAudioTap() : nil
         let writer = try StreamWriter(target, settings: settings, audio: tap)
-        return .node(StreamNode(writer, isPacing: target.isRemote && !node.isLive))
+        return .node(StreamNode(writer, node.id, context.events, isPacing: target.isRemote && !node.isLive))
     }
 
-    init(_ writer: StreamWriter, isPacing: Bool) {
+    init(_ writer: StreamWriter, _ id: String, _ events: EventBox, isPacing: Bool) {
         self.writer = writer
         self.isPacing = isPacing
+        outages = OutageReporter(id, events)
     }
 
     func start(_ link: StageLink) { self.link = link }
@@ -117,7 +106,11 @@ final class StreamNode: Node, NodeType, ReportingNode {
     func process(_ item: Item, to output: Output) throws -> Disposition {
         let frame = item.frame
         if isPacing { keepPace(frame.pts.seconds, output) }
-        switch try writer.write(frame.picture, pts: frame.pts, duration: frame.duration) {
+        let outcome = try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
+        // From when the first one is out: it may have waited for the peer's answer.
+        if isPacing, pace == nil { pace = PlaybackPace(now: output.now, first: frame.pts.seconds) }
+        tell()
+        switch outcome {
         case .sent: break
         case .away:
             away += 1
@@ -129,9 +122,17 @@ final class StreamNode: Node, NodeType, ReportingNode {
         return .done
     }
 
+    /// Tells of losses and returns since the last call.
+    private func tell() {
+        let now = writer.turns
+        guard now != turns else { return }
+        turns = now
+        let seen = writer.statistics.outages
+        outages.note(losses: seen.count, returns: seen.returns, seen.lastLoss)
+    }
+
     /// Waits until a recorded frame is due, in short naps so that a stop is heard at once.
     private func keepPace(_ seconds: Double, _ output: Output) {
-        if pace == nil { pace = PlaybackPace(now: output.now, first: seconds) }
         while let nap = pace?.wait(now: output.now, for: seconds), link?.isStopping != true {
             usleep(UInt32(min(nap, 0.02) * 1e6))
         }

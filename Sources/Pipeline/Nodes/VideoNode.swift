@@ -25,26 +25,8 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
         "transport", default: StreamAddress.Transport.tcp,
         docs: ["tcp": "inside the connection, nothing is lost", "udp": "less delay, losses show"],
         doc: "What carries the media of RTSP")
-    static let connectTimeout = Param.duration(
-        "connectTimeout", default: .seconds(10), seconds: 0.1...3600,
-        doc: "How long connecting may take, until the streams are known")
-    static let timeout = Param.duration(
-        "timeout", default: .seconds(10), seconds: 0.1...3600,
-        doc: "How long the network may send nothing before the connection counts as lost")
-    static let onLost = Param.choice(
-        "onLost", default: LiveFrames.OnLost.blank,
-        docs: ["blank": "frames that say so, at the stream's rate", "gap": "nothing"],
-        doc: "What comes out while a live stream is away")
     static let reconnect = Param.boolean(
         "reconnect", default: true, doc: "Connect a live stream again when it ends or breaks, rather than end with it")
-    static let retryMax = Param.duration(
-        "retryMax", default: .seconds(5), seconds: 0.1...3600,
-        doc:
-            "Longest wait between attempts to connect; the first comes after 200 ms, each later one after twice the wait"
-    )
-    static let giveUp = Param.duration(
-        "giveUpAfter", default: .zero, seconds: 0...31_536_000,
-        doc: "Time away after which the node fails; 0 never gives up")
     static let wait = Param.boolean(
         "waitForServer", default: false,
         doc: "Start without the stream and wait for it, rather than fail; its audio is then left out")
@@ -60,8 +42,9 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
             + "default; timestamps go on. Keep credentials in the environment, percent-encoded: "
             + "`rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@host/path`. No message shows them.",
         parameters: [
-            url, realtime, loop, rotate, threads, live, transport, connectTimeout, timeout, onLost, reconnect, retryMax,
-            giveUp, wait,
+            url, realtime, loop, rotate, threads, live, transport, ReconnectParams.connectTimeout,
+            ReconnectParams.timeout, ReconnectParams.onLost, reconnect, ReconnectParams.networkRetryMax,
+            ReconnectParams.giveUp, wait,
         ],
         liveness: .when { $0[realtime] || liveAddress($0) != nil },
         examples: [
@@ -91,9 +74,12 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
         options.isLooping = settings[loop]
         options.decoderThreads = settings[threads] == 0 ? nil : settings[threads]
         if let address = liveAddress(settings) {
-            let reader = LiveReader(liveSettings(settings, address, options))
+            let live = liveSettings(settings, address, options)
+            let reader = LiveReader(live)
             if !settings[wait] { try reader.connect() }
-            return .source(LiveVideoNode(reader, source: node.id, gate: context.gate))
+            return .source(
+                LiveVideoNode(
+                    reader, source: node.id, gate: context.gate, events: context.events, isBlanked: live.pacesNoSignal))
         }
         let address = StreamAddress(settings[url])
         if let address { options.connect(to: address, liveSettings(settings, address, options)) }
@@ -118,11 +104,11 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
     ) -> LiveReader.Settings {
         var settings = LiveReader.Settings(address)
         settings.transport = given[transport]
-        settings.connectSeconds = given[connectTimeout].inSeconds
-        settings.silenceSeconds = given[timeout].inSeconds
-        settings.longestRetryNanoseconds = UInt64(given[retryMax].inSeconds * 1e9)
-        settings.giveUpNanoseconds = given[giveUp] == .zero ? nil : UInt64(given[giveUp].inSeconds * 1e9)
-        settings.pacesNoSignal = given[onLost] == .blank
+        settings.connectSeconds = given[ReconnectParams.connectTimeout].inSeconds
+        settings.silenceSeconds = given[ReconnectParams.timeout].inSeconds
+        settings.longestRetryNanoseconds = ReconnectParams.nanoseconds(given[ReconnectParams.networkRetryMax])
+        settings.giveUpNanoseconds = ReconnectParams.giveUpNanoseconds(given)
+        settings.pacesNoSignal = given[ReconnectParams.onLost] == .blank
         settings.endsWithStream = !given[reconnect]
         settings.reading = reading
         return settings

@@ -62,10 +62,15 @@ let package = Package(
         // Writes videos until it is killed: the tests look at what is left.
         .executableTarget(
             name: "MediaTestWriter", dependencies: ["Media"], path: "Tests/MediaTestWriter", swiftSettings: settings),
-        .testTarget(name: "MediaTests", dependencies: ["Media", "MediaTestWriter", "CV4L2"], swiftSettings: settings),
+        // Programs at the other end of a connection, for the tests of network streams.
+        .target(name: "TestPeers", path: "Tests/TestPeers", swiftSettings: settings),
+        .testTarget(
+            name: "MediaTests", dependencies: ["Media", "MediaTestWriter", "TestPeers", "CV4L2"],
+            swiftSettings: settings),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
         .testTarget(name: "VisionTests", dependencies: ["Vision", "CMallocCounter"], swiftSettings: settings),
-        .testTarget(name: "PipelineTests", dependencies: ["Pipeline", "Inference"], swiftSettings: settings),
+        .testTarget(
+            name: "PipelineTests", dependencies: ["Pipeline", "Inference", "TestPeers"], swiftSettings: settings),
         .testTarget(name: "vpipeTests", dependencies: ["vpipe", "Networks"], swiftSettings: settings),
     ]
 #endif

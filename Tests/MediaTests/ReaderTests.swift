@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestPeers
 import Testing
 
 @testable import Media
@@ -108,23 +109,10 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(5))) func `gives up on a connection that says nothing`() throws {
-        // A listening port: the system takes the connection, nobody ever answers.
-        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(server) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isListening = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(server, address, length) == 0 && listen(server, 4) == 0
-                    && getsockname(server, address, &length) == 0
-            }
-        }
-        #expect(isListening)
+        let server = try LocalSocket(listens: true)
         var options = VideoReader.Options()
         options.timeout = 0.3
-        let url = "tcp://127.0.0.1:\(UInt16(bigEndian: address.sin_port))"
+        let url = "tcp://127.0.0.1:\(server.port)"
         let error = #expect(throws: MediaError.self) { _ = try VideoReader(url, options: options) }
         #expect(error?.code == .timedOut)
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dataflow
 import Foundation
+import TestPeers
 import Testing
 
 @testable import Media
@@ -90,7 +91,7 @@ struct `A live stream` {
             print("skipped: this ffmpeg has no SRT")
             return
         }
-        let port = try Peer.freePort()
+        let port = try LocalSocket.freePort()
         let (url, output): (String, [String]) =
             switch scheme {
             case "http":
@@ -106,7 +107,7 @@ struct `A live stream` {
 
     @Test(.enabled(if: Peer.hasRTSPServer, "GStreamer's RTSP server is not installed"), arguments: ["tcp", "udp"])
     func `comes back over RTSP`(_ transport: String) throws {
-        let port = try Peer.freePort()
+        let port = try LocalSocket.freePort()
         let seen = try survivesKill("rtsp://127.0.0.1:\(port)/live") {
             try Peer(Peer.python, ["-c", Peer.rtspServer, String(port)])
         } _: {
@@ -118,7 +119,7 @@ struct `A live stream` {
     @Test(.enabled(if: Peer.python != nil, "python3 is not installed: it is the server"))
     func `comes back over HLS`() throws {
         let scratch = try Scratch()
-        let port = try Peer.freePort()
+        let port = try LocalSocket.freePort()
         let maker = try Peer.sending(
             ["-hls_time", "1", "-hls_list_size", "4", "-hls_flags", "delete_segments", scratch.path("live.m3u8")])
         defer { maker.kill() }
@@ -132,7 +133,7 @@ struct `A live stream` {
     @Test(.enabled(if: Peer.python != nil, "python3 is not installed: it is the camera"))
     func `comes back as JPEG pictures over HTTP, timed by their arrival`() throws {
         let scratch = try Scratch()
-        let port = try Peer.freePort()
+        let port = try LocalSocket.freePort()
         let picture = scratch.path("a.jpg")
         try Tool.run(Tool.ffmpeg, ["-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x48", "-frames:v", "1", picture])
         let seen = try survivesKill("http://127.0.0.1:\(port)/camera") {
@@ -143,7 +144,7 @@ struct `A live stream` {
     }
 
     @Test func `that stands still is lost as stalled`() throws {
-        let port = try Peer.freePort()
+        let port = try LocalSocket.freePort()
         var follower = try Follower("tcp://127.0.0.1:\(port)") { $0.silenceSeconds = 0.5 }
         let peer = try Peer.sending(["-f", "mpegts", "tcp://127.0.0.1:\(port)?listen=1"])
         defer { peer.kill() }
@@ -154,7 +155,7 @@ struct `A live stream` {
     }
 
     @Test func `ends with its server where it is told to`() throws {
-        let port = try Peer.freePort()
+        let port = try LocalSocket.freePort()
         let follower = try Follower("tcp://127.0.0.1:\(port)") { $0.endsWithStream = true }
         let peer = try Peer.sending(["-frames:v", "30", "-f", "mpegts", "tcp://127.0.0.1:\(port)?listen=1"])
         defer { peer.kill() }
@@ -166,7 +167,7 @@ struct `A live stream` {
     }
 
     @Test func `that nobody serves is one sentence without secrets, or given up on`() throws {
-        let port = try Peer.freePort()
+        let port = try LocalSocket.freePort()
         let address = try #require(StreamAddress("http://me:hidden@127.0.0.1:\(port)/a?token=hidden"))
         let error = #expect(throws: MediaError.self) { try LiveReader(.init(address)).connect() }
         #expect(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestPeers
 import Testing
 
 @testable import Media
@@ -38,7 +39,7 @@ struct `A pushed stream` {
             return
         }
         let scratch = try Scratch()
-        let port = try Peer.freePort()
+        let port = try LocalSocket.freePort()
         let (url, input): (String, [String]) =
             switch scheme {
             case "srt": ("srt://127.0.0.1:\(port)", ["-i", "srt://127.0.0.1:\(port)?mode=listener"])
@@ -95,7 +96,7 @@ struct `A pushed stream` {
     }
 
     @Test func `never waits for a peer that takes nothing`() throws {
-        let port = try Peer.freePort()
+        let port = try LocalSocket.freePort()
         let peer = try Peer.receiving(["-i", "tcp://127.0.0.1:\(port)?listen=1"], to: "/dev/null")
         defer { peer.kill() }
         var settings = StreamWriter.Settings()

@@ -1,40 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dataflow
 import Foundation
+import TestPeers
 import Testing
 
 @testable import Media
 @testable import Pipeline
-
-/// An ffmpeg at the other end of a connection; killed with its owner.
-private final class Peer {
-    static let ffmpeg = ["/usr/bin/ffmpeg", "/usr/local/bin/ffmpeg"]
-        .first { FileManager.default.isExecutableFile(atPath: $0) }
-
-    private let process = Process()
-
-    init(_ arguments: [String]) throws {
-        process.executableURL = URL(fileURLWithPath: try #require(Self.ffmpeg))
-        process.arguments = ["-v", "quiet"] + arguments
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-    }
-
-    deinit { kill() }
-
-    func kill() {
-        guard process.isRunning else { return }
-        Foundation.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-    }
-
-    /// Waits for its own end, some seconds at most.
-    func wait() {
-        let deadline = Date().addingTimeInterval(15)
-        while process.isRunning, Date() < deadline { usleep(20_000) }
-        kill()
-    }
-}
 
 @Suite struct StreamNodeTests {
     private static let end = #""end": {"type": "null", "input": "v"}"#
@@ -119,9 +90,9 @@ private final class Peer {
         .enabled(if: Peer.ffmpeg != nil, "ffmpeg is not installed: it is the other side"), .timeLimit(.minutes(5)))
     func `a stream with sound goes through a file and out again, over a loss`() throws {
         let scratch = try Scratch()
-        let (into, out) = (try freePort(), try freePort())
+        let (into, out) = (try LocalSocket.freePort(), try LocalSocket.freePort())
         func camera() throws -> Peer {
-            try Peer([
+            try Peer(Peer.ffmpeg, [
                 "-re", "-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-re", "-f", "lavfi", "-i", "sine=f=440", "-t",
                 "60",
                 "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "5", "-pix_fmt", "yuv420p",
@@ -130,7 +101,7 @@ private final class Peer {
         }
         var source = try camera()
         defer { source.kill() }
-        let viewer = try Peer([
+        let viewer = try Peer(Peer.ffmpeg, [
             "-i", "tcp://127.0.0.1:\(out)?listen=1", "-c", "copy", "-y", scratch.file("seen.mkv"),
         ])
         let valid = try pipeline(
@@ -181,21 +152,5 @@ private final class Peer {
             #expect(abs((video.last ?? 0) - (audio.last ?? 0)) < 1, "\(name)")
             for (left, right) in zip(audio, audio.dropFirst()) { #expect(left < right) }
         }
-    }
-
-    private func freePort() throws -> Int {
-        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(server) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(server, address, length) == 0 && getsockname(server, address, &length) == 0
-            }
-        }
-        try #require(isBound)
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }

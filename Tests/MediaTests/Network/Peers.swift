@@ -1,41 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestPeers
 import Testing
 
 @testable import Media
 
-/// A program at the other end of a connection, on this machine; killed with its owner.
-final class Peer {
-    private let process = Process()
-
-    init(_ program: String?, _ arguments: [String], in folder: String? = nil) throws {
-        process.executableURL = URL(fileURLWithPath: try #require(program))
-        process.arguments = arguments
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
-        if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
-        try process.run()
-    }
-
-    deinit { kill() }
-
-    /// As a crash does it; the program has gone when this returns.
-    func kill() {
-        guard process.isRunning else { return }
-        Foundation.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-    }
-
-    /// Stands still, connections open.
-    func freeze() { Foundation.kill(process.processIdentifier, SIGSTOP) }
-
-    var isRunning: Bool { process.isRunning }
-
+/// What the tests of network streams have at the other end.
+extension Peer {
     /// ffmpeg sends a moving picture at its own pace.
     static func sending(_ output: [String]) throws -> Peer {
         try Peer(
-            Tool.ffmpeg,
+            Peer.ffmpeg,
             [
                 "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-c:v", "libx264", "-preset",
                 "ultrafast", "-tune", "zerolatency", "-g", "5", "-pix_fmt", "yuv420p", "-t", "60",
@@ -45,35 +20,17 @@ final class Peer {
     /// ffmpeg stores what it is sent.
     static func receiving(_ input: [String], to path: String) throws -> Peer {
         try Peer(
-            Tool.ffmpeg,
+            Peer.ffmpeg,
             ["-v", "error", "-analyzeduration", "500000", "-probesize", "50000"] + input
                 + ["-c", "copy", "-flush_packets", "1", "-y", path])
     }
 
-    /// A port that nobody listens on.
-    static func freePort() throws -> Int {
-        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(server) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(server, address, length) == 0 && getsockname(server, address, &length) == 0
-            }
-        }
-        try #require(isBound)
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
-
     static func hasProtocol(_ name: String) -> Bool {
-        let output = try? Tool.run(Tool.ffmpeg, ["-v", "quiet", "-protocols"]).output
+        let output = try? Tool.run(Peer.ffmpeg, ["-v", "quiet", "-protocols"]).output
         return output?.split(separator: "\n").contains { $0.trimmingCharacters(in: .whitespaces) == name } ?? false
     }
 
     static let hasSRT = hasProtocol("srt")
-    static let python = FileManager.default.isExecutableFile(atPath: "/usr/bin/python3") ? "/usr/bin/python3" : nil
     static let hasRTSPServer = (try? Tool.run(python, ["-c", rtspServer, "probe"]).status) == 0
 
     /// GStreamer's RTSP server: motion JPEG at `rtsp://127.0.0.1:PORT/live`.

@@ -6,6 +6,7 @@ public final class LocalSocket {
     /// The system gives no socket.
     public struct Refused: Error {}
 
+    /// Where it is bound.
     public let port: Int
     private let descriptor: Int32
 

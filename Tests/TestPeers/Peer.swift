@@ -41,9 +41,12 @@ public final class Peer {
         kill()
     }
 
+    /// The command that most tests have at the other end.
     public static let ffmpeg = find("ffmpeg")
     /// Debian's own, which its GStreamer speaks to.
-    public static let python = FileManager.default.isExecutableFile(atPath: "/usr/bin/python3") ? "/usr/bin/python3" : nil
+    public static let python =
+        FileManager.default.isExecutableFile(atPath: "/usr/bin/python3") ? "/usr/bin/python3" : nil
+    /// Makes certificates.
     public static let openssl = find("openssl")
 
     /// Where a program is installed.

@@ -7,7 +7,7 @@ import Testing
 @testable import Media
 
 /// Follows a stream that comes and goes.
-private struct Follower {
+struct Follower {
     let reader: LiveReader
     private var lastTime: Int64 = -1
 

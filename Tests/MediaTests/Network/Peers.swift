@@ -66,4 +66,62 @@ extension Peer {
                     time.sleep(0.1)
         http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Camera).serve_forever()
         """
+
+    /// GStreamer's RTSP server taking H.264 at `rtsp://127.0.0.1:PORT/live` into a file.
+    static let rtspRecorder = """
+        import sys, gi
+        gi.require_version('Gst', '1.0'); gi.require_version('GstRtspServer', '1.0')
+        from gi.repository import Gst, GstRtspServer, GLib
+        Gst.init(None)
+        server = GstRtspServer.RTSPServer(service=sys.argv[1], address='127.0.0.1')
+        factory = GstRtspServer.RTSPMediaFactory()
+        factory.set_transport_mode(GstRtspServer.RTSPTransportMode.RECORD)
+        factory.set_launch('( rtph264depay name=depay0 ! video/x-h264,stream-format=byte-stream,alignment=nal'
+            ' ! filesink sync=false buffer-mode=unbuffered location=%s )' % sys.argv[2])
+        server.get_mount_points().add_factory('/live', factory)
+        server.attach(None)
+        GLib.MainLoop().run()
+        """
+
+    /// A web server that stores what is put into a folder.
+    static let uploadServer = """
+        import sys, os, http.server
+        class Store(http.server.BaseHTTPRequestHandler):
+            protocol_version = 'HTTP/1.1'
+            def done(self):
+                self.send_response(200); self.send_header('Content-Length', '0'); self.end_headers()
+            def path_of(self): return os.path.join(sys.argv[2], os.path.basename(self.path))
+            def do_PUT(self):
+                body = b''
+                while size := int(self.rfile.readline(), 16):
+                    body += self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+                with open(self.path_of(), 'wb') as out: out.write(body)
+                self.done()
+            def do_DELETE(self):
+                os.remove(self.path_of())
+                self.done()
+        http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Store).serve_forever()
+        """
+
+    /// Takes TLS at the first port and hands on to the second.
+    static let tlsFront = """
+        import sys, ssl, socket, select, threading
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[3])
+        def serve(plain):
+            try:
+                with context.wrap_socket(plain, server_side=True) as front, \\
+                        socket.create_connection(('127.0.0.1', int(sys.argv[2]))) as back:
+                    while True:
+                        ready = [front] if front.pending() else select.select([front, back], [], [])[0]
+                        for end in ready:
+                            data = end.recv(65536)
+                            if not data: return
+                            (back if end is front else front).sendall(data)
+            except OSError: pass
+        listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+        while True: threading.Thread(target=serve, args=listener.accept()[:1], daemon=True).start()
+        """
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dataflow
 import Foundation
+import Synchronization
 import TestPeers
 import Testing
 
@@ -92,18 +93,22 @@ import Testing
         let scratch = try Scratch()
         let (into, out) = (try LocalSocket.freePort(), try LocalSocket.freePort())
         func camera() throws -> Peer {
-            try Peer(Peer.ffmpeg, [
-                "-re", "-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-re", "-f", "lavfi", "-i", "sine=f=440", "-t",
-                "60",
-                "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "5", "-pix_fmt", "yuv420p",
-                "-c:a", "aac", "-f", "mpegts", "tcp://127.0.0.1:\(into)?listen=1",
-            ])
+            try Peer(
+                Peer.ffmpeg,
+                [
+                    "-re", "-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-re", "-f", "lavfi", "-i", "sine=f=440", "-t",
+                    "60",
+                    "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "5", "-pix_fmt", "yuv420p",
+                    "-c:a", "aac", "-f", "mpegts", "tcp://127.0.0.1:\(into)?listen=1",
+                ])
         }
         var source = try camera()
         defer { source.kill() }
-        let viewer = try Peer(Peer.ffmpeg, [
-            "-i", "tcp://127.0.0.1:\(out)?listen=1", "-c", "copy", "-y", scratch.file("seen.mkv"),
-        ])
+        let viewer = try Peer(
+            Peer.ffmpeg,
+            [
+                "-i", "tcp://127.0.0.1:\(out)?listen=1", "-c", "copy", "-y", scratch.file("seen.mkv"),
+            ])
         let valid = try pipeline(
             """
             "v": {"type": "video", "url": "tcp://127.0.0.1:\(into)", "retryMax": "200ms"},
@@ -119,6 +124,8 @@ import Testing
             attempt = try? PipelineRun(valid)
         }
         let run = try #require(attempt)
+        let told = Mutex<[RunEvent]>([])
+        run.onEvent { event in told.withLock { $0.append(event) } }
         try run.start()
         func pass(_ count: UInt64) {
             let goal = (run.snapshot().node("file")?.items ?? 0) + count
@@ -135,6 +142,8 @@ import Testing
         let report = run.waitUntilFinished()
         viewer.wait()
         #expect(report.failures.isEmpty && report.isBalanced)
+        let kinds = told.withLock { $0 }.filter { $0.node == "v" }.map(\.kind)
+        #expect(kinds.contains(.lost) && kinds.contains(.returned), "\(kinds)")
         let notes = run.notes().flatMap(\.lines).joined(separator: "\n")
         #expect(notes.contains("back 1 times") && notes.contains("frames that say there is no signal"), "\(notes)")
         for name in ["a.mkv", "seen.mkv"] {

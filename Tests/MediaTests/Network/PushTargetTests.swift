@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestPeers
+import Testing
+
+@testable import Media
+
+/// Protocols and servers that the tests of losses do not go through.
+@Suite(.enabled(if: Tool.hasFFmpeg, "ffmpeg is not installed: it is the other side"), .timeLimit(.minutes(2)))
+struct `A stream goes` {
+    private static func size(_ path: String) -> Int {
+        (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+    }
+
+    /// Pushes until `isEnough`, some seconds at most; what was done.
+    private static func push(_ url: String, until isEnough: (StreamStatistics) -> Bool) throws -> StreamStatistics {
+        let writer = try `A pushed stream`.writer(url)
+        let deadline = Date().addingTimeInterval(15)
+        var number = 0
+        try `A pushed stream`.push(writer, from: &number) { _, seen in isEnough(seen) || Date() > deadline }
+        writer.finish()
+        return writer.statistics
+    }
+
+    @Test func `as datagrams of MPEG-TS`() throws {
+        let scratch = try Scratch()
+        let port = try LocalSocket.freePort()
+        let path = scratch.path("a.mkv")
+        let peer = try Peer.receiving(["-i", "udp://127.0.0.1:\(port)"], to: path)
+        defer { peer.kill() }
+        // A receiver that comes late waits for a keyframe: the interval has to be short.
+        var settings = StreamWriter.Settings()
+        settings.encoding.preset = "ultrafast"
+        settings.encoding.keyframeInterval = 10
+        let writer = try StreamWriter(try #require(StreamTarget("udp://127.0.0.1:\(port)")), settings: settings)
+        let deadline = Date().addingTimeInterval(15)
+        var number = 0
+        try `A pushed stream`.push(writer, from: &number) { _, _ in Self.size(path) > 4000 || Date() > deadline }
+        writer.finish()
+        peer.kill()
+        #expect(try Tool.probe(path, "packet=flags").count > 10)
+        #expect(writer.statistics.outages.count == 0)
+    }
+
+    @Test(.enabled(if: Peer.python != nil, "python3 is not installed: it is the server"))
+    func `as a playlist to a web server`() throws {
+        let scratch = try Scratch()
+        let port = try LocalSocket.freePort()
+        let server = try Peer(Peer.python, ["-c", Peer.uploadServer, String(port), scratch.folder])
+        defer { server.kill() }
+        let seen = try Self.push("http://127.0.0.1:\(port)/a.m3u8") { $0.packets >= 120 }
+        #expect(seen.packets >= 120 && seen.outages.count == 0, "\(seen)")
+        #expect(try String(contentsOfFile: scratch.path("a.m3u8"), encoding: .utf8).contains("#EXT-X-ENDLIST"))
+        #expect(try Reading(scratch.path("a.m3u8")).count == seen.packets)
+    }
+
+    @Test(.enabled(if: Peer.hasRTSPServer, "GStreamer's RTSP server is not installed"))
+    func `as H.264 into an RTSP server`() throws {
+        let scratch = try Scratch()
+        let port = try LocalSocket.freePort()
+        let path = scratch.path("a.h264")
+        let server = try Peer(Peer.python, ["-c", Peer.rtspRecorder, String(port), path])
+        defer { server.kill() }
+        let seen = try Self.push("rtsp://127.0.0.1:\(port)/live") { $0.packets >= 60 && Self.size(path) > 4000 }
+        server.kill()
+        #expect(seen.connections == 1 && seen.outages.count == 0)
+        #expect(try Tool.probe(path, "packet=flags").count > 30)
+    }
+
+    @Test(.enabled(if: Peer.hasSRT, "this ffmpeg has no SRT"), arguments: [true, false])
+    func `under a passphrase, and nowhere with a wrong one`(isRight: Bool) throws {
+        let scratch = try Scratch()
+        let port = try LocalSocket.freePort()
+        let path = scratch.path("a.mkv")
+        let peer = try Peer.receiving(
+            ["-i", "srt://127.0.0.1:\(port)?mode=listener&passphrase=correct-horse"], to: path)
+        defer { peer.kill() }
+        let url = "srt://127.0.0.1:\(port)?passphrase=\(isRight ? "correct" : "wrongly")-horse"
+        let seen = try Self.push(url) { isRight ? $0.packets >= 60 : !$0.failedAttempts.isEmpty }
+        peer.wait(seconds: isRight ? 5 : 0)
+        #expect(seen.outages.lastLoss?.contains("horse") != true)
+        if isRight {
+            #expect(try Tool.probe(path, "packet=flags").count >= 30)
+        } else {
+            #expect(seen.packets == 0 && seen.connections == 0 && Self.size(path) == 0)
+        }
+    }
+
+    @Test(
+        .enabled(
+            if: Peer.hasProtocol("tls") && Peer.python != nil && Peer.openssl != nil,
+            "this needs an ffmpeg with TLS, python3 and openssl"), arguments: ["https", "rtmps", "rtsps"])
+    func `over TLS, under a certificate of one's own`(_ scheme: String) throws {
+        if scheme == "rtsps", !Peer.hasRTSPServer {
+            print("skipped: GStreamer's RTSP server is not installed")
+            return
+        }
+        let scratch = try Scratch()
+        let certificate = scratch.path("a.pem")
+        try Tool.run(
+            Peer.openssl,
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
+                certificate, "-out", certificate, "-subj", "/CN=localhost", "-days", "2",
+            ])
+        let (port, behind) = (try LocalSocket.freePort(), try LocalSocket.freePort())
+        let front = try Peer(Peer.python, ["-c", Peer.tlsFront, String(port), String(behind), certificate])
+        defer { front.kill() }
+        let server =
+            switch scheme {
+            case "https": try Peer.sending(["-f", "mpegts", "-listen", "1", "http://127.0.0.1:\(behind)/live"])
+            case "rtmps": try Peer.sending(["-f", "flv", "-listen", "1", "rtmp://127.0.0.1:\(behind)/live/a"])
+            default: try Peer(Peer.python, ["-c", Peer.rtspServer, String(behind)])
+            }
+        defer { server.kill() }
+        var follower = try Follower("\(scheme)://127.0.0.1:\(port)/live\(scheme == "rtmps" ? "/a" : "")")
+        try follower.take(10)
+        #expect(follower.end().frames >= 10)
+    }
+}

@@ -38,8 +38,9 @@ final class StreamNode: Node, NodeType, ReportingNode {
     static let contract = Contract(
         "stream", .sink, summary: "Pushes live video to a server or a peer (RTSP, RTMP, SRT, HLS, MPEG-TS)",
         details:
-            "Encodes without look-ahead or B-frames and never holds the pipeline up: while the peer is away frames are "
-            + "dropped as disconnected, while it is slow as edgeFull, and what waits is a second at most. A lost peer is "
+            "Encodes without look-ahead or B-frames and never holds the pipeline up, but for the first answer of the peer, a "
+            + "second at most: while the peer is away frames are dropped as disconnected, while it is slow as edgeFull, and "
+            + "what waits is a second at most. A lost peer is "
             + "connected again with growing pauses; it first gets a keyframe. A file is pushed at its own pace. Keep "
             + "credentials in the environment: `rtmp://host/live/${STREAM_KEY}`. No message shows them.",
         parameters: [

@@ -52,7 +52,7 @@ import Testing
             counts.append(try Reading(setting.path).count)
         }
         _ = try writer.finish()
-        let begin = try #require(counts.firstIndex { $0 != oldFrames })
+        let begin = try #require(counts.firstIndex { $0 != Self.oldFrames })
         // The first fragment is cut at once, so that the old video does not hide the new one for long.
         #expect(begin < 60 && counts[begin...].allSatisfy { $0 > 0 })
         #expect(try Reading(setting.path).count == 90)
@@ -95,8 +95,8 @@ import Testing
             }
         }
         let writer = try VideoWriter(setting.path, settings: setting.settings, audio: nil, calls: calls)
-        let error = #expect(throws: MediaError.self) { try setting.write(90, with: writer) }
-        #expect(error?.operation == what)
+        let error = try #require(throws: MediaError.self) { try setting.write(90, with: writer) }
+        #expect(error.operation == what)
         #expect(throws: error) { try writer.finish() }
         try setting.expectOldVideo()
     }

@@ -83,28 +83,6 @@ extension Peer {
         GLib.MainLoop().run()
         """
 
-    /// A web server that stores what is put into a folder.
-    static let uploadServer = """
-        import sys, os, http.server
-        class Store(http.server.BaseHTTPRequestHandler):
-            protocol_version = 'HTTP/1.1'
-            def done(self):
-                self.send_response(200); self.send_header('Content-Length', '0'); self.end_headers()
-            def path_of(self): return os.path.join(sys.argv[2], os.path.basename(self.path))
-            def do_PUT(self):
-                body = b''
-                while size := int(self.rfile.readline(), 16):
-                    body += self.rfile.read(size)
-                    self.rfile.readline()
-                self.rfile.readline()
-                with open(self.path_of(), 'wb') as out: out.write(body)
-                self.done()
-            def do_DELETE(self):
-                os.remove(self.path_of())
-                self.done()
-        http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Store).serve_forever()
-        """
-
     /// Takes TLS at the first port and hands on to the second.
     static let tlsFront = """
         import sys, ssl, socket, select, threading

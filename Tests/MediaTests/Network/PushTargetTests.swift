@@ -42,18 +42,6 @@ struct `A stream goes` {
         #expect(writer.statistics.outages.count == 0)
     }
 
-    @Test(.enabled(if: Peer.python != nil, "python3 is not installed: it is the server"))
-    func `as a playlist to a web server`() throws {
-        let scratch = try Scratch()
-        let port = try LocalSocket.freePort()
-        let server = try Peer(Peer.python, ["-c", Peer.uploadServer, String(port), scratch.folder])
-        defer { server.kill() }
-        let seen = try Self.push("http://127.0.0.1:\(port)/a.m3u8") { $0.packets >= 120 }
-        #expect(seen.packets >= 120 && seen.outages.count == 0, "\(seen)")
-        #expect(try String(contentsOfFile: scratch.path("a.m3u8"), encoding: .utf8).contains("#EXT-X-ENDLIST"))
-        #expect(try Reading(scratch.path("a.m3u8")).count == seen.packets)
-    }
-
     @Test(.enabled(if: Peer.hasRTSPServer, "GStreamer's RTSP server is not installed"))
     func `as H.264 into an RTSP server`() throws {
         let scratch = try Scratch()

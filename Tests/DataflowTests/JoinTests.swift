@@ -26,7 +26,7 @@ import Testing
         Case(testDescription: "only the last", primary: { _ in true }, other: { $0 == 199 }),
     ]
 
-    @Test("a join sees what is there and does not wait for what is not", .timeLimit(.minutes(5)), arguments: cases)
+    @Test("a join sees what is there and does not wait for what is not", .timeLimit(.minutes(15)), arguments: cases)
     func aJoinSeesWhatIsThereAndDoesNotWaitForWhatIsNot(
         _ c: Case
     ) throws {
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test("a look-ahead in one branch does not starve the join", .timeLimit(.minutes(5)), arguments: [0, 1, 5, 30])
+    @Test("a look-ahead in one branch does not starve the join", .timeLimit(.minutes(15)), arguments: [0, 1, 5, 30])
     func aLookAheadInOneBranchDoesNotStarveTheJoin(
         depth: Int
     ) throws {
@@ -142,7 +142,7 @@ import Testing
         }
     }
 
-    @Test("a bounded wait goes on without the other port, whose items end as late", .timeLimit(.minutes(5)))
+    @Test("a bounded wait goes on without the other port, whose items end as late", .timeLimit(.minutes(15)))
     func aBoundedWaitGoesOnWithoutTheOtherPortWhoseItemsEndAsLate()
         throws
     {

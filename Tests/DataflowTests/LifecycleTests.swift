@@ -5,7 +5,7 @@ import Testing
 @testable import Dataflow
 
 @Suite struct LifecycleTests {
-    @Test("a chain delivers every frame in order", .timeLimit(.minutes(5))) func aChainDeliversEveryFrameInOrder()
+    @Test("a chain delivers every frame in order", .timeLimit(.minutes(15))) func aChainDeliversEveryFrameInOrder()
         throws
     {
         let tally = Tally()
@@ -34,7 +34,7 @@ import Testing
         #expect(throws: GraphError.self) { try graph.start() }
     }
 
-    @Test("finish can be awaited", .timeLimit(.minutes(5))) func finishCanBeAwaited() async throws {
+    @Test("finish can be awaited", .timeLimit(.minutes(15))) func finishCanBeAwaited() async throws {
         var builder = GraphBuilder(name: "await")
         let a = builder.addSource("source", CountingSource(100))
         builder.connect(a, to: builder.addNode("sink", CollectingSink()))
@@ -44,7 +44,7 @@ import Testing
         #expect(report.source("source")?.delivered == 100)
     }
 
-    @Test("stop delivers what is under way, abort drops it", .timeLimit(.minutes(5)), arguments: [false, true])
+    @Test("stop delivers what is under way, abort drops it", .timeLimit(.minutes(15)), arguments: [false, true])
     func stopDeliversWhatIsUnderWayAbortDropsIt(
         aborts: Bool
     ) throws {
@@ -101,7 +101,7 @@ import Testing
         #expect(nodes.map(\.1.stops.count) == nodes.map(\.1.starts.count))
     }
 
-    @Test("a failing branch leaves the other alone", .timeLimit(.minutes(5)), arguments: [ErrorPolicy.isolate, .stop])
+    @Test("a failing branch leaves the other alone", .timeLimit(.minutes(15)), arguments: [ErrorPolicy.isolate, .stop])
     func aFailingBranchLeavesTheOtherAlone(
         policy: ErrorPolicy
     ) throws {
@@ -125,7 +125,7 @@ import Testing
         #expect(graph.fate(ofFrame: 100, source: "source") == .deliveredPartly(missedAt: "bad", cause: .nodeFailed))
     }
 
-    @Test("when no sink is left the sources end", .timeLimit(.minutes(5))) func whenNoSinkIsLeftTheSourcesEnd() throws {
+    @Test("when no sink is left the sources end", .timeLimit(.minutes(15))) func whenNoSinkIsLeftTheSourcesEnd() throws {
         let pass = PassNode()
         pass.failsAt = 10
         var builder = GraphBuilder(name: "dead")
@@ -185,7 +185,7 @@ import Testing
         },
     ]
 
-    @Test("a node that breaks the rules fails, and the books still balance", .timeLimit(.minutes(5)), arguments: deeds)
+    @Test("a node that breaks the rules fails, and the books still balance", .timeLimit(.minutes(15)), arguments: deeds)
     func aNodeThatBreaksTheRulesFailsAndTheBooksStillBalance(
         _ deed: Deed
     ) throws {
@@ -204,7 +204,7 @@ import Testing
         #expect(tally.count == 0)
     }
 
-    @Test("a source may drop frames itself, and a full window holds it back", .timeLimit(.minutes(5)))
+    @Test("a source may drop frames itself, and a full window holds it back", .timeLimit(.minutes(15)))
     func aSourceMayDropFramesItselfAndAFullWindowHoldsItBack() throws {
         let source = CountingSource(1000)
         source.dropsEvery = 3
@@ -221,7 +221,7 @@ import Testing
         #expect(report.source("source")?.delivered == 667)
     }
 
-    @Test("a sink takes the frames of several sources in turn", .timeLimit(.minutes(5)))
+    @Test("a sink takes the frames of several sources in turn", .timeLimit(.minutes(15)))
     func aSinkTakesTheFramesOfSeveralSourcesInTurn() throws {
         let sink = CollectingSink()
         var builder = GraphBuilder(name: "two")
@@ -237,7 +237,7 @@ import Testing
         #expect(report.source("b").map { $0.delivered + $0.dropped } == 300)
     }
 
-    @Test("times come from the clock the graph was given", .timeLimit(.minutes(5)))
+    @Test("times come from the clock the graph was given", .timeLimit(.minutes(15)))
     func timesComeFromTheClockTheGraphWasGiven() throws {
         let time = Atomic<UInt64>(1000)
         var builder = GraphBuilder(name: "clock", clock: .custom { time.wrappingAdd(100, ordering: .relaxed).newValue })

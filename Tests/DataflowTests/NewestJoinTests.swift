@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(5))) func `no picture waits, and results go with the next one`() throws {
+    @Test(.timeLimit(.minutes(15))) func `no picture waits, and results go with the next one`() throws {
         let bench = try Bench(frames: 8)
         bench.show(3)
         bench.results.release(2)
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a result never goes with a picture before its own`() throws {
+    @Test(.timeLimit(.minutes(15))) func `a result never goes with a picture before its own`() throws {
         let bench = try Bench(frames: 30)
         // All results are there before the first picture: each goes with its own.
         bench.results.release(30)
@@ -121,7 +121,7 @@ import Testing
         #expect(report.source("source")?.deliveredPartly == 0)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a frame whose picture was dropped is dropped, though its result was used`()
+    @Test(.timeLimit(.minutes(15))) func `a frame whose picture was dropped is dropped, though its result was used`()
         throws
     {
         let join = CollectingJoin(.newest)
@@ -149,7 +149,7 @@ import Testing
         #expect(book.delivered == 50 && book.dropped == 50)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `frames that only ever reach a second port are dropped as unmatched`() throws {
+    @Test(.timeLimit(.minutes(15))) func `frames that only ever reach a second port are dropped as unmatched`() throws {
         /// Sends even frames one way and odd ones another.
         final class Fork: BaseNode, Node {
             func process(_ item: Item, to output: Output) throws -> Disposition {
@@ -192,7 +192,7 @@ import Testing
         #expect(graph.edges.first { $0.name == "ahead -> join" }?.ring.capacity == 1)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a join without its primary sleeps through what the others promise`() throws {
+    @Test(.timeLimit(.minutes(15))) func `a join without its primary sleeps through what the others promise`() throws {
         let reads = Atomic<Int>(0)
         let valve = Valve()
         let none = PassNode()

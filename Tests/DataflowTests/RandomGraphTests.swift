@@ -179,7 +179,7 @@ import Testing
     /// Fewer under a sanitizer, which makes each some twenty times as slow.
     private static func graphs(_ count: Int) -> Int { vpipe_malloc_counter_works() == 1 ? count : max(1, count / 5) }
 
-    @Test("random graphs end, lose no count and keep the order", .timeLimit(.minutes(10)), arguments: 0..<12)
+    @Test("random graphs end, lose no count and keep the order", .timeLimit(.minutes(15)), arguments: 0..<12)
     func randomGraphsEndLoseNoCountAndKeepTheOrder(
         block: Int
     ) throws {
@@ -188,7 +188,7 @@ import Testing
         }
     }
 
-    @Test("nothing is left in memory when a random graph is gone", .timeLimit(.minutes(5)), arguments: 0..<4)
+    @Test("nothing is left in memory when a random graph is gone", .timeLimit(.minutes(15)), arguments: 0..<4)
     func nothingIsLeftInMemoryWhenARandomGraphIsGone(
         block: Int
     ) throws {

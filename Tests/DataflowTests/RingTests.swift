@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test(
-        "two threads: every item comes out once, in order, or back to the pusher", .timeLimit(.minutes(5)),
+        "two threads: every item comes out once, in order, or back to the pusher", .timeLimit(.minutes(15)),
         arguments: cases)
     func twoThreadsEveryItemComesOutOnceInOrderOrBackToThePusher(
         policy: EdgePolicy, capacity: Int

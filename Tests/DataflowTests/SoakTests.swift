@@ -49,7 +49,7 @@ private final class HourlySource: BaseNode, SourceNode {
 @Suite(.enabled(if: vpipe_malloc_counter_works() == 1, "a sanitizer keeps memory of its own"))
 struct SoakTests {
     // In a process of its own: the memory is that of the whole process.
-    @Test(.timeLimit(.minutes(5))) func `eight hours at 25 fps leave no frame uncounted and no memory behind`() async {
+    @Test(.timeLimit(.minutes(15))) func `eight hours at 25 fps leave no frame uncounted and no memory behind`() async {
         await #expect(processExitsWith: .success) {
             let clock = HandClock()
             let source = HourlySource(hours: 8, clock: clock)

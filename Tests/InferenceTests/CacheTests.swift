@@ -5,7 +5,7 @@ import Testing
 
 @testable import Inference
 
-@Suite("Cache of compiled models", .timeLimit(.minutes(5)))
+@Suite("Cache of compiled models", .timeLimit(.minutes(15)))
 struct CacheTests {
     /// Whether this installation can read compiled models back.
     static let works = (try? OpenVINOEngine.shared().cachesModels) ?? false

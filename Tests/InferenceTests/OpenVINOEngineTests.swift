@@ -3,7 +3,7 @@ import Testing
 
 @testable import Inference
 
-@Suite(.timeLimit(.minutes(2))) struct OpenVINOEngineTests {
+@Suite(.timeLimit(.minutes(15))) struct OpenVINOEngineTests {
     static let weights = [Float].random(4 * 3 * 9, in: -1...1, seed: 1)
     static let bias = [Float].random(4, in: -1...1, seed: 2)
     static let source = ModelSource(

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Inference
 
-@Suite(.timeLimit(.minutes(2))) struct RequestPoolTests {
+@Suite(.timeLimit(.minutes(15))) struct RequestPoolTests {
     /// A model slow enough that requests overlap: 16 channels, 40 convolutions.
     static func model(streams: Int) throws -> CompiledModel {
         let channels = 16

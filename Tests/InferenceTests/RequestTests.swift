@@ -5,7 +5,7 @@ import Networks
 import Synchronization
 import Testing
 
-@Suite("Requests in flight", .timeLimit(.minutes(5)))
+@Suite("Requests in flight", .timeLimit(.minutes(15)))
 struct RequestTests {
     let model: CompiledModel
 

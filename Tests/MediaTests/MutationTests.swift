@@ -44,7 +44,7 @@ import Testing
 
     @Test func `ten thousand files in every run`() { #expect(Self.sources.count * Self.rounds >= 10_000) }
 
-    @Test(.timeLimit(.minutes(10)), arguments: sources.indices)
+    @Test(.timeLimit(.minutes(15)), arguments: sources.indices)
     func `never crashes and always ends`(index: Int) throws {
         let (name, settings) = Self.sources[index]
         let scratch = try Scratch()

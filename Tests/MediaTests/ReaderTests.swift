@@ -90,7 +90,7 @@ import Testing
         #expect(throws: MediaError.self) { _ = try VideoReader(path, options: options) }
     }
 
-    @Test(.timeLimit(.minutes(5))) func `is unblocked by a stop from another thread`() throws {
+    @Test(.timeLimit(.minutes(15))) func `is unblocked by a stop from another thread`() throws {
         let scratch = try Scratch()
         let path = scratch.path("pipe")
         #expect(mkfifo(path, 0o600) == 0)
@@ -108,7 +108,7 @@ import Testing
         #expect(error?.code == .interrupted)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `gives up on a connection that says nothing`() throws {
+    @Test(.timeLimit(.minutes(15))) func `gives up on a connection that says nothing`() throws {
         let server = try LocalSocket(listens: true)
         var options = VideoReader.Options()
         options.timeout = 0.3

@@ -11,7 +11,7 @@ import Testing
 @Suite(.enabled(if: vpipe_malloc_counter_works() == 1, "allocations are not counted under a sanitizer"))
 struct TemporalAllocationTests {
     // In a process of its own: the count is of the whole process, and other tests run beside this one.
-    @Test(.timeLimit(.minutes(5))) func `a frame costs no allocation`() async {
+    @Test(.timeLimit(.minutes(15))) func `a frame costs no allocation`() async {
         await #expect(processExitsWith: .success) {
             let (width, height) = (640, 96)
             let scene = MovingScene(width: width, height: height, pan: (1, 0.5), seed: 1)

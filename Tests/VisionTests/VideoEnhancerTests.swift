@@ -144,7 +144,7 @@ import Testing
         (0..<picture.height).flatMap { y in (0..<picture.width).map { picture.plane(0).row(y)[$0] } }
     }
 
-    @Test(.timeLimit(.minutes(2))) func `after a cut a frame comes out as if it were the first, to the bit`() throws {
+    @Test(.timeLimit(.minutes(15))) func `after a cut a frame comes out as if it were the first, to the bit`() throws {
         let pictures = (0..<5).map { noisy($0, scene: $0 < 3 ? 0 : 4, noise: 2) }
         let networks = try networks()
         let enhancer = VideoEnhancer(networks, options: options())
@@ -159,7 +159,7 @@ import Testing
         #expect(differs)
     }
 
-    @Test(.timeLimit(.minutes(2))) func `two pictures are inside at most, and a reset reaches the next one`() throws {
+    @Test(.timeLimit(.minutes(15))) func `two pictures are inside at most, and a reset reaches the next one`() throws {
         let enhancer = VideoEnhancer(try networks(), options: options())
         #expect(enhancer.capacity == 2)
         #expect(try enhancer.submit(noisy(0), at: 0))

@@ -82,7 +82,7 @@ import Testing
         try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `lines and faces of the small sample are found, drawn and recorded`() throws {
+    @Test(.timeLimit(.minutes(15))) func `lines and faces of the small sample are found, drawn and recorded`() throws {
         defer { try? FileManager.default.removeItem(atPath: scratch) }
         let outcome = try Program.run(
             ["run", "pipelines/demo.json", "--set", "lines.size=256x256"],
@@ -108,7 +108,7 @@ import Testing
         #expect(try Data(contentsOf: URL(fileURLWithPath: scratch + "/a.mp4")).count > 10_000)
     }
 
-    @Test(.timeLimit(.minutes(2))) func `an interrupt delivers what is under way and exits with 0`() throws {
+    @Test(.timeLimit(.minutes(15))) func `an interrupt delivers what is under way and exits with 0`() throws {
         defer { try? FileManager.default.removeItem(atPath: scratch) }
         let file = scratch + "/a.jsonl"
         let text = """
@@ -187,7 +187,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(2))) func `the service manager hears ready, alive, reloading and stopping`() throws {
+    @Test(.timeLimit(.minutes(15))) func `the service manager hears ready, alive, reloading and stopping`() throws {
         let manager = try Manager()
         let file = NSTemporaryDirectory() + "/vpipe-service-\(UUID().uuidString).json"
         defer { try? FileManager.default.removeItem(atPath: file) }

@@ -117,47 +117,42 @@ final class MaskBlender {
     }
 
     /// Blends the runs into a line of a plane whose samples are `bytes` long and `1 << shift` pixels wide.
+    ///
+    /// Each block of 16 bytes is loaded and stored once, however many runs meet in it: to load what was just stored in
+    /// part would stall.
     @inline(__always)
     private func blend(
         _ line: UnsafeMutablePointer<UInt8>, shift: Int, bytes: Int, _ samples: Int,
         _ pair: (MaskPaint) -> (even: UInt16, odd: UInt16)
     ) {
         let limit = samples &* bytes
-        var x = ((span.lowerBound &+ shift) >> shift) &* bytes
+        func place(_ pixel: Int) -> Int { ((pixel &+ shift) >> shift) &* bytes }
+        func brush(_ run: MaskRuns.Run, _ paints: UnsafeBufferPointer<MaskPaint>) -> MaskBrush {
+            let paint = paints[run.paint]
+            let (even, odd) = pair(paint)
+            return MaskBrush(keep: paint.keep, even: even, odd: odd, end: place(run.end))
+        }
         paints.withUnsafeBufferPointer { paints in
-            for run in runs.all {
-                let paint = paints[run.paint]
-                let (even, odd) = pair(paint)
-                let end = ((run.end &+ shift) >> shift) &* bytes
-                fill(line, from: x, to: end, limit, paint.keep, even, odd)
-                x = max(x, end)
+            var rest = runs.all[...]
+            guard let first = rest.popFirst() else { return }
+            var here = brush(first, paints)
+            var x = place(span.lowerBound)
+            let stop = place(span.upperBound)
+            while x < stop, x &+ 16 <= limit {
+                let old = loadPairs(line + x)
+                var new = here.mixed(old)
+                while here.end < x &+ 16 {
+                    let done = firstBytes(here.end &- x)
+                    // After the last run nothing changes.
+                    here = rest.popFirst().map { brush($0, paints) } ?? .none
+                    new = (new & done) | (here.mixed(old) & ~done)
+                }
+                storePairs(new, line + x)
+                x &+= 16
             }
-        }
-    }
-
-    /// `line[x] = (line[x] * keep + even or odd) / 128` for the bytes `from` up to, without, `to`.
-    @inline(__always)
-    private func fill(
-        _ line: UnsafeMutablePointer<UInt8>, from: Int, to end: Int, _ limit: Int, _ keep: UInt16, _ even: UInt16,
-        _ odd: UInt16
-    ) {
-        var x = from
-        let keeps = SIMD8<UInt16>(repeating: keep)
-        let (evens, odds) = (SIMD8<UInt16>(repeating: even), SIMD8<UInt16>(repeating: odd))
-        while x &+ 16 <= end {
-            storePairs(mixed(loadPairs(line + x), keeps, evens, odds), line + x)
-            x &+= 16
-        }
-        guard x < end else { return }
-        if x &+ 16 <= limit {
-            let old = loadPairs(line + x)
-            let inside = firstBytes(end &- x)
-            storePairs((mixed(old, keeps, evens, odds) & inside) | (old & ~inside), line + x)
-        } else {
-            while x < end {
-                // Runs start at even bytes where the two differ.
-                let offset = (x &- from) & 1 == 0 ? even : odd
-                line[x] = UInt8(truncatingIfNeeded: (UInt16(line[x]) &* keep &+ offset) >> 7)
+            while x < stop {
+                while here.end <= x, let next = rest.popFirst() { here = brush(next, paints) }
+                line[x] = here.mixed(line[x], isOdd: x & 1 != 0)
                 x &+= 1
             }
         }

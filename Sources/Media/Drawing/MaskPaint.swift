@@ -16,16 +16,41 @@ struct MaskPaint {
     }
 }
 
-// Sixteen bytes as eight 16-bit numbers: the even bytes are the low halves, and no vector has to be widened.
-// 255 * 128 + 64 fits 16 bits.
+/// A run's paint in the numbers of one plane, up to, without, the byte `end`.
+///
+/// Sixteen bytes are taken as eight 16-bit numbers: the even bytes are the low halves, and no vector has to be widened;
+/// 255 * 128 + 64 fits.
+struct MaskBrush {
+    let end: Int
+    private let keep: SIMD8<UInt16>
+    private let even: SIMD8<UInt16>
+    private let odd: SIMD8<UInt16>
 
-@inline(__always)
-func mixed(
-    _ old: SIMD8<UInt16>, _ keep: SIMD8<UInt16>, _ even: SIMD8<UInt16>, _ odd: SIMD8<UInt16>
-) -> SIMD8<UInt16> {
-    let low = ((old & 0xFF) &* keep &+ even) &>> 7
-    let high = (((old &>> 8) &* keep &+ odd) &<< 1) & 0xFF00
-    return low | high
+    @inline(__always)
+    init(keep: UInt16, even: UInt16, odd: UInt16, end: Int) {
+        self.end = end
+        self.keep = SIMD8(repeating: keep)
+        self.even = SIMD8(repeating: even)
+        self.odd = SIMD8(repeating: odd)
+    }
+
+    /// Changes nothing, for ever.
+    static var none: Self {
+        @inline(__always) get { Self(keep: 128, even: 0, odd: 0, end: .max) }
+    }
+
+    /// `old * keep + even or odd`, in 128ths.
+    @inline(__always)
+    func mixed(_ old: SIMD8<UInt16>) -> SIMD8<UInt16> {
+        let low = ((old & 0xFF) &* keep &+ even) &>> 7
+        let high = (((old &>> 8) &* keep &+ odd) &<< 1) & 0xFF00
+        return low | high
+    }
+
+    @inline(__always)
+    func mixed(_ old: UInt8, isOdd: Bool) -> UInt8 {
+        UInt8(truncatingIfNeeded: (UInt16(old) &* keep[0] &+ (isOdd ? odd : even)[0]) &>> 7)
+    }
 }
 
 /// All bits of the first `count` bytes, 0...16.
@@ -48,10 +73,7 @@ func storePairs(_ values: SIMD8<UInt16>, _ to: UnsafeMutablePointer<UInt8>) {
     UnsafeMutableRawPointer(to).storeBytes(of: values, as: SIMD8<UInt16>.self)
 }
 
-/// How many bytes from the first on are zero, 0...16.
 @inline(__always)
-func equalBytes(_ differences: SIMD8<UInt16>) -> Int {
-    // Both architectures are little endian: the first byte is the lowest.
-    let words = unsafeBitCast(differences, to: SIMD2<UInt64>.self)
-    return words.x != 0 ? words.x.trailingZeroBitCount >> 3 : 8 &+ words.y.trailingZeroBitCount >> 3
+func loadBytes(_ from: UnsafePointer<UInt8>) -> SIMD16<UInt8> {
+    UnsafeRawPointer(from).loadUnaligned(as: SIMD16<UInt8>.self)
 }

@@ -38,46 +38,86 @@ final class MaskRuns {
             memory = .allocate(capacity: 3 * cells.count)
         }
         guard let base = memory.baseAddress else { return }
-        var writer = Writer(runs: base, end: span.lowerBound, limit: span.upperBound)
-        var cell = 0
+        var cutter = Cutter(cells, columns, border, Writer(runs: base, end: span.lowerBound, limit: span.upperBound))
+        var cell = 1
+        while cell &+ 16 <= cells.count {
+            let (low, high) = Self.changes(cells, cell)
+            cutter.cut(low, from: cell)
+            cutter.cut(high, from: cell &+ 8)
+            cell &+= 16
+        }
         while cell < cells.count {
-            let inside = Self.inside(cells, from: cell)
-            if inside > 0 {
-                writer.add(columns[cell &+ inside], Int(cells.row[cell]) &* 2)
-                cell &+= inside
-            } else {
-                Self.add(cell, cells, columns, border, to: &writer)
-                cell &+= 1
+            cutter.cut(cell)
+            cell &+= 1
+        }
+        count = cutter.finish()
+    }
+
+    /// Of the sixteen cells from `cell` on, a bit of a byte for those whose paint may differ from that of the cell before.
+    @inline(__always)
+    private static func changes(_ cells: Cells, _ cell: Int) -> (low: UInt64, high: UInt64) {
+        let (row, above, below) = (cells.row + cell, cells.above + cell, cells.below + cell)
+        let (here, before) = (loadBytes(row), loadBytes(row - 1))
+        let isInside = (loadBytes(above) .== here) .& (loadBytes(below) .== here)
+        let wasInside = (loadBytes(above - 1) .== before) .& (loadBytes(below - 1) .== before)
+        let changes = (here .!= before) .| (isInside .^ wasInside)
+        let words = unsafeBitCast(
+            SIMD16<UInt8>(repeating: 0).replacing(with: 1, where: changes), to: SIMD2<UInt64>.self)
+        return (words.x, words.y)
+    }
+
+    /// Goes along a row of cells from change to change.
+    private struct Cutter {
+        private let cells: Cells
+        private let columns: UnsafePointer<Int>
+        private let border: Int
+        private var writer: Writer
+        /// Of the cell before.
+        private var label: UInt8
+        private var isBorder: Bool
+
+        init(_ cells: Cells, _ columns: UnsafePointer<Int>, _ border: Int, _ writer: Writer) {
+            self.cells = cells
+            self.columns = columns
+            self.border = border
+            self.writer = writer
+            label = cells.row[0]
+            isBorder = cells.above[0] != label || cells.below[0] != label
+        }
+
+        /// Cuts at the cells that have a bit; the lowest byte is the first: both architectures are little endian.
+        @inline(__always)
+        mutating func cut(_ changes: UInt64, from cell: Int) {
+            var rest = changes
+            while rest != 0 {
+                cut(cell &+ rest.trailingZeroBitCount >> 3)
+                rest &= rest &- 1
             }
         }
-        count = writer.count
-    }
 
-    /// How many cells from `cell` on have neighbours of their own class only; looks at sixteen at once.
-    @inline(__always)
-    private static func inside(_ cells: Cells, from cell: Int) -> Int {
-        guard cell >= 1, cell &+ 17 <= cells.count else { return 0 }
-        let row = cells.row + cell
-        let centre = loadPairs(row)
-        let across = (centre ^ loadPairs(row - 1)) | (centre ^ loadPairs(row + 1))
-        let down = (centre ^ loadPairs(cells.above + cell)) | (centre ^ loadPairs(cells.below + cell))
-        return equalBytes(across | down)
-    }
+        /// Ends the paint of the cells before `cell`, where its own differs.
+        @inline(__always)
+        mutating func cut(_ cell: Int) {
+            let start = columns[cell]
+            let next = cells.row[cell]
+            let isNextBorder = cells.above[cell] != next || cells.below[cell] != next
+            let fill = Int(label) &* 2
+            if next == label {
+                writer.add(start, isBorder ? fill &+ 1 : fill)
+            } else {
+                if !isBorder { writer.add(max(columns[cell &- 1], start &- border), fill) }
+                writer.add(start, fill &+ 1)
+                if !isNextBorder { writer.add(min(start &+ border, columns[cell &+ 1]), Int(next) &* 2 &+ 1) }
+            }
+            (label, isBorder) = (next, isNextBorder)
+        }
 
-    @inline(__always)
-    private static func add(
-        _ cell: Int, _ cells: Cells, _ columns: UnsafePointer<Int>, _ border: Int, to writer: inout Writer
-    ) {
-        let label = cells.row[cell]
-        let fill = Int(label) &* 2
-        let (start, end) = (columns[cell], columns[cell &+ 1])
-        guard start < end else { return }
-        guard cells.above[cell] == label, cells.below[cell] == label else { return writer.add(end, fill &+ 1) }
-        let isLeft = cell > 0 && cells.row[cell &- 1] != label
-        let isRight = cell &+ 1 < cells.count && cells.row[cell &+ 1] != label
-        if isLeft { writer.add(min(start &+ border, end), fill &+ 1) }
-        if isRight { writer.add(max(start, end &- border), fill) }
-        writer.add(end, isRight ? fill &+ 1 : fill)
+        /// Ends the last cell; how many runs there are.
+        mutating func finish() -> Int {
+            let fill = Int(label) &* 2
+            writer.add(columns[cells.count], isBorder ? fill &+ 1 : fill)
+            return writer.count
+        }
     }
 
     /// Lives in registers while a row is cut.

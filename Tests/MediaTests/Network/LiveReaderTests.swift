@@ -63,7 +63,7 @@ struct Follower {
     }
 }
 
-@Suite(.enabled(if: Tool.hasFFmpeg, "ffmpeg is not installed: it is the other side"), .timeLimit(.minutes(5)))
+@Suite(.enabled(if: Tool.hasFFmpeg, "ffmpeg is not installed: it is the other side"), .timeLimit(.minutes(15)))
 struct `A live stream` {
     /// Reads from a peer that is killed and started again in the middle.
     private func survivesKill(

@@ -6,7 +6,7 @@ import Testing
 @testable import Media
 
 /// Protocols and servers that the tests of losses do not go through.
-@Suite(.enabled(if: Tool.hasFFmpeg, "ffmpeg is not installed: it is the other side"), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: Tool.hasFFmpeg, "ffmpeg is not installed: it is the other side"), .timeLimit(.minutes(15)))
 struct `A stream goes` {
     private static func size(_ path: String) -> Int {
         (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Media
 
-@Suite(.enabled(if: Tool.hasFFmpeg, "ffmpeg is not installed: it is the other side"), .timeLimit(.minutes(5)))
+@Suite(.enabled(if: Tool.hasFFmpeg, "ffmpeg is not installed: it is the other side"), .timeLimit(.minutes(15)))
 struct `A pushed stream` {
     /// Pushes a pattern at some pace until `isEnough` of what was done.
     static func push(

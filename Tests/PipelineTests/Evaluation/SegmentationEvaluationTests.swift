@@ -64,7 +64,7 @@ import Vision
         }
     }
 
-    @Test(.timeLimit(.minutes(5))) func `figures are those of the definition`() throws {
+    @Test(.timeLimit(.minutes(15))) func `figures are those of the definition`() throws {
         let scratch = try Scratch()
         let pairs = try folder(scratch)
         let weights = packageRoot + "/models/ddrnet23_slim_camvid.safetensors"

@@ -7,7 +7,7 @@ import Testing
 /// Pipeline texts damaged in many ways: whatever they hold, checking them ends, and ends with a word about it.
 @Suite struct `Mutated pipelines` {
     /// Eight shards of 1,250 make 10,000 mutations.
-    @Test(.timeLimit(.minutes(5)), arguments: 0..<8)
+    @Test(.timeLimit(.minutes(15)), arguments: 0..<8)
     func `every mutation is valid or explained`(shard: Int) {
         var random = SeededRandom(seed: 0x5eed_0000 + UInt64(shard))
         var valid = 0

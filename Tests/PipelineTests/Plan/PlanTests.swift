@@ -30,7 +30,7 @@ import Testing
         #expect(whole["text"]?.settings.value(named: "path")?.text == "/tmp/x/text-all.jsonl")
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a plan measures once, and predicts from what it knows`() throws {
+    @Test(.timeLimit(.minutes(15))) func `a plan measures once, and predicts from what it knows`() throws {
         let scratch = try Scratch()
         var options = PipelinePlan.Options()
         options.table = scratch.file("costs.json")

@@ -34,7 +34,7 @@ import Testing
 }
 
 @Suite struct PipelineRunTests {
-    @Test(.timeLimit(.minutes(5))) func `frames in are frames out on every branch`() throws {
+    @Test(.timeLimit(.minutes(15))) func `frames in are frames out on every branch`() throws {
         let scratch = try Scratch()
         let run = try PipelineRun(
             pipeline(
@@ -59,7 +59,7 @@ import Testing
         #expect(run.notes().contains { $0.node == "video" && $0.lines[0].contains("60 frames") })
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a stop ends an endless source and finalises the file`() throws {
+    @Test(.timeLimit(.minutes(15))) func `a stop ends an endless source and finalises the file`() throws {
         let scratch = try Scratch()
         let run = try PipelineRun(
             pipeline(
@@ -76,7 +76,7 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: scratch.file("a.mkv")))
     }
 
-    @Test(.timeLimit(.minutes(5))) func `rate drops evenly and counts what it drops`() throws {
+    @Test(.timeLimit(.minutes(15))) func `rate drops evenly and counts what it drops`() throws {
         let scratch = try Scratch()
         let run = try PipelineRun(
             pipeline(
@@ -99,7 +99,7 @@ import Testing
         #expect(frames == (0..<30).map { Substring(String($0 * 3)) })
     }
 
-    @Test(.timeLimit(.minutes(5))) func `snapshots and images go round`() throws {
+    @Test(.timeLimit(.minutes(15))) func `snapshots and images go round`() throws {
         let scratch = try Scratch()
         try PipelineRun(
             pipeline(
@@ -195,7 +195,7 @@ import Testing
         #expect(try scratch.lines("old.jsonl") == ["old"])
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a branch that fails does not take the others down`() throws {
+    @Test(.timeLimit(.minutes(15))) func `a branch that fails does not take the others down`() throws {
         let scratch = try Scratch()
         let report = try PipelineRun(
             pipeline(

@@ -64,7 +64,7 @@ import Vision
         return (source.pictures, sink.frames)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `bright frames pass as the same object, dark ones are brightened`() throws {
+    @Test(.timeLimit(.minutes(15))) func `bright frames pass as the same object, dark ones are brightened`() throws {
         var options = VideoEnhancer.Options()
         options.exposure = .automatic(limit: 8)
         let node = EnhanceNode(
@@ -82,7 +82,7 @@ import Vision
             ])
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a picture of another size says where its pixels were`() throws {
+    @Test(.timeLimit(.minutes(15))) func `a picture of another size says where its pixels were`() throws {
         var options = VideoEnhancer.Options()
         options.exposure = .fixed(1)
         options.keepsSize = false
@@ -93,7 +93,7 @@ import Vision
         #expect(got[1].map(Point(x: 16, y: 20)) == Point(x: 32, y: 24))
     }
 
-    @Test(.timeLimit(.minutes(5))) func `the node runs in a pipeline without weights`() throws {
+    @Test(.timeLimit(.minutes(15))) func `the node runs in a pipeline without weights`() throws {
         let run = try PipelineRun(
             pipeline(
                 """

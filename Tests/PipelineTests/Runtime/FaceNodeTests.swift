@@ -55,7 +55,7 @@ private let sharedWeights: String? = ["/../shared/weights", "/../../shared/weigh
     }
 
     @Test(
-        .timeLimit(.minutes(5)),
+        .timeLimit(.minutes(15)),
         arguments: [
             ("ssh", "mobilenet0.25", "160x120", ""), ("ssh", "mobilenet0.25", "64x48", #","pyramid":true"#),
             ("ssh", "mobilenet0.5", "33x47", #","every":3"#), ("retinaface", "mobilenet0.5", "97x65", ""),

@@ -126,7 +126,7 @@ import Testing
         #expect(last.results["faces"]?.isCarried == true && found(last) == nil)
     }
 
-    @Test(.timeLimit(.minutes(2)), arguments: ["wait", "newest"])
+    @Test(.timeLimit(.minutes(15)), arguments: ["wait", "newest"])
     func `a live picture goes on beside a slow network`(mode: String) throws {
         let scratch = try Scratch()
         let rows: [[Float]] = [[16, 16, 8, 8, 0.1, 0.75]]

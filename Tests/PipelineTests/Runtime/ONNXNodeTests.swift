@@ -28,7 +28,7 @@ import Testing
         return try scratch.lines("a.jsonl")
     }
 
-    @Test(.timeLimit(.minutes(5))) func `boxes of a model are objects in source pixels`() throws {
+    @Test(.timeLimit(.minutes(15))) func `boxes of a model are objects in source pixels`() throws {
         let scratch = try Scratch()
         let rows: [[Float]] = [
             [16, 16, 8, 8, 0.1, 0.75], [16, 16, 9, 8, 0, 0.5], [8, 8, 4, 4, 0.3, 0], [1, 1, 1, 1, 0.2, 0.1],
@@ -41,7 +41,7 @@ import Testing
                 + #"{"box":[12,9,8,6],"score":0.3,"label":0,"class":"cat"}],"carried":false}"#)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a mask of a model is the area of each class`() throws {
+    @Test(.timeLimit(.minutes(15))) func `a mask of a model is the area of each class`() throws {
         let scratch = try Scratch()
         let found = try lines(
             #", "decode": "mask", "classes": ["sky", "road"]"#, SmallModels.halves(), scratch)
@@ -53,7 +53,7 @@ import Testing
         #expect(error.map { "\($0)" }?.contains("tells 2 classes apart, but 3 are named") == true)
     }
 
-    @Test(.timeLimit(.minutes(5)), arguments: [false, true])
+    @Test(.timeLimit(.minutes(15)), arguments: [false, true])
     func `raw tensors reach jsonl and npz, colours first or last, of a fixed or an open size`(isLast: Bool) throws {
         let scratch = try Scratch()
         let model = try isLast ? SmallModels.meansOfPixels() : SmallModels.open(SmallModels.means())

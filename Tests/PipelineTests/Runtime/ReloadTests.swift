@@ -18,7 +18,7 @@ import Testing
         return try PipelineFile(name: "p.json", text: text).validated(against: BuiltInNodes.registry.contracts)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `changeable parameters change while frames flow`() throws {
+    @Test(.timeLimit(.minutes(15))) func `changeable parameters change while frames flow`() throws {
         let run = try PipelineRun(pipeline())
         try run.start()
         let lines = try run.reload(

@@ -78,7 +78,7 @@ import Testing
         #expect(lines < 20 && count > 200)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `frames that are lost and nodes that fail are told while the run goes on`()
+    @Test(.timeLimit(.minutes(15))) func `frames that are lost and nodes that fail are told while the run goes on`()
         throws
     {
         let scratch = try Scratch()

@@ -56,7 +56,7 @@ import Testing
         #expect(run.notes().contains { $0.lines.contains { $0.contains("attempts to connect failed (absent") } })
     }
 
-    @Test(.timeLimit(.minutes(5))) func `what is given up on is a failure of its node`() throws {
+    @Test(.timeLimit(.minutes(15))) func `what is given up on is a failure of its node`() throws {
         let report = try PipelineRun(
             pipeline(
                 """
@@ -71,7 +71,7 @@ import Testing
         #expect(report.isBalanced)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `frames that nobody is there for are dropped with that cause`() throws {
+    @Test(.timeLimit(.minutes(15))) func `frames that nobody is there for are dropped with that cause`() throws {
         let run = try PipelineRun(
             pipeline(
                 """
@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test(
-        .enabled(if: Peer.ffmpeg != nil, "ffmpeg is not installed: it is the other side"), .timeLimit(.minutes(5)))
+        .enabled(if: Peer.ffmpeg != nil, "ffmpeg is not installed: it is the other side"), .timeLimit(.minutes(15)))
     func `a stream with sound goes through a file and out again, over a loss`() throws {
         let scratch = try Scratch()
         let (into, out) = (try LocalSocket.freePort(), try LocalSocket.freePort())

@@ -10,7 +10,7 @@ import Testing
             .validated(against: BuiltInNodes.registry.contracts)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `a rung takes effect while frames flow, and back again`() throws {
+    @Test(.timeLimit(.minutes(15))) func `a rung takes effect while frames flow, and back again`() throws {
         let run = try PipelineRun(
             pipeline(
                 #""target":{"fps":1},"ladder":[{"thin.fps":5}]"#,
@@ -42,7 +42,7 @@ import Testing
         #expect(report.failures.isEmpty)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `frames that would be late are refused at the door and in the books`() throws {
+    @Test(.timeLimit(.minutes(15))) func `frames that would be late are refused at the door and in the books`() throws {
         // A sink that cannot keep up behind a lossless link: without the gate, frames would wait in it.
         let run = try PipelineRun(
             pipeline(

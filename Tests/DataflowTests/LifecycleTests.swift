@@ -125,7 +125,8 @@ import Testing
         #expect(graph.fate(ofFrame: 100, source: "source") == .deliveredPartly(missedAt: "bad", cause: .nodeFailed))
     }
 
-    @Test("when no sink is left the sources end", .timeLimit(.minutes(15))) func whenNoSinkIsLeftTheSourcesEnd() throws {
+    @Test("when no sink is left the sources end", .timeLimit(.minutes(15))) func whenNoSinkIsLeftTheSourcesEnd() throws
+    {
         let pass = PassNode()
         pass.failsAt = 10
         var builder = GraphBuilder(name: "dead")

@@ -119,7 +119,7 @@ struct RequestTests {
         #expect(Set(bases).count == bases.count)
     }
 
-    @Test("Slots come back in the order of submission however they complete", arguments: 0..<20)
+    @Test("Slots come back in the order of submission however they complete", arguments: 0..<8)
     func submissionOrder(seed: UInt64) {
         var random = SeededRandom(seed: seed)
         let capacity = Int.random(in: 1...7, using: &random)

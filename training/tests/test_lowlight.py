@@ -8,6 +8,7 @@ from vpipe_training.data.flow import Flow
 from vpipe_training.data.lowlight import LowLightClips
 from vpipe_training.losses import lowlight as losses
 from vpipe_training.metrics.lowlight import WarpingError, compare
+from vpipe_training.recipes.dwtanet import keeping_colours
 from vpipe_training.temporal import history_weight, noise_level
 from vpipe_training.warp import resize_flow, warp
 
@@ -97,3 +98,9 @@ def test_losses_and_figures_are_best_for_the_truth(rng):
     right, wrong = compare(target, target, warping, 0), compare(noisy, target, warping, 0)
     assert right["psnr"] > wrong["psnr"] == pytest.approx(26, abs=0.6)
     assert right["warping_error"] < wrong["warping_error"]
+
+
+def test_corrections_keep_the_mean_colour_of_a_cell():
+    squares = torch.nn.functional.pixel_shuffle(keeping_colours(torch.randn(48, 5)).T.reshape(5, 48, 1, 1), 4)
+    assert squares.shape == (5, 3, 4, 4) and squares.abs().max() > 0.1
+    assert squares.mean((2, 3)).abs().max() < 1e-6

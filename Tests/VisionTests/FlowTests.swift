@@ -116,7 +116,7 @@ import Testing
     }
 
     @Test func `a guess finds what the search cannot reach`() {
-        let scene = MovingScene(width: 160, height: 96, pan: (46, 0), grain: 2, seed: 6)
+        let scene = MovingScene(width: 160, height: 96, pan: (46, 0), look: Texture.Look(grain: 2), seed: 6)
         let (first, second) = (scene.bytes(0), scene.bytes(1))
         let guess = FlowField(width: 160, height: 96)
         for index in 0..<160 * 96 { guess.u[index] = 45 }

@@ -18,7 +18,7 @@ struct MovingScene {
 
     init(
         width: Int, height: Int, object: Int = 0, pan: (x: Float, y: Float) = (0, 0),
-        speed: (x: Float, y: Float) = (0, 0), margin: Int = 64, grain: Float = 7, contrast: Float = 0.35, seed: UInt64
+        speed: (x: Float, y: Float) = (0, 0), margin: Int = 64, look: Texture.Look = Texture.Look(), seed: UInt64
     ) {
         self.width = width
         self.height = height
@@ -27,9 +27,9 @@ struct MovingScene {
         self.speed = speed
         self.margin = margin
         background = Texture(
-            width: width + 2 * margin, height: height + 2 * margin, grain: grain, contrast: contrast, seed: seed)
+            width: width + 2 * margin, height: height + 2 * margin, look: look, seed: seed)
         foreground = Texture(
-            width: object + 16, height: object + 16, grain: grain, contrast: contrast, seed: seed + 1)
+            width: object + 16, height: object + 16, look: look, seed: seed + 1)
     }
 
     /// Draws frame `time` and says where the square is.
@@ -64,16 +64,26 @@ struct MovingScene {
 
 /// Smooth random colours: splines through random numbers on lattices of three sizes.
 struct Texture {
+    struct Look {
+        /// Pixels between the points of the finest lattice; the others are 4 and 16 times as coarse.
+        var grain: Float = 7
+        /// Amplitude of the finest, and of each coarser one in shares of the one before.
+        var contrast: Float = 0.35
+        var falloff: Float = 1
+    }
+
     private let width: Int
     private let height: Int
     private var values: [Float]
 
-    init(width: Int, height: Int, grain: Float, contrast: Float, seed: UInt64) {
+    init(width: Int, height: Int, look: Look, seed: UInt64) {
         self.width = width
         self.height = height
         values = [Float](repeating: 0.5, count: 3 * width * height)
         var generator = SeededGenerator(seed: seed)
-        for factor in [1, 4, 16] as [Float] { add(grain * factor, contrast, &generator) }
+        for (factor, share) in [(1, 1), (4, look.falloff), (16, look.falloff * look.falloff)] as [(Float, Float)] {
+            add(look.grain * factor, look.contrast * share, &generator)
+        }
         for index in values.indices { values[index] = min(max(values[index], 0), 1) }
     }
 

@@ -99,7 +99,7 @@ import Testing
     @Test(arguments: [0.004, 0.02, 0.05, 0.1] as [Float])
     func `noise is measured beside texture`(sigma: Float) throws {
         var generator = SeededGenerator(seed: 4)
-        let texture = Texture(width: 200, height: 120, grain: 7, contrast: 0.35, seed: 1)
+        let texture = Texture(width: 200, height: 120, look: Texture.Look(), seed: 1)
         let picture = image(3, 192, 112) { index in
             let (channel, rest) = (index / (192 * 112), index % (192 * 112))
             return texture.value(Float(rest % 192), Float(rest / 192), channel) + sigma * generator.normal()

@@ -7,7 +7,7 @@ import Testing
 /// The specification's simulation: a textured square moves over a texture that is still or panned, under white noise.
 ///
 /// The background of the panned cases moves by (2.3, -1.1) pixels a frame. The specification does not give its texture,
-/// and figures swing by 2 dB with it: grain, contrasts and seed are those of a hundred tried that come closest to all
+/// and figures swing by 2 dB with it: grain, contrasts and seed are those of some hundreds tried that come closest to all
 /// sixteen figures at once.
 /// A constant weight of 0.9, wherever the flow points inside, is compared with the rule. The whole table, 24 frames of
 /// 640 x 360 a case, needs an optimised build:

@@ -9,8 +9,8 @@ internal import Synchronization
 ///                     \--a recording ends--> ended
 ///
 /// A thread of its own connects, reads and decodes, so that the socket never fills up behind a slow consumer; the newest
-/// pictures wait in a short lock-free ring. Times go on over every loss: a picture's is the stream's own since the connection, which
-/// begins where the world's clock stands. Thread-safe: `next` is called from one queue.
+/// pictures wait in a short lock-free ring. Times go on over every loss: a picture's is the stream's own since the
+/// connection, which begins where the world's clock stands. Thread-safe: `next` is called from one queue.
 public final class LiveReader: Sendable {
     /// What to connect to and how.
     public struct Settings: Sendable {

@@ -8,7 +8,6 @@ final class LiveVideoNode: SourceNode, ReportingNode, InterruptibleSource, Audio
     private let frames: LiveFrames
     private let isBlanked: Bool
     private var outages: OutageReporter
-    private var turns = 0
     private var isDescribed = false
     /// The graph was full, and the pictures that waited since are old.
     private var hadNoRoom = false
@@ -27,7 +26,7 @@ final class LiveVideoNode: SourceNode, ReportingNode, InterruptibleSource, Audio
         if hadNoRoom { reader.skipToNewest() }
         hadNoRoom = false
         let event = try reader.next()
-        tell()
+        outages.follow(reader.turns, reader.statistics.outages)
         switch event {
         case .ended: return .ended
         case .picture(let shot):
@@ -40,15 +39,6 @@ final class LiveVideoNode: SourceNode, ReportingNode, InterruptibleSource, Audio
                 frames.noSignal(
                     fault.words, width: shape.width, height: shape.height, time: reader.present, to: output))
         }
-    }
-
-    /// Tells of losses and returns since the last call.
-    private func tell() {
-        let now = reader.turns
-        guard now != turns else { return }
-        turns = now
-        let seen = reader.statistics.outages
-        outages.note(losses: seen.count, returns: seen.returns, seen.lastLoss)
     }
 
     private func settle(_ production: Production) -> Production {

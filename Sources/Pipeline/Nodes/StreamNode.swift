@@ -67,7 +67,6 @@ final class StreamNode: Node, NodeType, ReportingNode {
     private let isPacing: Bool
     private var pace: PlaybackPace?
     private var outages: OutageReporter
-    private var turns = 0
     private var link: StageLink?
     private var slow = 0
     private var away = 0
@@ -110,7 +109,7 @@ final class StreamNode: Node, NodeType, ReportingNode {
         let outcome = try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
         // From when the first one is out: it may have waited for the peer's answer.
         if isPacing, pace == nil { pace = PlaybackPace(now: output.now, first: frame.pts.seconds) }
-        tell()
+        outages.follow(writer.turns, writer.statistics.outages)
         switch outcome {
         case .sent: break
         case .away:
@@ -121,15 +120,6 @@ final class StreamNode: Node, NodeType, ReportingNode {
             output.drop(item.ticket, cause: .edgeFull)
         }
         return .done
-    }
-
-    /// Tells of losses and returns since the last call.
-    private func tell() {
-        let now = writer.turns
-        guard now != turns else { return }
-        turns = now
-        let seen = writer.statistics.outages
-        outages.note(losses: seen.count, returns: seen.returns, seen.lastLoss)
     }
 
     /// Waits until a recorded frame is due, in short naps so that a stop is heard at once.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Media
 internal import Synchronization
 
 /// Something that happened during a run and that the user should hear of while it goes on.
@@ -127,6 +128,7 @@ struct OutageReporter {
     private let node: String
     private let events: EventBox
     private var told = (losses: 0, returns: 0)
+    private var turns = 0
 
     init(_ node: String, _ events: EventBox) {
         self.node = node
@@ -138,6 +140,14 @@ struct OutageReporter {
         if losses > told.losses { post(.lost, lastLoss() ?? "no reason known", count: losses - told.losses) }
         if returns > told.returns { post(.returned, "", count: returns - told.returns) }
         told = (losses, returns)
+    }
+
+    /// The same of a peer that counts its comings and goings in `turns`: only looks at `outages` when that has changed.
+    mutating func follow<Fault>(_ turns: Int, _ outages: @autoclosure () -> Outages<Fault>) {
+        guard turns != self.turns else { return }
+        self.turns = turns
+        let seen = outages()
+        note(losses: seen.count, returns: seen.returns, seen.lastLoss)
     }
 
     /// Leaves another event of the node.

@@ -32,17 +32,17 @@ final class TargetKeeper: Sendable {
         gate: AdmissionGate?,
         machine: MachineState = MachineState()
     ) {
-        let start = plan?.keepingRung ?? 0
+        let top = plan?.keepingRung ?? 0
         state = Mutex(
             State(
                 meter: TargetMeter(target: target, cores: cores, isLive: isLive),
                 governor: Governor(
                     target: target, rungCount: ladder.rungCount, planned: plan?.rungs.map(\.cpuPerFrame) ?? [],
-                    top: start),
+                    top: top),
                 record: TargetRecord(rungs: (0..<ladder.rungCount).map { ladder.name(of: $0) })))
         first = plan.flatMap { plan in
-            start == 0
-                ? nil : Governor.Change(at: 0, from: 0, to: start, cause: "planned: as written \(plan.shortfall)")
+            top == 0
+                ? nil : Governor.Change(at: 0, from: 0, to: top, cause: "planned: as written \(plan.shortfall)")
         }
         self.ladder = ladder
         self.gate = gate

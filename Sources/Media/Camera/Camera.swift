@@ -42,6 +42,8 @@ public final class Camera {
         public var giveUpNanoseconds: UInt64?
         /// Whether `next` says that there is no signal once a frame interval, rather than after each attempt.
         public var pacesNoSignal = false
+        /// Whether of the pictures that wait in the driver only the newest is read, where each stands for itself.
+        public var takesNewest = false
 
         /// The defaults for a device.
         public init(device: String) { self.device = device }

@@ -26,6 +26,7 @@ final class CameraSession {
     private let stream: CaptureStream
     private let pictures: CapturePictures
     private let stallNanoseconds: UInt64
+    private let takesNewest: Bool
     private var lastSequence: UInt32?
     private var lastGoodAt: UInt64
     private var hasDelivered = false
@@ -50,6 +51,7 @@ final class CameraSession {
         try device.apply(settings.controls)
         device.watchSource()
         pictures = try CapturePictures(layout, format: format)
+        takesNewest = settings.takesNewest && pictures.standAlone
         stream = try CaptureStream(device, planes: Int(layout.planes), count: settings.buffers)
         guard pictures.fits(stream.buffers) else {
             throw CameraError(.refused, "the driver's buffers are smaller than its pictures")
@@ -75,7 +77,7 @@ final class CameraSession {
         let system = device.system
         while true {
             try stream.queueReturned()
-            if let captured = try stream.dequeue() {
+            if let captured = try nextFilled(&statistics) {
                 if let reading = try take(captured, &statistics) { return reading }
                 try checkForStall(system.now())
                 continue
@@ -91,7 +93,7 @@ final class CameraSession {
             }
             if readiness.contains(.broken) {
                 // Taking a buffer says what is wrong; a device that has none and no error to tell is broken as well.
-                guard let captured = try stream.dequeue() else {
+                guard let captured = try nextFilled(&statistics) else {
                     throw CameraError(.inputOutput, "the driver reports an error while waiting")
                 }
                 if let reading = try take(captured, &statistics) { return reading }
@@ -105,6 +107,18 @@ final class CameraSession {
         while let captured = try stream.dequeue() { try stream.queue(captured.index) }
         lastSequence = nil
         lastGoodAt = device.system.now()
+    }
+
+    /// The next filled buffer, or the newest of them; nil while there is none.
+    private func nextFilled(_ statistics: inout CameraStatistics) throws(CameraError) -> CaptureStream.Captured? {
+        var newest = try stream.dequeue()
+        while takesNewest, let passed = newest, let next = try stream.dequeue() {
+            count(passed.sequence, &statistics)
+            statistics.overtaken += 1
+            try stream.queue(passed.index)
+            newest = next
+        }
+        return newest
     }
 
     private func checkForStall(_ now: UInt64) throws(CameraError) {

@@ -12,6 +12,8 @@ public struct CameraStatistics: Sendable, Hashable {
     public var short = 0
     /// Packets that gave no picture.
     public var undecodable = 0
+    /// Pictures given back unread, because a newer one was waiting behind them.
+    public var overtaken = 0
     /// Pictures copied so that the driver keeps enough buffers.
     public var copied = 0
     /// Pictures converted to a planar layout.
@@ -20,7 +22,8 @@ public struct CameraStatistics: Sendable, Hashable {
     public var restamped = 0
     /// Losses and returns.
     public var outages = Outages<CameraFault>()
-    /// Frames the driver numbered, over all connections: frames, drops and flawed ones add up to it.
+    /// Frames the driver numbered, over all connections: frames, drops, flawed and overtaken ones add up
+    /// to it.
     public var numbered = 0
     /// What was agreed with the driver last, `NV12 1280x720 at 30 fps`.
     public var mode = ""
@@ -37,6 +40,7 @@ public struct CameraStatistics: Sendable, Hashable {
         if damaged > 0 { notes.append("\(damaged) buffers marked as damaged by the driver") }
         if short > 0 { notes.append("\(short) buffers shorter than a picture") }
         if undecodable > 0 { notes.append("\(undecodable) packets that gave no picture") }
+        if overtaken > 0 { notes.append("\(overtaken) pictures left out for newer ones") }
         if copied > 0 { notes.append("\(copied) pictures copied to keep the driver in buffers") }
         if restamped > 0 { notes.append("\(restamped) timestamps replaced by the instant of arrival") }
         if let note = outages.note { notes.append(note) }

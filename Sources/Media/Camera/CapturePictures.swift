@@ -40,6 +40,12 @@ final class CapturePictures {
         }
     }
 
+    /// Whether a picture can be left out without harm to those after it.
+    var standAlone: Bool {
+        guard case .decode(let decoder) = method else { return true }
+        return decoder.isIntraOnly
+    }
+
     /// Whether the driver's buffers are large enough for what it promised.
     func fits(_ buffers: CaptureBuffers) -> Bool {
         guard case .raw(let layout, _) = method else { return true }

@@ -43,6 +43,12 @@ final class PacketDecoder {
         av_buffer_pool_uninit(&memory)
     }
 
+    /// Whether no packet needs another one.
+    var isIntraOnly: Bool {
+        let properties = avcodec_descriptor_get(context.pointee.codec_id)?.pointee.props ?? 0
+        return properties & AV_CODEC_PROP_INTRA_ONLY != 0
+    }
+
     /// Gives the decoder a packet, which is copied; false when it cannot be used.
     func send(_ bytes: UnsafeRawPointer, count: Int, capturedAt: UInt64) -> Bool {
         guard count > 0, count <= capacity, let buffer = av_buffer_pool_get(memory) else { return false }

@@ -6,17 +6,18 @@ internal import Synchronization
 
 /// Measures the time from a screen through a camera and a pipeline's edge to the program, by a filmed time code.
 ///
-///     now --> time code --> screen, or v4l2loopback ~~ light ~~> camera node --latest--> reader: now - time code
+///     now --> time code --> screen, or v4l2loopback ~~ light ~~> newest picture --latest--> reader: now - time code
 ///
-/// What it says includes the screen's own delay, the exposure, the driver and the read; a code counts when it is first
-/// seen, so that a camera faster than the screen does not make the figure worse.
+/// What it says includes the screen's own delay, the exposure and the driver, but not the time it takes to find a code in
+/// a picture: pictures that come meanwhile are left out, down to the newest, in the driver's queue as on the edge. A code
+/// counts when it is first seen, so that a camera faster than the screen does not make the figure worse.
 /// - Note: Thread-safety: confined.
 public final class GlassToGlass {
     /// What was measured.
     public struct Outcome: Sendable {
-        /// From showing a code to having read it, in nanoseconds.
+        /// From showing a code to having its picture, in nanoseconds.
         public var latency: LatencySummary
-        /// From the kernel's instant of capture to having read it, of the same frames.
+        /// From the kernel's instant of capture to having it, of the same pictures.
         public var fromCapture: LatencySummary
         /// Codes shown.
         public var shown: UInt64
@@ -24,6 +25,8 @@ public final class GlassToGlass {
         public var repeated: UInt64
         /// Frames in which no code could be read.
         public var unreadable: UInt64
+        /// Pictures left out because a newer one was there.
+        public var skipped: UInt64
         /// The run's own book: frames in, delivered, dropped.
         public var report: RunReport
     }
@@ -34,15 +37,18 @@ public final class GlassToGlass {
         let fromCapture = LatencyHistogram()
         let repeated = Atomic<UInt64>(0)
         let unreadable = Atomic<UInt64>(0)
-        private let reader = TimeCodeReader()
+        private let read: (Picture) -> TimeCode?
         private var last: TimeCode?
 
+        init(_ read: @escaping (Picture) -> TimeCode?) { self.read = read }
+
         func process(_ item: Item, to output: Output) -> Disposition {
-            guard item.frame.stream.hasSignal, let code = reader.read(item.frame.picture) else {
+            // Before the search, which takes its time.
+            let now = output.now
+            guard item.frame.stream.hasSignal, let code = read(item.frame.picture) else {
                 unreadable.wrappingAdd(1, ordering: .relaxed)
                 return .done
             }
-            let now = output.now
             guard code != last else {
                 repeated.wrappingAdd(1, ordering: .relaxed)
                 return .done
@@ -55,25 +61,40 @@ public final class GlassToGlass {
     }
 
     private let graph: Graph
+    private let clock: MonotonicClock
     private let camera: any SourceNode & InterruptibleSource
     private let reader: Reader
-    private let shown = Atomic<UInt64>(0)
+    /// Pictures that the source left out, once it is over.
+    private let overtaken: () -> Int
 
     /// Opens the camera that `settings` describe, as the parameters of a `camera` node.
     ///
     /// - Throws: `PipelineFileError` for settings that no camera has, else a sentence naming the device.
-    public init(camera settings: [(name: String, value: String)]) throws {
+    public convenience init(camera settings: [(name: String, value: String)]) throws {
         let text = #"{"nodes":{"camera":{"type":"camera","onLost":"gap"},"end":{"type":"null","input":"camera"}}}"#
         let pipeline = try PipelineFile(name: "g2g", text: text).validated(
             against: BuiltInNodes.registry.contracts, overrides: settings.map { "camera.\($0.name)=\($0.value)" })
         guard let node = pipeline["camera"] else { preconditionFailure("the text has a camera") }
-        let context = BuildContext(pipeline: pipeline, options: .init())
-        guard case .source(let source) = try CameraNode.make(node, in: context),
-            let camera = source as? any SourceNode & InterruptibleSource
-        else { preconditionFailure("a camera is a source") }
+        var settings = CameraNode.cameraSettings(node.settings)
+        settings.takesNewest = true
+        let camera = Camera(settings)
+        try camera.connect()
+        let source = CameraNode(
+            camera, source: node.id, gate: nil, events: BuildContext(pipeline: pipeline, options: .init()).events,
+            isBlanked: false)
+        try self.init(source, overtaken: { camera.statistics.overtaken }, read: TimeCodeReader().read)
+    }
+
+    /// Reads codes from the pictures of `camera`.
+    init(
+        _ camera: any SourceNode & InterruptibleSource, clock: MonotonicClock = .system,
+        overtaken: @escaping () -> Int = { 0 }, read: @escaping (Picture) -> TimeCode?
+    ) throws {
         self.camera = camera
-        reader = Reader()
-        var builder = GraphBuilder(name: "g2g")
+        self.clock = clock
+        self.overtaken = overtaken
+        reader = Reader(read)
+        var builder = GraphBuilder(name: "g2g", clock: clock)
         let from = builder.addSource("camera", camera)
         builder.connect(from, to: builder.addNode("reader", reader), policy: .latest)
         graph = try builder.build()
@@ -92,25 +113,26 @@ public final class GlassToGlass {
             graph.stop()
         }
         let interval = UInt64(1e9 / max(rate, 0.1))
-        let begin = MonotonicClock.system.now()
+        let begin = clock.now()
         var next = begin
+        var shown: UInt64 = 0
         while true {
-            let now = MonotonicClock.system.now()
+            let now = clock.now()
             guard Double(now - begin) < seconds * 1e9, graph.snapshot().state == .running else { break }
             if now < next {
                 usleep(UInt32(truncatingIfNeeded: min(next - now, 50_000_000) / 1000 + 1))
                 continue
             }
             next = max(next &+ interval, now)
-            try show(TimeCode(nanoseconds: MonotonicClock.system.now()))
-            shown.wrappingAdd(1, ordering: .relaxed)
+            try show(TimeCode(nanoseconds: clock.now()))
+            shown += 1
         }
         camera.interrupt()
         graph.stop()
         let report = graph.waitUntilFinished()
         return Outcome(
-            latency: reader.latency.summary, fromCapture: reader.fromCapture.summary,
-            shown: shown.load(ordering: .relaxed), repeated: reader.repeated.load(ordering: .relaxed),
-            unreadable: reader.unreadable.load(ordering: .relaxed), report: report)
+            latency: reader.latency.summary, fromCapture: reader.fromCapture.summary, shown: shown,
+            repeated: reader.repeated.load(ordering: .relaxed), unreadable: reader.unreadable.load(ordering: .relaxed),
+            skipped: report.edges.reduce(UInt64(overtaken())) { $0 + $1.dropped }, report: report)
     }
 }

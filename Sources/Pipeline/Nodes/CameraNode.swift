@@ -63,7 +63,17 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
     private var flawed = 0
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        let given = node.settings
+        let settings = cameraSettings(node.settings)
+        let camera = Camera(settings)
+        if !node.settings[wait] { try camera.connect() }
+        return .source(
+            CameraNode(
+                camera, source: node.id, gate: context.gate, events: context.events,
+                isBlanked: settings.pacesNoSignal))
+    }
+
+    /// What to open, as the parameters say it.
+    static func cameraSettings(_ given: Settings) -> Camera.Settings {
         var settings = Camera.Settings(device: given[device])
         settings.size = given[size].map { ($0.width, $0.height) }
         settings.rate = given[fps]?.perSecond
@@ -78,12 +88,7 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         settings.longestRetryNanoseconds = ReconnectParams.nanoseconds(given[ReconnectParams.deviceRetryMax])
         settings.giveUpNanoseconds = ReconnectParams.giveUpNanoseconds(given)
         settings.pacesNoSignal = given[ReconnectParams.onLost] == .blank
-        let camera = Camera(settings)
-        if !given[wait] { try camera.connect() }
-        return .source(
-            CameraNode(
-                camera, source: node.id, gate: context.gate, events: context.events,
-                isBlanked: settings.pacesNoSignal))
+        return settings
     }
 
     init(_ camera: Camera, source: String, gate: AdmissionGate?, events: EventBox, isBlanked: Bool) {

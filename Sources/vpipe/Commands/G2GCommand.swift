@@ -82,13 +82,13 @@ struct G2GCommand: ParsableCommand {
             line("glass to glass", outcome.latency), line("of that, from the camera's capture on", outcome.fromCapture),
             "\(Figures.count(outcome.shown)) codes shown, \(Figures.count(outcome.latency.count)) read, "
                 + "\(Figures.count(outcome.repeated)) frames with one seen before, "
-                + "\(Figures.count(outcome.unreadable)) unreadable",
+                + "\(Figures.count(outcome.unreadable)) unreadable, \(Figures.count(outcome.skipped)) skipped for newer ones",
         ]
     }
 
     private struct JSON: Encodable {
         let p50, p95, max, captureP50, captureP95: Double
-        let shown, read, repeated, unreadable: UInt64
+        let shown, read, repeated, unreadable, skipped: UInt64
     }
 
     private static func json(_ outcome: GlassToGlass.Outcome) throws -> String {
@@ -99,7 +99,7 @@ struct G2GCommand: ParsableCommand {
             p50: milliseconds(outcome.latency.p50), p95: milliseconds(outcome.latency.p95),
             max: milliseconds(outcome.latency.max), captureP50: milliseconds(outcome.fromCapture.p50),
             captureP95: milliseconds(outcome.fromCapture.p95), shown: outcome.shown, read: outcome.latency.count,
-            repeated: outcome.repeated, unreadable: outcome.unreadable)
+            repeated: outcome.repeated, unreadable: outcome.unreadable, skipped: outcome.skipped)
         return String(decoding: try encoder.encode(figures), as: UTF8.self) + "\n"
     }
 }

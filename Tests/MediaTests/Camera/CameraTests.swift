@@ -127,6 +127,23 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         #expect(driver.mistakes.isEmpty)
     }
 
+    @Test(arguments: [
+        (true, [0, 1, 5, 6], 3), (false, [0, 1, 2, 3, 4, 5, 6], 0),
+    ])
+    func `of frames that wait the newest is taken where that is asked for`(
+        _ takesNewest: Bool, _ shown: [UInt8], _ overtaken: Int
+    ) throws {
+        let driver = FakeDriver()
+        driver.steps = frames(2) + [.backlog(4)] + frames(1)
+        var bench = CameraBench(driver) { $0.takesNewest = takesNewest }
+        bench.run(keeping: true)
+        #expect(bench.shots.map { $0.picture.plane(0).row(0)[0] } == shown)
+        let seen = bench.camera.statistics
+        #expect(seen.overtaken == overtaken && seen.frames == shown.count)
+        #expect(seen.numbered == seen.frames + seen.overtaken && seen.driverDrops == 0)
+        #expect(driver.mistakes.isEmpty)
+    }
+
     @Test func `instants are the kernel's, or else those of arrival`() throws {
         for isMonotonic in [true, false] {
             let driver = FakeDriver()

@@ -13,6 +13,8 @@ final class FakeDriver: @unchecked Sendable {
     enum Step {
         /// A frame; `skipping` frames before it were lost in the device.
         case frame(skipping: Int = 0, flags: UInt32 = 0, missingBytes: Int = 0)
+        /// So many frames come before anybody asks for one.
+        case backlog(Int)
         /// Nothing comes for so many seconds.
         case silence(Double)
         /// Taking a buffer fails with this errno until the device is opened anew.
@@ -60,7 +62,8 @@ final class FakeDriver: @unchecked Sendable {
     private var sequence: UInt32 = 0
     private var absentUntil: UInt64 = 0
     private var brokenWith: Int32 = 0
-    private var isReady = false
+    /// Filled buffers that wait to be taken.
+    private var ready = 0
     private var hasEvent = false
     private var isStreaming = false
     private var size = (width: 0, height: 0)
@@ -161,7 +164,12 @@ final class FakeDriver: @unchecked Sendable {
                     steps.removeFirst()
                     continue
                 }
-                isReady = true
+                ready = 1
+                return .ready
+            case .backlog(let count):
+                clock += UInt64(count) * Self.interval
+                steps.replaceSubrange(0...0, with: Array(repeating: .frame(), count: count))
+                ready = min(count, queue.count)
                 return .ready
             case .silence(let seconds):
                 let span = min(nanoseconds, UInt64(seconds * 1e9))
@@ -318,10 +326,10 @@ final class FakeDriver: @unchecked Sendable {
 
     private func dequeue(_ buffer: UnsafeMutablePointer<v4l2_buffer>) -> Int32 {
         if brokenWith != 0 { return brokenWith }
-        guard isReady, case .frame(let skipping, let flags, let missing)? = steps.first, !queue.isEmpty else {
+        guard ready > 0, case .frame(let skipping, let flags, let missing)? = steps.first, !queue.isEmpty else {
             return EAGAIN
         }
-        isReady = false
+        ready -= 1
         steps.removeFirst()
         sequence &+= UInt32(skipping)
         let index = queue.removeFirst()
@@ -340,7 +348,8 @@ final class FakeDriver: @unchecked Sendable {
         buffer.pointee.sequence = sequence
         buffer.pointee.flags = flags
         // Wall clocks are decades ahead of the machine's uptime.
-        let stamp = clock - 5_000_000 + (monotonicStamps ? 0 : 1_700_000_000_000_000_000)
+        let stamp =
+            clock - 5_000_000 - UInt64(ready) * Self.interval + (monotonicStamps ? 0 : 1_700_000_000_000_000_000)
         buffer.pointee.timestamp = timeval(
             tv_sec: Int(stamp / 1_000_000_000), tv_usec: Int(stamp % 1_000_000_000 / 1000))
         sequence &+= 1

@@ -160,5 +160,16 @@ final class StreamLink: Sendable {
             return worker
         }
         thread?.join()
+        // The thread was the only one to take packets.
+        loseWaiting()
+    }
+
+    /// Throws away what waits and counts it as lost, with `taken` packets that did not wait any more.
+    ///
+    /// Called where packets are taken: by the thread, or after its end.
+    func loseWaiting(besides taken: Int = 0) {
+        var lost = taken
+        while parcels.pop() != nil { lost += 1 }
+        counts.lost.wrappingAdd(lost, ordering: .relaxed)
     }
 }

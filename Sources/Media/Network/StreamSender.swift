@@ -68,7 +68,10 @@ final class StreamSender: @unchecked Sendable {
                 link.counts.lost.wrappingAdd(1, ordering: .relaxed)
                 return true
             }
-            guard link.allow(settings.silenceSeconds) else { return false }
+            guard link.allow(settings.silenceSeconds) else {
+                link.loseWaiting(besides: 1)
+                return false
+            }
             try send(parcel.packet, through: muxer, link)
             return true
         } catch {
@@ -151,6 +154,10 @@ final class StreamSender: @unchecked Sendable {
     private func lose(_ error: MediaError, _ link: StreamLink) -> Bool {
         let now = MonotonicClock.system.now()
         let wasConnected = muxer != nil
+        // The packet that failed is lost with those behind it.
+        defer { link.loseWaiting(besides: wasConnected ? 1 : 0) }
+        // Broken off by ourselves, which is no fault of the peer.
+        guard !link.interrupt.isCancelled else { return false }
         let fault = StreamFault(error, isConnected: wasConnected)
         // Closing tells a peer that may be gone; it must not take long.
         _ = link.allow(0.5)
@@ -169,10 +176,6 @@ final class StreamSender: @unchecked Sendable {
             if isOver { book.failure = error }
         }
         link.turn(isOver ? StreamLink.over : StreamLink.away)
-        // The packet that failed is lost with those behind it.
-        var lost = wasConnected ? 1 : 0
-        while link.parcels.pop() != nil { lost += 1 }
-        link.counts.lost.wrappingAdd(lost, ordering: .relaxed)
         return !isOver
     }
 }

@@ -10,7 +10,7 @@ public struct StreamStatistics: Sendable, Hashable {
     public internal(set) var videoBytes = 0
     /// Audio packets sent.
     public internal(set) var audioPackets = 0
-    /// Encoded pictures that were on their way when the connection broke.
+    /// Encoded pictures that were on their way when the connection broke, or the stream was cut short.
     public internal(set) var lostPackets = 0
     /// Connections made.
     public internal(set) var connections = 0

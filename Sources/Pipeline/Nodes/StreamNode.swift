@@ -152,7 +152,10 @@ final class StreamNode: Node, NodeType, ReportingNode {
         }
         if away > 0 { notes.append("\(away) frames dropped while nobody was connected") }
         if slow > 0 { notes.append("\(slow) frames dropped because the peer was slow") }
-        if seen.lostPackets > 0 { notes.append("\(seen.lostPackets) encoded frames lost when the connection broke") }
+        if seen.lostPackets > 0 {
+            notes.append(
+                "\(seen.lostPackets) encoded frames lost when the connection broke or the stream was cut short")
+        }
         return notes + seen.warnings
     }
 }

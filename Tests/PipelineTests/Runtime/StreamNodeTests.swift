@@ -8,6 +8,43 @@ import Testing
 @testable import Media
 @testable import Pipeline
 
+/// A run whose events are kept.
+private final class WatchedRun {
+    let run: PipelineRun
+    private let told: Told
+
+    private final class Told: Sendable { let events = Mutex<[RunEvent]>([]) }
+
+    init(_ valid: ValidatedPipeline) throws {
+        let (run, told) = (try PipelineRun(valid), Told())
+        run.onEvent { event in told.events.withLock { $0.append(event) } }
+        (self.run, self.told) = (run, told)
+        try run.start()
+    }
+
+    func items(_ node: String) -> UInt64 { run.snapshot().node(node)?.items ?? 0 }
+
+    /// What was told of a node's comings and goings so far.
+    func turns(_ node: String) -> [RunEvent.Kind] {
+        told.events.withLock { $0 }.filter { $0.node == node && [.lost, .returned].contains($0.kind) }.map(\.kind)
+    }
+
+    /// Waits for what comes soon unless something is wrong.
+    func await(_ isSo: () -> Bool, _ place: Testing.SourceLocation = #_sourceLocation) throws {
+        let deadline = Date().addingTimeInterval(30)
+        while !isSo() {
+            try #require(Date() < deadline && run.waitUntilFinished(seconds: 0.01) == nil, sourceLocation: place)
+        }
+    }
+
+    /// Ends it; its report and its notes.
+    func stop() -> (report: RunReport, notes: String) {
+        run.stop()
+        let report = run.waitUntilFinished()
+        return (report, run.notes().flatMap(\.lines).joined(separator: "\n"))
+    }
+}
+
 @Suite struct StreamNodeTests {
     private static let end = #""end": {"type": "null", "input": "v"}"#
 
@@ -87,22 +124,87 @@ import Testing
         #expect(notes.contains("never connected: ") && !notes.contains("hidden"), "\(notes)")
     }
 
+    @Test(.timeLimit(.minutes(15))) func `a peer that goes is told of, and its return`() throws {
+        var peer: LocalSocket? = try LocalSocket(listens: true)
+        let port = try #require(peer).port
+        let watched = try WatchedRun(
+            pipeline(
+                """
+                "bars": {"type": "testpattern", "size": "64x48", "fps": 50, "frames": 0, "realtime": true},
+                "out": {"type": "stream", "input": "bars", "url": "tcp://127.0.0.1:\(port)", "retryMax": "200ms"}
+                """))
+        try watched.await { watched.items("out") >= 10 }
+        #expect(watched.turns("out") == [])
+        peer?.hangUp()
+        peer = nil
+        try watched.await { watched.turns("out") == [.lost] }
+        peer = try LocalSocket(port: port, listens: true)
+        try watched.await { watched.turns("out") == [.lost, .returned] }
+        let (report, notes) = watched.stop()
+        peer?.hangUp()
+        #expect(report.failures.isEmpty && report.isBalanced)
+        #expect(notes.contains("lost 1 times (broken 1), back 1 times"), "\(notes)")
+        let away = report.source("bars")?.drops.first { $0.cause == .disconnected }
+        #expect(
+            away?.place == "out" && notes.contains("\(away?.count ?? 0) frames dropped while nobody was"), "\(notes)")
+    }
+
+    /// ffmpeg as a camera with sound, for one that connects to a port.
+    private static func camera(at port: Int) throws -> Peer {
+        try Peer(
+            Peer.ffmpeg,
+            [
+                "-re", "-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-re", "-f", "lavfi", "-i", "sine=f=440", "-t",
+                "60", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "5", "-pix_fmt",
+                "yuv420p", "-c:a", "aac", "-f", "mpegts", "tcp://127.0.0.1:\(port)?listen=1",
+            ])
+    }
+
+    @Test(
+        .enabled(if: Peer.ffmpeg != nil, "ffmpeg is not installed: it is the other side"), .timeLimit(.minutes(15)))
+    func `while a stream is away there is a gap where that is asked for, and the others go on`() throws {
+        let scratch = try Scratch()
+        let port = try LocalSocket.freePort()
+        var source = try Self.camera(at: port)
+        defer { source.kill() }
+        let watched = try WatchedRun(
+            pipeline(
+                """
+                "v": {"type": "video", "url": "tcp://127.0.0.1:\(port)", "onLost": "gap", "waitForServer": true,
+                      "retryMax": "200ms"},
+                "text": {"type": "jsonl", "input": "v", "path": "\(scratch.file("a.jsonl"))"},
+                "bars": {"type": "testpattern", "size": "64x48", "fps": 50, "frames": 0, "realtime": true},
+                "end": {"type": "null", "input": "bars"}
+                """))
+        try watched.await { watched.items("text") >= 10 }
+        source.kill()
+        try watched.await { watched.turns("v") == [.lost] }
+        let (before, others) = (watched.items("text"), watched.items("end"))
+        // Half a second.
+        try watched.await { watched.items("end") >= others + 25 }
+        source = try Self.camera(at: port)
+        try watched.await { watched.turns("v") == [.lost, .returned] && watched.items("text") >= before + 10 }
+        let (report, notes) = watched.stop()
+        #expect(report.failures.isEmpty && report.isBalanced)
+        #expect(notes.contains("lost 1 times (") && notes.contains("back 1 times"), "\(notes)")
+        #expect(!notes.contains("no signal"), "\(notes)")
+        var times: [Double] = []
+        for line in try scratch.lines("a.jsonl") {
+            let record = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            #expect(record["signal"] == nil, "\(line)")
+            times.append(try #require(record["pts"] as? Double))
+        }
+        let steps = zip(times.dropFirst(), times).map { $0 - $1 }
+        // Time went on with the world's: what is missing shows as a step.
+        #expect(steps.allSatisfy { $0 > 0 } && steps.max() ?? 0 > 0.4, "\(steps)")
+    }
+
     @Test(
         .enabled(if: Peer.ffmpeg != nil, "ffmpeg is not installed: it is the other side"), .timeLimit(.minutes(15)))
     func `a stream with sound goes through a file and out again, over a loss`() throws {
         let scratch = try Scratch()
         let (into, out) = (try LocalSocket.freePort(), try LocalSocket.freePort())
-        func camera() throws -> Peer {
-            try Peer(
-                Peer.ffmpeg,
-                [
-                    "-re", "-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-re", "-f", "lavfi", "-i", "sine=f=440", "-t",
-                    "60",
-                    "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "5", "-pix_fmt", "yuv420p",
-                    "-c:a", "aac", "-f", "mpegts", "tcp://127.0.0.1:\(into)?listen=1",
-                ])
-        }
-        var source = try camera()
+        var source = try Self.camera(at: into)
         defer { source.kill() }
         let viewer = try Peer(
             Peer.ffmpeg,
@@ -136,7 +238,7 @@ import Testing
         pass(40)
         source.kill()
         pass(10)
-        source = try camera()
+        source = try Self.camera(at: into)
         pass(100)
         run.stop()
         let report = run.waitUntilFinished()

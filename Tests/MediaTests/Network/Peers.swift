@@ -30,6 +30,7 @@ extension Peer {
         return output?.split(separator: "\n").contains { $0.trimmingCharacters(in: .whitespaces) == name } ?? false
     }
 
+    static let hasTLSFront = hasProtocol("tls") && python != nil && openssl != nil
     static let hasSRT = hasProtocol("srt")
     static let hasRTSPServer = (try? Tool.run(python, ["-c", rtspServer, "probe"]).status) == 0
 
@@ -83,11 +84,12 @@ extension Peer {
         GLib.MainLoop().run()
         """
 
-    /// Takes TLS at the first port and hands on to the second.
+    /// Takes TLS at the first port and hands on to the second; with a fourth argument no newer TLS than 1.2.
     static let tlsFront = """
         import sys, ssl, socket, select, threading
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[3])
+        if len(sys.argv) > 4: context.maximum_version = ssl.TLSVersion.TLSv1_2
         def serve(plain):
             try:
                 with context.wrap_socket(plain, server_side=True) as front, \\

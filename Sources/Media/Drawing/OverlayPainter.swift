@@ -31,9 +31,8 @@ public final class OverlayPainter {
         }
         if style.showsLines {
             results.forEach { entry in
-                guard case .lines(let lines) = entry.result else { return }
-                var stroke = Stroke(
-                    color: style.lineColor ?? color(of: entry.node), width: look.lineWidth, halo: look.halo)
+                guard case .lines(let lines) = entry.result, let color = color(of: entry) else { return }
+                var stroke = Stroke(color: color, width: look.lineWidth, halo: look.halo)
                 stroke.endMarker = style.marksEnds ? look.lineWidth * 2.5 : 0
                 canvas.lines(entry.isCarried ? ends(of: lines) : lines, stroke)
             }
@@ -44,14 +43,12 @@ public final class OverlayPainter {
         }
         guard style.showsFaces else { return }
         results.forEach { entry in
-            guard case .faces(let faces) = entry.result else { return }
-            let color = style.faceColor ?? color(of: entry.node)
+            guard case .faces(let faces) = entry.result, let color = color(of: entry) else { return }
             for face in faces { drawFace(face, isCarried: entry.isCarried, color, look, on: canvas) }
         }
         guard style.showsLabels else { return }
         results.forEach { entry in
-            guard case .faces(let faces) = entry.result else { return }
-            let color = style.faceColor ?? color(of: entry.node)
+            guard case .faces(let faces) = entry.result, let color = color(of: entry) else { return }
             // The best come first: drawn backwards, their labels are on top.
             for face in faces.reversed() {
                 drawLabel(style.faceLabel, face.box, face.score, color, look, on: canvas)
@@ -69,6 +66,15 @@ public final class OverlayPainter {
             nodes.append(node)
         }
         return style.palette.isEmpty ? .white : style.palette[index % style.palette.count]
+    }
+
+    /// The colour of a result; nil of one whose parts have colours of their own.
+    private func color(of entry: Results.Entry) -> Color? {
+        switch entry.result {
+        case .lines: style.lineColor ?? color(of: entry.node)
+        case .faces: style.faceColor ?? color(of: entry.node)
+        case .objects, .segmentation, .tensors: nil
+        }
     }
 
     // MARK: Banner

@@ -27,11 +27,17 @@ final class BranchResults {
     /// What a node found last.
     private struct Known {
         let node: String
+        /// The input it came by.
+        let port: Int
+        /// Results that were too old when they came.
+        var late = 0
         /// In the source's coordinates, where things are in frame `number`.
         var result: FrameResult
         var number: UInt64
         /// Presentation time of the frame it was found in, in seconds.
         var foundAt: Double
+        /// Whether it goes with frames.
+        var isOfUse = true
     }
 
     /// How many pictures back a result may come from and still be moved from its own.
@@ -39,6 +45,7 @@ final class BranchResults {
 
     let choice: Choice
     private let maxAge: Double
+    /// By input, and in the order of their first appearance: the order does not change when results come and go.
     private var known: [Known] = []
     private let carrier = MotionCarrier(memory: memory)
     /// The frame before, kept where it may turn out that results must be moved on from it.
@@ -56,7 +63,7 @@ final class BranchResults {
         let frame = items.primary.frame
         guard items.count > 1 else { return frame }
         guard frame.stream.hasSignal else {
-            known.removeAll(keepingCapacity: true)
+            for index in known.indices { known[index].isOfUse = false }
             carrier.reset()
             last = nil
             return frame
@@ -64,12 +71,12 @@ final class BranchResults {
         let number = frame.ticket.sequence
         let seconds = frame.pts.seconds
         for port in 1..<items.count {
-            if let item = items[port] { note(item.frame, besides: frame.results) }
+            if let item = items[port] { note(item.frame, by: port, at: seconds, besides: frame.results) }
         }
-        known.removeAll { $0.foundAt > seconds || seconds - $0.foundAt > maxAge }
+        for index in known.indices where !isFresh(known[index].foundAt, at: seconds) { known[index].isOfUse = false }
         see(frame)
         var results = frame.results
-        for index in known.indices where frame.results[known[index].node] == nil {
+        for index in known.indices where known[index].isOfUse && frame.results[known[index].node] == nil {
             if known[index].number != number {
                 let inPicture = frame.map.inverse(known[index].result)
                 known[index].result = frame.map(carrier.carry(inPicture, from: known[index].number))
@@ -84,7 +91,7 @@ final class BranchResults {
     /// Shows the carrier the frame; where every branch answers for every frame, which is usual, there is no need to.
     private func see(_ frame: Frame) {
         let number = frame.ticket.sequence
-        if choice == .newest || known.contains(where: { $0.number != number }) {
+        if choice == .newest || known.contains(where: { $0.isOfUse && $0.number != number }) {
             if let last, carrier.newest.map({ $0 < last.ticket.sequence }) ?? true {
                 carrier.append(last.picture, number: last.ticket.sequence)
             }
@@ -95,18 +102,33 @@ final class BranchResults {
         }
     }
 
-    /// Takes what a branch found, unless the primary frame says it itself.
-    private func note(_ frame: Frame, besides own: Results) {
+    /// Takes what a branch found, unless the primary frame, of time `seconds`, says it itself.
+    private func note(_ frame: Frame, by port: Int, at seconds: Double, besides own: Results) {
         frame.results.forEach { entry in
             guard own[entry.node] == nil else { return }
-            let new = Known(
-                node: entry.node, result: entry.result, number: frame.ticket.sequence,
+            var new = Known(
+                node: entry.node, port: port, result: entry.result, number: frame.ticket.sequence,
                 foundAt: frame.pts.seconds - (entry.age ?? 0))
+            // An older result that is carried on was counted when it was new.
+            let isLate = entry.age == nil && !isFresh(new.foundAt, at: seconds)
             if let index = known.firstIndex(where: { $0.node == entry.node }) {
+                new.late = known[index].late + (isLate ? 1 : 0)
                 known[index] = new
             } else {
-                known.append(new)
+                new.late = isLate ? 1 : 0
+                known.insert(new, at: known.firstIndex { $0.port > port } ?? known.count)
             }
+        }
+    }
+
+    private func isFresh(_ foundAt: Double, at seconds: Double) -> Bool {
+        foundAt <= seconds && seconds - foundAt <= maxAge
+    }
+
+    /// What the user should know.
+    var notes: [String] {
+        known.filter { $0.late > 0 }.map {
+            "\($0.late) results of \($0.node) were older than maxAge when they came, and left out"
         }
     }
 }

@@ -3,7 +3,7 @@ internal import Dataflow
 internal import Media
 
 /// `merge`: brings the results of parallel branches together on one frame.
-final class MergeNode: JoinNode, NodeType {
+final class MergeNode: JoinNode, NodeType, ReportingNode {
     static let contract = Contract(
         "merge", .processing,
         summary: "Joins parallel branches of one source: the picture of the first, results of all",
@@ -24,6 +24,8 @@ final class MergeNode: JoinNode, NodeType {
     private init(_ branches: BranchResults) { self.branches = branches }
 
     var matching: JoinMatching { branches.matching }
+
+    var notes: [String] { branches.notes }
 
     func join(_ items: JoinedItems, to output: Output) -> Disposition {
         output.emit(branches.completed(items))

@@ -3,7 +3,7 @@ internal import Dataflow
 internal import Media
 
 /// `overlay`: draws what was found onto the frame.
-final class OverlayNode: JoinNode, NodeType, AdjustableNode {
+final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode {
     static let scores = Param.boolean("scores", default: true, changeable: true, doc: "Write scores beside boxes")
     static let labels = Param.boolean("labels", default: true, changeable: true, doc: "Write labels beside boxes")
     static let lineWidth = Param.number(
@@ -42,7 +42,22 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode {
     private let changes = Mailbox<OverlayStyle>()
 
     static func make(_ node: ValidatedNode, in context: BuildContext) -> BuiltNode {
-        .join(OverlayNode(style(node.settings), BranchResults(node.settings)))
+        let painter = OverlayPainter(style: style(node.settings), nodes: colored(before: node, in: context.pipeline))
+        return .join(OverlayNode(painter, BranchResults(node.settings)))
+    }
+
+    /// The networks whose results are drawn in a colour of their own, so that it does not depend on who answers first.
+    static func colored(before node: ValidatedNode, in pipeline: ValidatedPipeline) -> [String] {
+        var seen: [ValidatedNode] = []
+        func visit(_ node: ValidatedNode) {
+            guard !seen.contains(where: { $0.id == node.id }) else { return }
+            node.inputs.compactMap { pipeline[$0.from] }.forEach(visit)
+            seen.append(node)
+        }
+        visit(node)
+        return [ResultKind.lines, .faces].flatMap { kind in
+            seen.filter { $0.contract.outputs.contains { $0.adds.contains(kind) } }.map(\.id)
+        }
     }
 
     private static func style(_ settings: Settings) -> OverlayStyle {
@@ -56,12 +71,14 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode {
         return style
     }
 
-    private init(_ style: OverlayStyle, _ branches: BranchResults) {
-        painter = OverlayPainter(style: style)
+    private init(_ painter: OverlayPainter, _ branches: BranchResults) {
+        self.painter = painter
         self.branches = branches
     }
 
     var matching: JoinMatching { branches.matching }
+
+    var notes: [String] { branches.notes }
 
     func adjust(to settings: Settings) { changes.post(Self.style(settings)) }
 

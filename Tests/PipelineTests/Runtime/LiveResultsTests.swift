@@ -114,6 +114,48 @@ import Testing
         #expect(found(join(9)) == nil)
     }
 
+    @Test func `results keep the order of the inputs, whoever answers first and whoever falls silent`() throws {
+        let branches = try made("newest", maxAge: "200ms")
+        func order(_ number: Int, _ answers: [Bool]) -> [String] {
+            let items = zip(["a", "b"], answers).map { node, answers in
+                answers ? frame(number, Results().adding(face(40), by: node)) : nil
+            }
+            var nodes: [String] = []
+            complete(branches, [frame(number)] + items).results.forEach { nodes.append($0.node) }
+            return nodes
+        }
+        #expect(order(0, [false, true]) == ["b"])
+        #expect(order(1, [true, false]) == ["a", "b"])
+        #expect(order(8, [false, true]) == ["b"])
+        #expect(order(9, [true, false]) == ["a", "b"])
+    }
+
+    @Test func `results that come too late for any frame are counted`() throws {
+        let branches = try made("newest", maxAge: "200ms")
+        func late(_ number: Int, _ found: Int?) -> Frame {
+            complete(
+                branches, [frame(number), found.map { frame($0, Results().adding(face(40), by: "faces")) }])
+        }
+        #expect(found(late(5, 0))?.age == 5)
+        #expect(branches.notes == [])
+        #expect(found(late(12, 6)) == nil && found(late(20, 14)) == nil && found(late(21, 20))?.age == 1)
+        #expect(branches.notes == ["2 results of faces were older than maxAge when they came, and left out"])
+    }
+
+    @Test func `colours go by the pipeline, not by who answers first`() throws {
+        let valid = try pipeline(
+            """
+            "bars": {"type": "testpattern"},
+            "road": {"type": "ddrnet", "input": "bars"},
+            "faces": {"type": "retinaface", "input": "road"},
+            "small": {"type": "scale", "input": "bars", "size": "64x48"},
+            "lines": {"type": "mlsd", "input": "small"},
+            "draw": {"type": "overlay", "inputs": ["bars", "faces", "lines", "road"], "results": "newest"},
+            "end": {"type": "null", "input": "draw"}
+            """)
+        #expect(OverlayNode.colored(before: try #require(valid["draw"]), in: valid) == ["lines", "faces"])
+    }
+
     @Test func `what the picture brings itself is not replaced, and an empty result is one`() throws {
         let branches = try made("wait")
         let mine = Results().adding(face(10), by: "own")

@@ -16,9 +16,11 @@ struct MovingScene {
     private let foreground: Texture
     private let margin: Int
 
+    /// The square looks like the background where `front` does not say otherwise.
     init(
         width: Int, height: Int, object: Int = 0, pan: (x: Float, y: Float) = (0, 0),
-        speed: (x: Float, y: Float) = (0, 0), margin: Int = 64, look: Texture.Look = Texture.Look(), seed: UInt64
+        speed: (x: Float, y: Float) = (0, 0), margin: Int = 64, look: Texture.Look = Texture.Look(),
+        front: Texture.Look? = nil, seed: UInt64
     ) {
         self.width = width
         self.height = height
@@ -29,7 +31,7 @@ struct MovingScene {
         background = Texture(
             width: width + 2 * margin, height: height + 2 * margin, look: look, seed: seed)
         foreground = Texture(
-            width: object + 16, height: object + 16, look: look, seed: seed + 1)
+            width: object + 16, height: object + 16, look: front ?? look, seed: seed + 1)
     }
 
     /// Draws frame `time` and says where the square is.

@@ -51,6 +51,9 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
         var every: Int
     }
 
+    /// Frames that wait behind an inference at most, each with its picture.
+    private static let mostHeld = 16
+
     private let id: String
     private var choices: [Choice]
     private var mode: Mode
@@ -88,7 +91,8 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
         self.choices = choices
         keys = choices.map(\.key)
         mode = Mode(choice: 0, every: every)
-        maxHeld = (choices.map(\.detector.capacity).max() ?? 1) * most
+        let capacity = choices.map(\.detector.capacity).max() ?? 1
+        maxHeld = max(capacity, min(capacity * most, Self.mostHeld))
         held.reserveCapacity(maxHeld)
     }
 
@@ -108,9 +112,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
         guard let choice = keys.firstIndex(of: Self.key(settings)) else {
             throw OutputError("its network would have to be built anew: name it in the ladder, or restart")
         }
-        // Frames between inferences are held no longer than the graph was built for.
-        let every = min(settings[NetworkParams.every], max(1, maxHeld / choices[choice].detector.capacity))
-        changes.post(Mode(choice: choice, every: every))
+        changes.post(Mode(choice: choice, every: settings[NetworkParams.every]))
     }
 
     func process(_ item: Item, to output: Output) throws -> Disposition {

@@ -16,13 +16,18 @@ public struct TargetReading: Sendable, Hashable {
     public var costPerFrame: Double?
     /// Cores that other programs kept busy.
     public var foreignCores: Double
+    /// Cores this run kept busy over the second's last quarter.
+    public var recentCores: Double
+    /// Cores that other programs kept busy over the second's last quarter.
+    public var recentForeignCores: Double
     /// Cores the run may count on.
     public var cores: Double
 
     /// Makes a reading by hand, for tests.
     public init(
         at: Double, fps: Double, recentFPS: Double? = nil, offeredFPS: Double, latencyP99: Double? = nil,
-        costPerFrame: Double? = nil, foreignCores: Double = 0, cores: Double = 2
+        costPerFrame: Double? = nil, foreignCores: Double = 0, recentCores: Double = 0,
+        recentForeignCores: Double = 0, cores: Double = 2
     ) {
         self.at = at
         self.fps = fps
@@ -31,6 +36,8 @@ public struct TargetReading: Sendable, Hashable {
         self.latencyP99 = latencyP99
         self.costPerFrame = costPerFrame
         self.foreignCores = foreignCores
+        self.recentCores = recentCores
+        self.recentForeignCores = recentForeignCores
         self.cores = cores
     }
 }
@@ -65,6 +72,8 @@ public struct Governor: Sendable {
     static let tolerance = 0.98
     /// Share of the cores a forecast may fill when going up.
     static let headroom = 0.85
+    /// Share of the cores above which they count as full; the kernel counts in hundredths of a second.
+    static let full = 0.94
     /// Share of what the run gets that a step down may need while other programs take more and more.
     static let caution = 0.75
     /// How much dearer the next rung up is taken to be until it has been measured.
@@ -122,6 +131,12 @@ public struct Governor: Sendable {
 
     // MARK: Judging
 
+    /// Core-milliseconds a second that the run gets of cores that others fill with it; nil while there is room.
+    private static func obtained(_ reading: TargetReading) -> Double? {
+        let (own, foreign) = (reading.recentCores, reading.recentForeignCores)
+        return foreign >= 0.25 && own + foreign >= reading.cores * full ? own * 1000 : nil
+    }
+
     /// The frame rate to hold: no more than the source gives.
     private func wanted(_ reading: TargetReading) -> Double? { target.fps.map { min($0, reading.offeredFPS) } }
 
@@ -134,6 +149,10 @@ public struct Governor: Sendable {
             // The next second goes as its last quarter went; a quarter is coarse, so only a clear fall counts.
             if reading.recentFPS < wanted * 0.8 {
                 return "frame rate falling to \(Self.text(reading.recentFPS)) of \(Self.text(wanted)) fps"
+            }
+            // Frames already under way still come out in time; those that come in now will not.
+            if let obtained = Self.obtained(reading), let cost = costs[rung], obtained < wanted * cost * 0.9 {
+                return "the cores are full: room for \(Self.text(obtained / cost)) of \(Self.text(wanted)) fps"
             }
         }
         if let limit = target.latencyMilliseconds, let p99 = reading.latencyP99, p99 > limit {
@@ -162,7 +181,9 @@ public struct Governor: Sendable {
         var next = rung + 1
         // What the run gets while it wants more is all that it can have.
         if let cost = reading.costPerFrame, let wanted = wanted(reading) {
-            let obtained = reading.fps * cost * (reading.foreignCores < 0.1 ? 1 : Self.caution)
+            let obtained =
+                min(reading.fps * cost, Self.obtained(reading) ?? .infinity)
+                * (reading.foreignCores < 0.1 ? 1 : Self.caution)
             while next + 1 < rungCount, let below = estimate(next, from: cost), wanted * below > obtained { next += 1 }
         }
         if let up = trialSince, reading.at - up < Self.trial { wait = min(wait * 2, Self.patience.upperBound) }

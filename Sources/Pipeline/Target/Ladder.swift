@@ -45,6 +45,7 @@ public struct Ladder: Sendable {
 
     /// What is done when the file does not say: networks look at fewer frames, then drawing gets plainer.
     ///
+    /// Size, variant and precision are left alone: each would keep another compiled network in memory, just in case.
     /// Only for live pipelines: a file that is worked off has time, and its results should not depend on the machine.
     static func usual(for nodes: [ValidatedNode]) -> Ladder {
         func changes(_ parameter: String, _ value: (Settings) -> ParamValue?) -> [Change] {
@@ -62,6 +63,7 @@ public struct Ladder: Sendable {
             }
         }
         let plainDrawing = changes("labels") { _ in .boolean(false) } + changes("scores") { _ in .boolean(false) }
-        return Ladder(steps: [every(2), every(3), every(5) + plainDrawing].filter { !$0.isEmpty })
+        return Ladder(
+            steps: [every(2), every(3), every(5) + plainDrawing, every(10), every(20)].filter { !$0.isEmpty })
     }
 }

@@ -63,17 +63,23 @@ struct TargetMeter {
         }
         let summary = latency.summary
         let frames = zip(first.pulse.sinks, last.pulse.sinks).map { $1.items - $0.items }.min() ?? 0
-        let own = last.cpuSeconds - first.cpuSeconds
-        var foreign = 0.0
-        if let before = first.machineSeconds, let after = last.machineSeconds {
-            foreign = max(0, after - before - own) / span
-        }
+        let load = load(from: first, to: last)
+        let recentLoad = self.load(from: recent, to: last)
         let fps = rate(from: first.pulse, to: last.pulse) ?? 0
         return TargetReading(
             at: Double(last.pulse.at) / 1e9, fps: fps, recentFPS: rate(from: recent.pulse, to: last.pulse) ?? fps,
             offeredFPS: isLive ? Double(last.pulse.admitted - first.pulse.admitted) / span : .infinity,
             latencyP99: summary.count > 0 ? Double(summary.p99) / 1e6 : nil,
-            costPerFrame: frames > 0 ? own * 1000 / Double(frames) : nil, foreignCores: foreign, cores: cores)
+            costPerFrame: frames > 0 ? load.own * span * 1000 / Double(frames) : nil, foreignCores: load.foreign,
+            recentCores: recentLoad.own, recentForeignCores: recentLoad.foreign, cores: cores)
+    }
+
+    /// Cores that this process and all others kept busy.
+    private func load(from first: Sample, to last: Sample) -> (own: Double, foreign: Double) {
+        let span = max(Self.seconds(from: first.pulse.at, to: last.pulse.at), 1e-9)
+        let own = last.cpuSeconds - first.cpuSeconds
+        guard let before = first.machineSeconds, let after = last.machineSeconds else { return (own / span, 0) }
+        return (own / span, max(0, after - before - own) / span)
     }
 
     /// Frames per second of the slowest sink; nil between two bursts, when no sink has anything to show yet.

@@ -40,11 +40,12 @@ import Testing
         #expect(
             (0..<live.ladder.rungCount).map { live.ladder.name(of: $0) } == [
                 "as written", "faces.every = 2", "faces.every = 3",
-                "faces.every = 5, overlay.labels = false, overlay.scores = false",
+                "faces.every = 5, overlay.labels = false, overlay.scores = false", "faces.every = 10",
+                "faces.every = 20",
             ])
         #expect(try #require(check("").pipeline).ladder.rungCount == 1)
         #expect(try #require(check(#""target":{"fps":25},"ladder":"off","#).pipeline).ladder.rungCount == 1)
-        #expect(try #require(check(#""target":{"fps":25},"ladder":"auto","#).pipeline).ladder.rungCount == 4)
+        #expect(try #require(check(#""target":{"fps":25},"ladder":"auto","#).pipeline).ladder.rungCount == 6)
         let file = Self.nodes.replacing(#","realtime":true"#, with: "")
         #expect(try #require(check(#""target":{"fps":25},"#, nodes: file).pipeline).ladder.rungCount == 1)
     }

@@ -20,7 +20,8 @@ private struct Plant {
         let own = fps * costs[rung] / 1000
         return TargetReading(
             at: time, fps: fps, offeredFPS: source, latencyP99: fps < source ? 400 : 80, costPerFrame: costs[rung],
-            foreignCores: min(others, cores - own), cores: cores)
+            foreignCores: min(others, cores - own), recentCores: own, recentForeignCores: min(others, cores - own),
+            cores: cores)
     }
 }
 
@@ -159,6 +160,30 @@ struct GovernorTests {
         plant.source = 12
         let outcome = simulate(plant, target: PipelineTarget(fps: 25), seconds: 60)
         #expect(outcome.changes.isEmpty)
+    }
+
+    @Test("Full cores are a reason before the frame rate falls, if others fill them and the rest does not suffice")
+    func forecast() {
+        func changes(own: Double, foreign: Double) -> [Governor.Change] {
+            var governor = Governor(target: target, rungCount: 3, planned: [60, 40, 30])
+            var changes: [Governor.Change] = []
+            for beat in 4..<48 {
+                let isBusy = beat >= 40
+                let reading = TargetReading(
+                    at: Double(beat) / 4, fps: 25, offeredFPS: 25, latencyP99: 80, costPerFrame: 60,
+                    foreignCores: isBusy ? foreign / 4 : 0, recentCores: isBusy ? own : 1.5,
+                    recentForeignCores: isBusy ? foreign : 0)
+                if let change = governor.observe(reading) { changes.append(change) }
+            }
+            return changes
+        }
+        // 25 fps x 60 core-ms need 1.5 cores. One is left, of which a step may take three quarters: 30 core-ms a frame.
+        let change = changes(own: 1, foreign: 1).first
+        #expect(change?.at == 10.25 && change?.to == 2)
+        #expect(change?.cause.contains("the cores are full: room for 16.7 of 25 fps") == true)
+        #expect(changes(own: 1.5, foreign: 0.5).isEmpty)
+        #expect(changes(own: 1.2, foreign: 0.3).isEmpty)
+        #expect(changes(own: 2, foreign: 0).isEmpty)
     }
 
     @Test("Latency alone is a reason, and named")

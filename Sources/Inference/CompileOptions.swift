@@ -52,6 +52,14 @@ public struct CompileOptions: Sendable, Hashable {
         CompileOptions(precision: precision, streams: cores, threads: cores, cache: cache)
     }
 
+    /// For live sources, whose frames come one by one: streams of two threads.
+    ///
+    /// An answer comes in half the time of a one-thread stream. Wider streams wait at each layer for the thread that
+    /// other work has displaced.
+    public static func live(cores: Int, precision: Precision, cache: Cache = .standard) -> CompileOptions {
+        CompileOptions(precision: precision, streams: cores / 2, threads: cores, cache: cache)
+    }
+
     /// For one source that wants its answer soon: one stream that uses every core.
     public static func lowLatency(cores: Int, precision: Precision, cache: Cache = .standard) -> CompileOptions {
         CompileOptions(precision: precision, streams: 1, threads: cores, cache: cache)

@@ -89,6 +89,9 @@ public struct ValidatedPipeline: Sendable {
     /// All links, ordered by reader.
     public var links: [ValidatedLink] { nodes.flatMap(\.inputs) }
 
+    /// Whether frames come by themselves rather than as fast as they are taken.
+    var isLive: Bool { nodes.contains { $0.contract.category == .source && $0.reachesSink && $0.isLive } }
+
     /// Finds a node by id.
     public subscript(id: String) -> ValidatedNode? { nodes.first { $0.id == id } }
 }

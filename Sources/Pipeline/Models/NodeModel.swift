@@ -25,6 +25,15 @@ public struct NodeModel: Sendable {
             ?? architecture.defaultSize
     }
 
+    /// The same with the input's sides divided, up to the next size that the network takes.
+    func downscaled(by factor: Int) -> NodeModel {
+        let wanted = InputSize(width: size.width / factor, height: size.height / factor)
+        let sizes = architecture.sizes
+        return NodeModel(
+            architecture, weights, path: path,
+            size: sizes.allows(wanted) ? wanted : sizes.nearest(to: wanted).last ?? size)
+    }
+
     /// Chooses by a node's settings.
     ///
     /// - Parameters:

@@ -32,7 +32,8 @@ enum DDRNetNode: NodeType {
             + "of 8, works best.",
         outputs: [OutputPort(adds: [.segmentation])],
         parameters: [
-            variant, NetworkParams.weights, NetworkParams.size, NetworkParams.precision, classes, upsample,
+            variant, NetworkParams.weights, NetworkParams.size, NetworkParams.downscale, NetworkParams.precision,
+            classes, upsample,
             NetworkParams.every,
         ],
         examples: [

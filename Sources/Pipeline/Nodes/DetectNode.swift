@@ -100,7 +100,9 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
     var paritySubject: ParitySubject? { choices.first?.detector.paritySubject }
 
     private static func key(_ settings: Settings) -> String {
-        ["variant", "weights", "size", "precision", "pyramid"].map { settings.value(named: $0)?.text ?? "" }.joined(
+        ["variant", "weights", "size", "downscale", "precision", "pyramid"].map {
+            settings.value(named: $0)?.text ?? ""
+        }.joined(
             separator: "|")
     }
 

@@ -49,8 +49,10 @@ final class EngineDetector<Network: PictureNetwork>: PictureDetector {
 }
 
 extension BuildContext {
-    /// How a node's network is compiled for this run.
+    /// How a node's network is compiled for this run: for throughput, or for soon where frames come by themselves.
     func compileOptions(_ precision: Precision) -> CompileOptions {
-        .automatic(cores: options.cores, precision: precision, cache: options.cache)
+        isLive
+            ? .live(cores: options.cores, precision: precision, cache: options.cache)
+            : .automatic(cores: options.cores, precision: precision, cache: options.cache)
     }
 }

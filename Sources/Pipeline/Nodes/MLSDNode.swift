@@ -19,7 +19,8 @@ enum MLSDNode: NodeType {
         "mlsd", aliases: ["lines"], .inference, summary: "Finds line segments (M-LSD)",
         outputs: [OutputPort(adds: [.lines])],
         parameters: [
-            variant, NetworkParams.weights, NetworkParams.size, NetworkParams.precision, threshold, minimumLength,
+            variant, NetworkParams.weights, NetworkParams.size, NetworkParams.downscale, NetworkParams.precision,
+            threshold, minimumLength,
             NetworkParams.every,
         ],
         examples: [.init("Lines", #"{ "type": "mlsd", "input": "video", "variant": "tiny", "threshold": 0.1 }"#)])

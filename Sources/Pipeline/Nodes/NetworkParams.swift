@@ -17,6 +17,10 @@ enum NetworkParams {
         "size", range: 32...4096, changeable: true,
         doc: "Size of the network's input; what the weights were made for when absent"
     ).optional
+    static let downscale = Param.integer(
+        "downscale", default: 1, range: 1...8, changeable: true,
+        doc: "Divide the input's width and height by this, up to the next size the network takes; for rungs of a ladder"
+    )
     static let precision = Param.choice(
         "precision", default: PrecisionChoice.auto, changeable: true,
         docs: [
@@ -29,9 +33,10 @@ enum NetworkParams {
 
     /// The model that `settings` ask for.
     static func model(_ network: String, variant: String, _ settings: Settings) throws -> NodeModel {
-        try NodeModel(
+        let model = try NodeModel(
             network: network, variant: variant, weights: settings[weights],
             size: settings[size].map { InputSize(width: $0.width, height: $0.height) })
+        return settings[downscale] == 1 ? model : model.downscaled(by: settings[downscale])
     }
 
     /// The engine's precision.

@@ -30,7 +30,8 @@ enum RetinaFaceNode: NodeType {
         "retinaface", aliases: ["faces"], .inference, summary: "Finds faces with five landmarks (RetinaFace)",
         outputs: [OutputPort(adds: [.faces])],
         parameters: [
-            variant, NetworkParams.weights, NetworkParams.size, NetworkParams.precision, threshold, overlap,
+            variant, NetworkParams.weights, NetworkParams.size, NetworkParams.downscale, NetworkParams.precision,
+            threshold, overlap,
             NetworkParams.every,
         ],
         examples: [.init("Faces", #"{ "type": "retinaface", "input": "video", "size": "640x480" }"#)])

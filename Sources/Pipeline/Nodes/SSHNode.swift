@@ -34,7 +34,8 @@ enum SSHNode: NodeType {
     static let contract = Contract(
         "ssh", .inference, summary: "Finds faces (SSH)", outputs: [OutputPort(adds: [.faces])],
         parameters: [
-            variant, NetworkParams.weights, NetworkParams.size, NetworkParams.precision, threshold, overlap, pyramid,
+            variant, NetworkParams.weights, NetworkParams.size, NetworkParams.downscale, NetworkParams.precision,
+            threshold, overlap, pyramid,
             NetworkParams.every,
         ],
         examples: [.init("Faces", #"{ "type": "ssh", "input": "video", "variant": "mobilenet0.25" }"#)])

@@ -54,9 +54,9 @@ struct CostTable {
     }
 
     /// What the figures of running `pipeline` depend on.
-    static func key(of pipeline: ValidatedPipeline, isPaced: Bool, cores: Int) -> String {
+    static func key(of pipeline: ValidatedPipeline, isPaced: Bool, isLive: Bool, cores: Int) -> String {
         let limit = pipeline.target?.latencyMilliseconds.map { " within \($0) ms" } ?? ""
-        var parts = [machine, "\(cores) cores", isPaced ? "paced" + limit : "free"]
+        var parts = [machine, "\(cores) cores", isPaced ? "paced" + limit : isLive ? "live, unpaced" : "free"]
         for node in pipeline.nodes {
             var text = node.type
             for parameter in node.contract.parameters where !parameter.isWritten && parameter.name != "path" {

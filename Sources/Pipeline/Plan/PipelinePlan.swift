@@ -122,7 +122,7 @@ extension PipelinePlan {
         defer { measuring.finish() }
         let live = pipeline.nodes.filter { $0.reachesSink }
         let sinks = live.filter { $0.contract.category == .sink }.map(\.id)
-        let isLive = live.contains { $0.contract.category == .source && $0.isLive }
+        let isLive = pipeline.isLive
 
         var rungs: [Rung] = []
         var wholes: [Rehearsal.Figures] = []
@@ -183,6 +183,7 @@ extension PipelinePlan {
         init(_ pipeline: ValidatedPipeline, _ options: Options) {
             self.pipeline = pipeline
             rehearsal.options = BuildContext.Options(cores: options.cores, overwrites: true)
+            rehearsal.options.isLive = pipeline.isLive
             seconds = options.seconds
             cores = rehearsal.options.cores
             isFresh = options.isFresh
@@ -195,7 +196,7 @@ extension PipelinePlan {
             feeding ids: [String], on rung: Int, isPaced: Bool = false
         ) throws -> Rehearsal.Figures {
             let part = pipeline.part(feeding: ids, on: rung, isPaced: isPaced, folder: folder)
-            let key = CostTable.key(of: part, isPaced: isPaced, cores: cores)
+            let key = CostTable.key(of: part, isPaced: isPaced, isLive: pipeline.isLive, cores: cores)
             if let known = taken[key] ?? (isFresh ? nil : table[key]) { return known }
             if isFromMemory { throw OutputError("not measured yet") }
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

@@ -15,6 +15,8 @@ public final class BuildContext {
         public var overwrites: Bool
         /// Where compiled models are kept.
         public var cache: CompileOptions.Cache
+        /// Whether frames come by themselves; nil when the pipeline's sources tell.
+        var isLive: Bool?
         /// File that keeps what plans have measured; nil is the user's own.
         public var costTable: String?
 
@@ -44,6 +46,9 @@ public final class BuildContext {
         self.options = options
         gate = pipeline.target?.latencyMilliseconds.map { AdmissionGate(latencyMilliseconds: $0) }
     }
+
+    /// Whether frames come by themselves rather than as fast as they are taken.
+    var isLive: Bool { options.isLive ?? pipeline.isLive }
 
     /// The source that feeds `node`, where it has exactly one.
     func source(of node: ValidatedNode) -> AnyObject? {

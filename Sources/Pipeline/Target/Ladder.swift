@@ -43,9 +43,11 @@ public struct Ladder: Sendable {
     /// The nodes that some rung changes.
     public var nodes: Set<String> { Set(steps.joined().map(\.node)) }
 
-    /// What is done when the file does not say: networks look at fewer frames, then drawing gets plainer.
+    /// What is done when the file does not say: networks look at fewer frames, drawing gets plainer, then networks look at
+    /// a quarter of the pixels.
     ///
-    /// Size, variant and precision are left alone: each would keep another compiled network in memory, just in case.
+    /// The smaller network comes late, for it finds less, but it has to come: beside other programs one inference of the
+    /// large one can take longer than the latency allows, however seldom it runs.
     /// Only for live pipelines: a file that is worked off has time, and its results should not depend on the machine.
     static func usual(for nodes: [ValidatedNode]) -> Ladder {
         func changes(_ parameter: String, _ value: (Settings) -> ParamValue?) -> [Change] {
@@ -56,14 +58,17 @@ public struct Ladder: Sendable {
                 return Change(node: node.id, parameter: parameter, value: value)
             }
         }
-        func every(_ factor: Int) -> [Change] {
-            changes("every") { settings in
-                guard case .integer(let own)? = settings.value(named: "every") else { return nil }
-                return .integer(min(1000, own * factor))
+        func times(_ factor: Int, _ parameter: String, atMost limit: Int) -> [Change] {
+            changes(parameter) { settings in
+                guard case .integer(let own)? = settings.value(named: parameter) else { return nil }
+                return .integer(min(limit, own * factor))
             }
         }
+        func every(_ factor: Int) -> [Change] { times(factor, "every", atMost: 1000) }
         let plainDrawing = changes("labels") { _ in .boolean(false) } + changes("scores") { _ in .boolean(false) }
         return Ladder(
-            steps: [every(2), every(3), every(5) + plainDrawing, every(10), every(20)].filter { !$0.isEmpty })
+            steps: [
+                every(2), every(3), every(5) + plainDrawing, times(2, "downscale", atMost: 8), every(10),
+            ].filter { !$0.isEmpty })
     }
 }

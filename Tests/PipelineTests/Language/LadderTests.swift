@@ -40,8 +40,8 @@ import Testing
         #expect(
             (0..<live.ladder.rungCount).map { live.ladder.name(of: $0) } == [
                 "as written", "faces.every = 2", "faces.every = 3",
-                "faces.every = 5, overlay.labels = false, overlay.scores = false", "faces.every = 10",
-                "faces.every = 20",
+                "faces.every = 5, overlay.labels = false, overlay.scores = false", "faces.downscale = 2",
+                "faces.every = 10",
             ])
         #expect(try #require(check("").pipeline).ladder.rungCount == 1)
         #expect(try #require(check(#""target":{"fps":25},"ladder":"off","#).pipeline).ladder.rungCount == 1)

@@ -17,4 +17,19 @@ import Testing
                 size: nil)
         }
     }
+
+    @Test(arguments: [
+        ("mlsd", "tiny", "512x512", 2, "256x256"), ("mlsd", "tiny", "512x512", 3, "176x176"),
+        ("mlsd", "tiny", "64x64", 8, "32x32"), ("retinaface", "mobilenet0.25", "640x480", 2, "320x240"),
+        ("ddrnet", "23-slim", "480x360", 2, "240x184"),
+    ])
+    func `a smaller input is the next size that the network takes`(
+        network: String, variant: String, from: String, factor: Int, to: String
+    ) throws {
+        let model = NodeModel(
+            try Architecture.find(network, variant), Weights(), path: "none", size: try #require(InputSize(from)))
+        let smaller = model.downscaled(by: factor)
+        #expect(smaller.size.description == to)
+        #expect(smaller.architecture.sizes.allows(smaller.size))
+    }
 }

@@ -91,7 +91,9 @@ final class FileNode: Node, NodeType, ReportingNode {
     func drain(to output: Output) throws -> Bool {
         do {
             written = try writer.finish()
-        } catch  where error.code == .noPicture {
+        } catch {
+            // A `where` in its place crashes Swift 6.0's compiler.
+            guard error.code == .noPicture else { throw error }
             // Whoever is to blame, a source that failed or a filter that let nothing through, reports it.
             isEmpty = true
         }

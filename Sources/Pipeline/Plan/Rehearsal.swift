@@ -30,13 +30,17 @@ struct Rehearsal {
     func run(_ pipeline: ValidatedPipeline, seconds: Double = 1.5) throws -> Figures {
         let run = try PipelineRun(pipeline, options: options)
         try run.start()
-        // The first frames pay for caches and threads; a short file may be over before they have.
-        let first = follow(run, atMost: 20) { $0.sinks.allSatisfy { $0.items > 2 } }
+        // The first frames pay for caches and threads, and for all that is under way when they come out; a short file may be
+        // over before they have.
+        let first = follow(run, atMost: 20) { pulse in
+            pulse.sinks.allSatisfy { $0.items > 2 && $0.items >= UInt64(pulse.inFlight) }
+        }
+        let enough = max(Self.frames, UInt64(first.inFlight))
         let machine = MachineState()
         let (begin, busyBefore) = (ProcessUsage(), machine.busySeconds())
         let last = follow(run, atMost: Self.patience) { pulse in
             pulse.at >= first.at + UInt64(seconds * 1e9)
-                && zip(first.sinks, pulse.sinks).allSatisfy { $1.items - $0.items >= Self.frames }
+                && zip(first.sinks, pulse.sinks).allSatisfy { $1.items - $0.items >= enough }
         }
         let (end, busyAfter) = (ProcessUsage(), machine.busySeconds())
         run.stop()

@@ -33,8 +33,7 @@ enum DDRNetNode: NodeType {
         outputs: [OutputPort(adds: [.segmentation])],
         parameters: [
             variant, NetworkParams.weights, NetworkParams.size, NetworkParams.downscale, NetworkParams.precision,
-            classes, upsample,
-            NetworkParams.every,
+            classes, upsample, NetworkParams.every,
         ],
         examples: [
             .init("Roads", #"{ "type": "ddrnet", "input": "video", "size": "640x360", "upsample": "exact" }"#)

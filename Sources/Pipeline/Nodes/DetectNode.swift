@@ -100,10 +100,8 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
     var paritySubject: ParitySubject? { choices.first?.detector.paritySubject }
 
     private static func key(_ settings: Settings) -> String {
-        ["variant", "weights", "size", "downscale", "precision", "pyramid"].map {
-            settings.value(named: $0)?.text ?? ""
-        }.joined(
-            separator: "|")
+        let names = ["variant", "weights", "size", "downscale", "precision", "pyramid"]
+        return names.map { settings.value(named: $0)?.text ?? "" }.joined(separator: "|")
     }
 
     func start(_ link: StageLink) throws {

@@ -20,8 +20,7 @@ enum MLSDNode: NodeType {
         outputs: [OutputPort(adds: [.lines])],
         parameters: [
             variant, NetworkParams.weights, NetworkParams.size, NetworkParams.downscale, NetworkParams.precision,
-            threshold, minimumLength,
-            NetworkParams.every,
+            threshold, minimumLength, NetworkParams.every,
         ],
         examples: [.init("Lines", #"{ "type": "mlsd", "input": "video", "variant": "tiny", "threshold": 0.1 }"#)])
 

@@ -31,8 +31,7 @@ enum RetinaFaceNode: NodeType {
         outputs: [OutputPort(adds: [.faces])],
         parameters: [
             variant, NetworkParams.weights, NetworkParams.size, NetworkParams.downscale, NetworkParams.precision,
-            threshold, overlap,
-            NetworkParams.every,
+            threshold, overlap, NetworkParams.every,
         ],
         examples: [.init("Faces", #"{ "type": "retinaface", "input": "video", "size": "640x480" }"#)])
 

@@ -35,8 +35,7 @@ enum SSHNode: NodeType {
         "ssh", .inference, summary: "Finds faces (SSH)", outputs: [OutputPort(adds: [.faces])],
         parameters: [
             variant, NetworkParams.weights, NetworkParams.size, NetworkParams.downscale, NetworkParams.precision,
-            threshold, overlap, pyramid,
-            NetworkParams.every,
+            threshold, overlap, pyramid, NetworkParams.every,
         ],
         examples: [.init("Faces", #"{ "type": "ssh", "input": "video", "variant": "mobilenet0.25" }"#)])
 

@@ -63,15 +63,15 @@ struct TargetMeter {
         }
         let summary = latency.summary
         let frames = zip(first.pulse.sinks, last.pulse.sinks).map { $1.items - $0.items }.min() ?? 0
-        let load = load(from: first, to: last)
-        let recentLoad = self.load(from: recent, to: last)
+        let second = load(from: first, to: last)
+        let quarter = load(from: recent, to: last)
         let fps = rate(from: first.pulse, to: last.pulse) ?? 0
         return TargetReading(
             at: Double(last.pulse.at) / 1e9, fps: fps, recentFPS: rate(from: recent.pulse, to: last.pulse) ?? fps,
             offeredFPS: isLive ? Double(last.pulse.admitted - first.pulse.admitted) / span : .infinity,
             latencyP99: summary.count > 0 ? Double(summary.p99) / 1e6 : nil,
-            costPerFrame: frames > 0 ? load.own * span * 1000 / Double(frames) : nil, foreignCores: load.foreign,
-            recentCores: recentLoad.own, recentForeignCores: recentLoad.foreign, cores: cores)
+            costPerFrame: frames > 0 ? second.own * span * 1000 / Double(frames) : nil, foreignCores: second.foreign,
+            recentCores: quarter.own, recentForeignCores: quarter.foreign, cores: cores)
     }
 
     /// Cores that this process and all others kept busy.

@@ -27,6 +27,10 @@ final class CameraSession {
     private let pictures: CapturePictures
     private let stallNanoseconds: UInt64
     private let takesNewest: Bool
+    /// Filled buffers that were taken from the driver and not yet read, oldest first.
+    private var waiting: [CaptureStream.Captured] = []
+    /// Whether the driver ran short of buffers and the reader has not caught up since.
+    private var isBehind = false
     private var lastSequence: UInt32?
     private var lastGoodAt: UInt64
     private var hasDelivered = false
@@ -53,6 +57,7 @@ final class CameraSession {
         pictures = try CapturePictures(layout, format: format)
         takesNewest = settings.takesNewest && pictures.standAlone
         stream = try CaptureStream(device, planes: Int(layout.planes), count: settings.buffers)
+        waiting.reserveCapacity(stream.buffers.count)
         guard pictures.fits(stream.buffers) else {
             throw CameraError(.refused, "the driver's buffers are smaller than its pictures")
         }
@@ -104,21 +109,32 @@ final class CameraSession {
 
     /// Gives back unread what the driver has filled so far, uncounted: nobody was there to take it.
     func skipToPresent() throws(CameraError) {
+        for captured in waiting { try stream.queue(captured.index) }
+        waiting.removeAll(keepingCapacity: true)
         while let captured = try stream.dequeue() { try stream.queue(captured.index) }
         lastSequence = nil
         lastGoodAt = device.system.now()
     }
 
-    /// The next filled buffer, or the newest of them; nil while there is none.
+    /// The next filled buffer; nil while there is none.
+    ///
+    /// The newest, where that was asked for. So too where pictures come faster than they are converted: left in the
+    /// driver they would be late by all its buffers, and it would drop others for want of one.
     private func nextFilled(_ statistics: inout CameraStatistics) throws(CameraError) -> CaptureStream.Captured? {
-        var newest = try stream.dequeue()
-        while takesNewest, let passed = newest, let next = try stream.dequeue() {
+        guard takesNewest || pictures.areMade && pictures.standAlone else { return try stream.dequeue() }
+        while let filled = try stream.dequeue() { waiting.append(filled) }
+        guard !waiting.isEmpty else {
+            isBehind = false
+            return nil
+        }
+        if stream.queued < stream.floor { isBehind = true }
+        while takesNewest || isBehind, waiting.count > 1 {
+            let passed = waiting.removeFirst()
             count(passed.sequence, &statistics)
             statistics.overtaken += 1
             try stream.queue(passed.index)
-            newest = next
         }
-        return newest
+        return waiting.removeFirst()
     }
 
     private func checkForStall(_ now: UInt64) throws(CameraError) {

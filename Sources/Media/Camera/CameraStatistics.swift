@@ -12,7 +12,8 @@ public struct CameraStatistics: Sendable, Hashable {
     public var short = 0
     /// Packets that gave no picture.
     public var undecodable = 0
-    /// Pictures given back unread, because a newer one was waiting behind them.
+    /// Pictures given back unread, because a newer one was waiting behind them: that was asked for, or they come faster
+    /// than they are converted.
     public var overtaken = 0
     /// Pictures copied so that the driver keeps enough buffers.
     public var copied = 0
@@ -40,7 +41,7 @@ public struct CameraStatistics: Sendable, Hashable {
         if damaged > 0 { notes.append("\(damaged) buffers marked as damaged by the driver") }
         if short > 0 { notes.append("\(short) buffers shorter than a picture") }
         if undecodable > 0 { notes.append("\(undecodable) packets that gave no picture") }
-        if overtaken > 0 { notes.append("\(overtaken) pictures left out for newer ones") }
+        if overtaken > 0 { notes.append("\(overtaken) pictures left unread for newer ones") }
         if copied > 0 { notes.append("\(copied) pictures copied to keep the driver in buffers") }
         if restamped > 0 { notes.append("\(restamped) timestamps replaced by the instant of arrival") }
         if let note = outages.note { notes.append(note) }

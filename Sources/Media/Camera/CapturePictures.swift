@@ -46,6 +46,12 @@ final class CapturePictures {
         return decoder.isIntraOnly
     }
 
+    /// Whether pictures take work, converting or decoding, as far as is known; their buffers go back at once.
+    var areMade: Bool {
+        if case .decode = method { return true }
+        return converted > 0
+    }
+
     /// Whether the driver's buffers are large enough for what it promised.
     func fits(_ buffers: CaptureBuffers) -> Bool {
         guard case .raw(let layout, _) = method else { return true }

@@ -144,6 +144,23 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         #expect(driver.mistakes.isEmpty)
     }
 
+    @Test(arguments: [
+        ("NV21", [0, 1, 6, 8, 10, 11, 12, 13], 6), ("NV12", Array(0...13), 0),
+    ])
+    func `a reader that cannot convert fast enough reads the newest until it has caught up`(
+        _ code: String, _ shown: [UInt32], _ overtaken: Int
+    ) throws {
+        let driver = FakeDriver()
+        driver.formats = [.init(code: code, sizes: [(64, 48, [25])])]
+        driver.steps = frames(2) + [.backlog(5), .meanwhile(2), .meanwhile(2)] + frames(1) + [.backlog(2)]
+        var bench = CameraBench(driver)
+        bench.run()
+        let seen = bench.camera.statistics
+        #expect(seen.overtaken == overtaken && seen.frames == shown.count)
+        #expect(seen.numbered == seen.frames + seen.overtaken && seen.driverDrops == 0)
+        #expect(driver.overruns == 0 && driver.mistakes.isEmpty)
+    }
+
     @Test func `instants are the kernel's, or else those of arrival`() throws {
         for isMonotonic in [true, false] {
             let driver = FakeDriver()

@@ -15,6 +15,8 @@ final class FakeDriver: @unchecked Sendable {
         case frame(skipping: Int = 0, flags: UInt32 = 0, missingBytes: Int = 0)
         /// So many frames come before anybody asks for one.
         case backlog(Int)
+        /// So many frames come while the one before them is read.
+        case meanwhile(Int)
         /// Nothing comes for so many seconds.
         case silence(Double)
         /// Taking a buffer fails with this errno until the device is opened anew.
@@ -166,10 +168,8 @@ final class FakeDriver: @unchecked Sendable {
                 }
                 ready = 1
                 return .ready
-            case .backlog(let count):
-                clock += UInt64(count) * Self.interval
-                steps.replaceSubrange(0...0, with: Array(repeating: .frame(), count: count))
-                ready = min(count, queue.count)
+            case .backlog(let count), .meanwhile(let count):
+                fill(count)
                 return .ready
             case .silence(let seconds):
                 let span = min(nanoseconds, UInt64(seconds * 1e9))
@@ -192,6 +192,13 @@ final class FakeDriver: @unchecked Sendable {
                 return .event
             }
         }
+    }
+
+    /// The first step becomes so many frames that wait to be taken.
+    private func fill(_ count: Int) {
+        clock += UInt64(count) * Self.interval
+        steps.replaceSubrange(0...0, with: Array(repeating: .frame(), count: count))
+        ready = min(ready + count, queue.count)
     }
 
     // MARK: Requests
@@ -321,6 +328,7 @@ final class FakeDriver: @unchecked Sendable {
         let index = Int(buffer.pointee.index)
         if queue.contains(index) { mistakes.append("buffer \(index) queued twice") }
         queue.append(index)
+        if case .meanwhile(let count)? = steps.first { fill(count) }
         return 0
     }
 

@@ -42,17 +42,41 @@ struct `A stream goes` {
         #expect(writer.statistics.outages.count == 0)
     }
 
-    @Test(.enabled(if: Peer.hasRTSPServer, "GStreamer's RTSP server is not installed"))
-    func `as H.264 into an RTSP server`() throws {
+    @Test(.enabled(if: Peer.hasRTSPServer, hint(rtsp)))
+    func `as H.264 into an RTSP server`() throws { try Self.pushToRTSP(overTLS: false) }
+
+    @Test(.enabled(if: Peer.hasRTSPServer && Peer.hasTLSFront, hint(rtsp, tls)))
+    func `as H.264 into an RTSP server over TLS`() throws { try Self.pushToRTSP(overTLS: true) }
+
+    private static func pushToRTSP(overTLS: Bool) throws {
         let scratch = try Scratch()
-        let port = try LocalSocket.freePort()
+        let behind = try LocalSocket.freePort()
         let path = scratch.path("a.h264")
-        let server = try Peer(Peer.python, ["-c", Peer.rtspRecorder, String(port), path])
+        let server = try Peer(Peer.python, ["-c", Peer.rtspRecorder, String(behind), path])
         defer { server.kill() }
-        let seen = try Self.push("rtsp://127.0.0.1:\(port)/live") { $0.packets >= 60 && Self.size(path) > 4000 }
+        let front = overTLS ? try TLSFront(of: behind, in: scratch) : nil
+        defer { front?.kill() }
+        let url = front.map { "rtsps://127.0.0.1:\($0.port)/live" } ?? "rtsp://127.0.0.1:\(behind)/live"
+        let seen = try push(url) { $0.packets >= 60 && size(path) > 4000 }
         server.kill()
         #expect(seen.connections == 1 && seen.outages.count == 0)
         #expect(try Tool.probe(path, "packet=flags").count > 30)
+    }
+
+    @Test(.enabled(if: Peer.hasTLSFront, hint(tls)))
+    func `as FLV into an RTMP server over TLS`() throws {
+        let scratch = try Scratch()
+        let behind = try LocalSocket.freePort()
+        let path = scratch.path("a.mkv")
+        let server = try Peer.receiving(
+            ["-f", "flv", "-listen", "1", "-i", "rtmp://127.0.0.1:\(behind)/live/a"], to: path)
+        defer { server.kill() }
+        let front = try TLSFront(of: behind, in: scratch)
+        defer { front.kill() }
+        let seen = try Self.push("rtmps://127.0.0.1:\(front.port)/live/a") { $0.packets >= 60 }
+        server.wait(seconds: 5)
+        #expect(seen.connections == 1 && seen.outages.count == 0)
+        #expect(try Tool.probe(path, "packet=flags").count >= 30)
     }
 
     @Test(.enabled(if: Peer.hasSRT, "this ffmpeg has no SRT"), arguments: [true, false])
@@ -74,19 +98,19 @@ struct `A stream goes` {
         }
     }
 
-    @Test(arguments: ["http", "https"]) func `as segments and a playlist put on a web server`(_ scheme: String) throws {
-        if scheme == "https", !Peer.hasTLSFront {
-            print("skipped: this needs an ffmpeg with TLS, python3 and openssl")
-            return
-        }
+    @Test func `as segments and a playlist put on a web server`() throws { try Self.pushSegments(overTLS: false) }
+
+    @Test(.enabled(if: Peer.hasTLSFront, hint(tls)))
+    func `as segments and a playlist put on a web server over TLS`() throws { try Self.pushSegments(overTLS: true) }
+
+    private static func pushSegments(overTLS: Bool) throws {
         let scratch = try Scratch()
         let server = try PutServer(into: scratch.folder)
         defer { server.stop() }
-        var (port, front): (Int, Peer?) = (server.port, nil)
         // With TLS 1.3 FFmpeg cuts a segment short now and then (ARCHITECTURE, weak spots).
-        if scheme == "https" { (port, front) = try Self.tlsFront(of: server.port, in: scratch, upTo: ["1.2"]) }
+        let front = overTLS ? try TLSFront(of: server.port, in: scratch, upTo: ["1.2"]) : nil
         defer { front?.kill() }
-        let url = "\(scheme)://127.0.0.1:\(port)/live/a.m3u8"
+        let url = (overTLS ? "https" : "http") + "://127.0.0.1:\(front?.port ?? server.port)/live/a.m3u8"
         let writer = try `A pushed stream`.writer(url, keyframeInterval: nil)
         var number = 0
         try `A pushed stream`.push(writer, from: &number) { _, seen in seen.packets >= 130 }
@@ -103,49 +127,59 @@ struct `A stream goes` {
         #expect(seen.connections == 1 && seen.outages.count == 0 && seen.lostPackets == 0)
         #expect(try Reading(list).count == seen.packets)
         // The server was there before the first picture; the front may not have been.
-        #expect(seen.packets == number || scheme == "https")
+        #expect(seen.packets == number || overTLS)
         // Two segments: two seconds, and what is left.
         #expect(try String(contentsOfFile: list, encoding: .utf8).split(separator: "#EXTINF").count == 3)
     }
 
-    /// Takes TLS, under a certificate of its own, for a server behind it.
-    private static func tlsFront(
-        of behind: Int, in scratch: Scratch, upTo version: [String] = []
-    ) throws -> (port: Int, front: Peer) {
-        let certificate = scratch.path("a.pem")
+    @Test(.enabled(if: Peer.hasTLSFront, hint(tls)), arguments: ["https", "rtmps"])
+    func `from a server over TLS, under a certificate of its own`(_ scheme: String) throws {
+        try Self.follow(scheme) { behind in
+            scheme == "https"
+                ? try Peer.sending(["-f", "mpegts", "-listen", "1", "http://127.0.0.1:\(behind)/live/a"])
+                : try Peer.sending(["-f", "flv", "-listen", "1", "rtmp://127.0.0.1:\(behind)/live/a"])
+        }
+    }
+
+    @Test(.enabled(if: Peer.hasRTSPServer && Peer.hasTLSFront, hint(rtsp, tls)))
+    func `from an RTSP server over TLS`() throws {
+        try Self.follow("rtsps") { try Peer(Peer.python, ["-c", Peer.rtspServer, String($0)]) }
+    }
+
+    private static func follow(_ scheme: String, _ start: (_ port: Int) throws -> Peer) throws {
+        let scratch = try Scratch()
+        let behind = try LocalSocket.freePort()
+        let front = try TLSFront(of: behind, in: scratch)
+        defer { front.kill() }
+        let server = try start(behind)
+        defer { server.kill() }
+        var follower = try Follower("\(scheme)://127.0.0.1:\(front.port)/live\(scheme == "rtsps" ? "" : "/a")")
+        try follower.take(10)
+        #expect(follower.end().frames >= 10)
+    }
+}
+
+private let rtsp = "GStreamer's RTSP server"
+private let tls = "an ffmpeg with TLS, python3 and openssl"
+
+private func hint(_ missing: String...) -> Comment { "this needs \(missing.joined(separator: ", "))" }
+
+/// Takes TLS, under a certificate of its own, for a server behind it.
+private struct TLSFront {
+    let port: Int
+    private let peer: Peer
+
+    init(of behind: Int, in scratch: Scratch, upTo version: [String] = []) throws {
+        let certificate = scratch.path("front.pem")
         try Tool.run(
             Peer.openssl,
             [
                 "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
                 certificate, "-out", certificate, "-subj", "/CN=localhost", "-days", "2",
             ])
-        let port = try LocalSocket.freePort()
-        return (
-            port, try Peer(Peer.python, ["-c", Peer.tlsFront, String(port), String(behind), certificate] + version)
-        )
+        port = try LocalSocket.freePort()
+        peer = try Peer(Peer.python, ["-c", Peer.tlsFront, String(port), String(behind), certificate] + version)
     }
 
-    @Test(
-        .enabled(if: Peer.hasTLSFront, "this needs an ffmpeg with TLS, python3 and openssl"),
-        arguments: ["https", "rtmps", "rtsps"])
-    func `over TLS, under a certificate of one's own`(_ scheme: String) throws {
-        if scheme == "rtsps", !Peer.hasRTSPServer {
-            print("skipped: GStreamer's RTSP server is not installed")
-            return
-        }
-        let scratch = try Scratch()
-        let behind = try LocalSocket.freePort()
-        let (port, front) = try Self.tlsFront(of: behind, in: scratch)
-        defer { front.kill() }
-        let server =
-            switch scheme {
-            case "https": try Peer.sending(["-f", "mpegts", "-listen", "1", "http://127.0.0.1:\(behind)/live"])
-            case "rtmps": try Peer.sending(["-f", "flv", "-listen", "1", "rtmp://127.0.0.1:\(behind)/live/a"])
-            default: try Peer(Peer.python, ["-c", Peer.rtspServer, String(behind)])
-            }
-        defer { server.kill() }
-        var follower = try Follower("\(scheme)://127.0.0.1:\(port)/live\(scheme == "rtmps" ? "/a" : "")")
-        try follower.take(10)
-        #expect(follower.end().frames >= 10)
-    }
+    func kill() { peer.kill() }
 }

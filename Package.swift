@@ -32,8 +32,10 @@ let package = Package(
         .systemLibrary(name: "CV4L2", pkgConfig: "libv4l2"),
         // OpenVINO's C API, headers only: the library is opened at run time, so that its absence is one clear message.
         .systemLibrary(name: "COpenVINO", pkgConfig: "vpipe-openvino"),
+        // Dispatch's C functions, part of the toolchain: a stage is woken without the Swift overlay's dynamic cast.
+        .systemLibrary(name: "CDispatchSource"),
 
-        .target(name: "Dataflow", swiftSettings: settings),
+        .target(name: "Dataflow", dependencies: ["CDispatchSource"], swiftSettings: settings),
         .target(name: "Media", dependencies: ["Dataflow", "CFFmpeg", "CCairo", "CV4L2"], swiftSettings: settings),
         .target(name: "Networks", swiftSettings: settings),
         .target(name: "Inference", dependencies: ["Networks", "COpenVINO"], swiftSettings: settings),

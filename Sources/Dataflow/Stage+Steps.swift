@@ -22,7 +22,11 @@ extension Stage {
         let production = try source.produce(to: output)
         try checkFault()
         let after = graph.clock.now()
-        if output.emissions != before { count(from: now, to: after) }
+        if output.emissions != before {
+            // Before it is counted: whoever waits for the frame is woken that much sooner.
+            _ = output.flush(now: after, lazily: false)
+            count(from: now, to: after)
+        }
         now = after
         switch production {
         case .more: return .progress

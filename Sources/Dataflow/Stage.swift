@@ -44,7 +44,7 @@ final class Stage: @unchecked Sendable {
     let isPlain: Bool
     let onError: ErrorPolicy
     let maxWait: UInt64?
-    let queue: DispatchQueue
+    let queue: StageQueue
     let graph: GraphControl
     let output: Output
     var inputs = EdgeList([])
@@ -98,7 +98,7 @@ final class Stage: @unchecked Sendable {
         case .node(let plain): (node, isPlain, matching) = (plain, true, .sameFrame)
         case .join(let join): (node, isPlain, matching) = (join, false, join.matching)
         }
-        queue = DispatchQueue(label: "vpipe.\(graph.name).\(name)", qos: .userInitiated)
+        queue = StageQueue(label: "vpipe.\(graph.name).\(name)")
         self.handCount = handCount
         hands = .allocate(capacity: max(1, handCount))
         hands.initialize(repeating: nil, count: max(1, handCount))
@@ -119,12 +119,14 @@ final class Stage: @unchecked Sendable {
     /// Starts the node on the stage's queue.
     func start() throws {
         let link = StageLink(wakeup: wakeup, graph: graph, name: name)
-        try queue.sync { try node.start(link) }
+        var failure: (any Error)?
+        queue.sync {
+            do { try node.start(link) } catch { failure = error }
+        }
+        if let failure { throw failure }
         isNodeStarted = true
-        let source = DispatchSource.makeUserDataOrSource(queue: queue)
-        source.setEventHandler { self.run() }  // a cycle, broken in `finish`
-        wakeup.connect(source)
-        source.activate()
+        queue.activate(self)  // a cycle, broken in `finish`
+        wakeup.connect(queue)
         if maxWait != nil, handCount > 0 {
             let timer = DispatchSource.makeTimerSource(queue: .global(qos: .userInitiated))
             timer.setEventHandler { [wakeup] in wakeup.poke() }
@@ -152,7 +154,7 @@ final class Stage: @unchecked Sendable {
     }
 
     private func cancelSources() {
-        wakeup.cancel()
+        queue.cancel()
         timer?.cancel()
     }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-@preconcurrency internal import Dispatch
 internal import Synchronization
 
-/// How a stage is woken: the parking protocol's flags and the Dispatch source that runs it.
+/// How a stage is woken: the parking protocol's flags and the queue that runs it.
 ///
 /// A stage that has nothing to do clears `awake` and looks once more at everything it could be waiting for; whoever
 /// brings news stores it first and looks at `awake` after. Both sides are sequentially consistent, so one of the two
@@ -10,12 +9,12 @@ internal import Synchronization
 ///
 /// It knows nothing of the stage, so that nodes and neighbours may keep it for as long as they like.
 final class Wakeup: @unchecked Sendable {
-    // Invariant of @unchecked Sendable: `signal` is set before the graph is launched, while `awake` is still true and
-    // so nobody reads it; the rest is atomic. Dispatch sources may be signalled from any thread.
+    // Invariant of @unchecked Sendable: `queue` is set before the graph is launched, while `awake` is still true and
+    // so nobody reads it; the rest is atomic.
 
     private let awake = Atomic<Bool>(true)
     private let poked = Atomic<Bool>(false)
-    private var signal: (any DispatchSourceUserDataOr)?
+    private var queue: StageQueue?
 
     // MARK: From any thread
 
@@ -37,20 +36,18 @@ final class Wakeup: @unchecked Sendable {
 
     private func signalOnce() {
         // Acquires what the parked run released, and releases it to the run to come.
-        if !awake.exchange(true, ordering: .sequentiallyConsistent) { signal?.or(data: 1) }
+        if !awake.exchange(true, ordering: .sequentiallyConsistent) { queue?.signal() }
     }
 
     // MARK: From the stage
 
-    func connect(_ source: any DispatchSourceUserDataOr) { signal = source }
-
-    func cancel() { signal?.cancel() }
+    func connect(_ queue: StageQueue) { self.queue = queue }
 
     /// Asks for the first run, or for the next one when a run gives the queue back with work left.
     func runAgain() {
         // Release pairs with the acquire in `beginRun`.
         awake.store(true, ordering: .sequentiallyConsistent)
-        signal?.or(data: 1)
+        queue?.signal()
     }
 
     /// Whether there is a run to be done; the state of the one before is visible after it.

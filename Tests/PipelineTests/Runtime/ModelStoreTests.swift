@@ -27,7 +27,7 @@ import Testing
         network: String, variant: String, from: String, factor: Int, to: String
     ) throws {
         let model = NodeModel(
-            try Architecture.find(network, variant), Weights(), path: "none", size: try #require(InputSize(from)))
+            try Architecture.find(network, variant), Weights(), path: "none", size: InputSize(from))
         let smaller = model.downscaled(by: factor)
         #expect(smaller.size.description == to)
         #expect(smaller.architecture.sizes.allows(smaller.size))

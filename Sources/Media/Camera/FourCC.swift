@@ -12,7 +12,10 @@ public struct FourCC: Sendable, Hashable, CustomStringConvertible {
     public init?(_ text: String) {
         let bytes = Array(text.utf8)
         guard (1...4).contains(bytes.count), bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { return nil }
-        rawValue = (0..<4).reduce(0) { $0 | UInt32($1 < bytes.count ? bytes[$1] : 0x20) << UInt32(8 * $1) }
+        rawValue = (0..<4).reduce(UInt32(0)) { word, index in
+            let letter: UInt8 = index < bytes.count ? bytes[index] : 0x20
+            return word | UInt32(letter) << UInt32(8 * index)
+        }
     }
 
     /// The letters without padding; what is no letter shows as a dot, a big-endian variant by its suffix.

@@ -42,9 +42,10 @@ struct MaskBrush {
     /// `old * keep + even or odd`, in 128ths.
     @inline(__always)
     func mixed(_ old: SIMD8<UInt16>) -> SIMD8<UInt16> {
-        let low = ((old & 0xFF) &* keep &+ even) &>> 7
-        let high = (((old &>> 8) &* keep &+ odd) &<< 1) & 0xFF00
-        return low | high
+        let low: SIMD8<UInt16> = (old & 0xFF) &* keep &+ even
+        let high: SIMD8<UInt16> = (old &>> 8) &* keep &+ odd
+        let highByte: SIMD8<UInt16> = (high &<< 1) & 0xFF00
+        return (low &>> 7) | highByte
     }
 
     @inline(__always)

@@ -237,7 +237,8 @@ private func weighted(_ cover: SIMD8<Int16>, _ alpha: SIMD8<Int16>) -> SIMD8<Int
 
 @inline(__always)
 private func blend(_ old: SIMD8<Int16>, _ color: SIMD8<Int16>, _ cover: SIMD8<Int16>) -> SIMD8<Int16> {
-    old &+ (((color &- old) &* cover &+ 64) &>> 7)
+    let step: SIMD8<Int16> = (color &- old) &* cover
+    return old &+ ((step &+ 64) &>> 7)
 }
 
 @inline(__always)

@@ -70,12 +70,14 @@ public struct Architecture: Sendable {
     /// All architectures, in the order `vpipe models list` shows them.
     ///
     /// The light detectors are listed at their usual width; `find` builds entries of other widths.
-    public static let all: [Architecture] =
-        MLSD.Variant.allCases.map(mlsd)
-        + (RetinaFace.Family.allCases.map { RetinaFace($0) } + [RetinaFace(.leaky, backbone: .resNet50)]).map(
-            retinaFace)
-        + [SSH(), SSH(.vgg16)].map(ssh) + DDRNet.Variant.allCases.map(ddrnet)
-        + DWTANet.Variant.allCases.map(dwtaNet)
+    public static let all: [Architecture] = {
+        let families: [[Architecture]] = [
+            MLSD.Variant.allCases.map(mlsd), RetinaFace.Family.allCases.map { retinaFace(RetinaFace($0)) },
+            [retinaFace(RetinaFace(.leaky, backbone: .resNet50)), ssh(SSH()), ssh(SSH(.vgg16))],
+            DDRNet.Variant.allCases.map(ddrnet), DWTANet.Variant.allCases.map(dwtaNet),
+        ]
+        return Array(families.joined())
+    }()
 
     /// Finds an entry; `mobilenet` variants exist in every width that can be built.
     ///

@@ -149,8 +149,8 @@ public struct ReferenceExecutor: Sendable {
             return [
                 (0..<total).map { (i: Int) -> Float in
                     let (row, output) = (i / l.outputs * l.inputs, i % l.outputs)
-                    return (0..<l.inputs).reduce(w.count > 1 ? w[1][output] : 0) {
-                        $0 + a[row + $1] * w[0][output * l.inputs + $1]
+                    return (0..<l.inputs).reduce(w.count > 1 ? w[1][output] : 0) { (sum: Float, input: Int) -> Float in
+                        sum + a[row + input] * w[0][output * l.inputs + input]
                     }
                 }
             ]
@@ -249,11 +249,13 @@ public struct ReferenceExecutor: Sendable {
                                 let y = oy * c.stride + ky * c.dilation - c.padding.top
                                 guard y >= 0, y < s[2] else { continue }
                                 let line = ((o / outPerGroup * perGroup + i) * s[2] + y) * s[3]
+                                let taps: Int = ((o * perGroup + i) * k + ky) * k
                                 for (kx, (shift, first, end)) in columns.enumerated() {
-                                    let factor = w[0][((o * perGroup + i) * k + ky) * k + kx]
+                                    let factor = w[0][taps + kx]
                                     var column = first
                                     while column < end {
-                                        row[column] += x[line &+ column &* c.stride &+ shift] * factor
+                                        let tap: Int = line &+ column &* c.stride &+ shift
+                                        row[column] += x[tap] * factor
                                         column &+= 1
                                     }
                                 }

@@ -23,8 +23,10 @@ struct DetailParity {
     /// Pairs the node's rows with the reference's, nearest first; a row more than a few pixels from any has no partner.
     init(_ rows: [Row], reference: [Quad]) {
         pairs = rows.compactMap { row in
-            reference.enumerated().map { (row, $0.offset, row.quad.distance(to: $0.element)) }
-                .min { $0.2 < $1.2 }.flatMap { $0.2 <= 4 ? ($0.0, $0.1) : nil }
+            let distances: [Float] = reference.map { row.quad.distance(to: $0) }
+            guard let nearest = distances.indices.min(by: { distances[$0] < distances[$1] }), distances[nearest] <= 4
+            else { return nil }
+            return (row, nearest)
         }
     }
 

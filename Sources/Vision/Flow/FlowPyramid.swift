@@ -103,10 +103,10 @@ enum FlowPyramid {
                 let f = Vectors.load8(lower + (column &- 1))
                 let g = Vectors.load8(lower + column)
                 let h = Vectors.load8(lower + (column &+ 1))
-                let x: SIMD8<Float> = (c - a) + (e - d) * 2 + (h - f)
-                let y: SIMD8<Float> = (f - a) + (g - b) * 2 + (h - c)
-                Vectors.store(x * 0.125, level.gradientX + (start &+ column))
-                Vectors.store(y * 0.125, level.gradientY + (start &+ column))
+                let x: SIMD8<Float> = (c - a) + (e - d) * 2
+                let y: SIMD8<Float> = (f - a) + (g - b) * 2
+                Vectors.store((x + (h - f)) * 0.125, level.gradientX + (start &+ column))
+                Vectors.store((y + (h - c)) * 0.125, level.gradientY + (start &+ column))
                 column &+= 8
             }
         }

@@ -44,9 +44,9 @@ extension FlowRefinement {
         let (gx, gy, gt) = load(grey, index)
         let (ax, ay, at) = load(alongX, index)
         let (bx, by, bt) = load(alongY, index)
-        let g: SIMD8<Float> = gt + gx * u + gy * v
-        let a: SIMD8<Float> = at + ax * u + ay * v
-        let b: SIMD8<Float> = bt + bx * u + by * v
+        let g = along(gt, gx, u, gy, v)
+        let a = along(at, ax, u, ay, v)
+        let b = along(bt, bx, u, by, v)
         let p: SIMD8<Float> = Self.delta / (g * g + Self.epsilon2).squareRoot()
         let gradients: SIMD8<Float> = a * a + b * b
         let q: SIMD8<Float> = Self.gamma / (gradients + Self.epsilon2).squareRoot()
@@ -54,19 +54,36 @@ extension FlowRefinement {
             right: Vectors.load8(tieRight + index), left: Vectors.load8(tieRight + (index &- 1)),
             lower: Vectors.load8(tieDown + index), upper: Vectors.load8(tieDown + (index &- level.stride)))
         let sum = ties.sum
-        let xx: SIMD8<Float> = p * gx * gx + q * (ax * ax + bx * bx)
-        let yy: SIMD8<Float> = p * gy * gy + q * (ay * ay + by * by)
-        let xy: SIMD8<Float> = p * gx * gy + q * (ax * ay + bx * by)
+        let px: SIMD8<Float> = p * gx
+        let py: SIMD8<Float> = p * gy
+        let xx: SIMD8<Float> = px * gx + q * products(ax, ax, bx, bx)
+        let yy: SIMD8<Float> = py * gy + q * products(ay, ay, by, by)
+        let xy: SIMD8<Float> = px * gy + q * products(ax, ay, bx, by)
         Vectors.store(1 / (xx + sum + 1e-6), inverseU + index)
         Vectors.store(1 / (yy + sum + 1e-6), inverseV + index)
         Vectors.store(xy, coupling + index)
         let pullU: SIMD8<Float> = ties.pull(level.u + index, level.stride) - sum * Vectors.load8(level.u + index)
         let pullV: SIMD8<Float> = ties.pull(level.v + index, level.stride) - sum * Vectors.load8(level.v + index)
-        let xt: SIMD8<Float> = q * (ax * at + bx * bt)
-        let yt: SIMD8<Float> = q * (ay * at + by * bt)
-        Vectors.store(pullU - p * gx * gt - xt, rightU + index)
-        Vectors.store(pullV - p * gy * gt - yt, rightV + index)
+        let xt: SIMD8<Float> = q * products(ax, at, bx, bt)
+        let yt: SIMD8<Float> = q * products(ay, at, by, bt)
+        Vectors.store(pullU - px * gt - xt, rightU + index)
+        Vectors.store(pullV - py * gt - yt, rightV + index)
     }
+
+    /// `t + x u + y v`, the constraint's error.
+    @inline(__always)
+    private func along(
+        _ t: SIMD8<Float>, _ x: SIMD8<Float>, _ u: SIMD8<Float>, _ y: SIMD8<Float>, _ v: SIMD8<Float>
+    ) -> SIMD8<Float> {
+        let first: SIMD8<Float> = t + x * u
+        return first + y * v
+    }
+
+    /// `a b + c d`; a function for the type checker's sake.
+    @inline(__always)
+    private func products(
+        _ a: SIMD8<Float>, _ b: SIMD8<Float>, _ c: SIMD8<Float>, _ d: SIMD8<Float>
+    ) -> SIMD8<Float> { a * b + c * d }
 
     /// How strongly eight pixels are tied to each neighbour.
     private struct Ties {

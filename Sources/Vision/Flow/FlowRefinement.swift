@@ -161,7 +161,8 @@ struct FlowRefinement {
     private func store(
         _ constraint: Constraint, _ index: Int, _ x: SIMD8<Float>, _ y: SIMD8<Float>, _ t: SIMD8<Float>
     ) {
-        let scale = 1 / (x * x + y * y + Self.floor2).squareRoot()
+        let square: SIMD8<Float> = x * x + y * y
+        let scale: SIMD8<Float> = 1 / (square + Self.floor2).squareRoot()
         Vectors.store(x * scale, constraint.x + index)
         Vectors.store(y * scale, constraint.y + index)
         Vectors.store(t * scale, constraint.t + index)

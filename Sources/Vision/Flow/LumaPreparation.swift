@@ -90,7 +90,8 @@ public final class LumaPreparation {
 
     /// The Gaussian and the mean of two neighbours, convolved.
     private func fillKernel() {
-        let gaussian = (-Self.reach...Self.reach).map { exp(-Double($0 * $0) / (2 * 1.2 * 1.2)) }
+        let spread = 2 * 1.2 * 1.2
+        let gaussian = (-Self.reach...Self.reach).map { (x: Int) -> Double in exp(-Double(x * x) / spread) }
         let total = gaussian.reduce(0, +)
         for (index, value) in gaussian.enumerated() {
             kernel[index] += Float(value / total / 2)
@@ -127,9 +128,15 @@ public final class LumaPreparation {
         }
         let second = first + picture.area
         let third = second + picture.area
-        let (red, blue): (Float, Float) = order == .rgb ? (0.299 * 255, 0.114 * 255) : (0.114 * 255, 0.299 * 255)
+        let (warm, cold): (Float, Float) = (0.299 * 255, 0.114 * 255)
+        let (red, blue) = order == .rgb ? (warm, cold) : (cold, warm)
         let green: Float = 0.587 * 255
-        for index in 0..<width { out[index] = first[index] * red + second[index] * green + third[index] * blue }
+        for index in 0..<width {
+            var luma: Float = first[index] * red
+            luma += second[index] * green
+            luma += third[index] * blue
+            out[index] = luma
+        }
     }
 
     /// Filters the ten rows from `first` on, those outside replaced by the nearest, and parts even from odd columns.

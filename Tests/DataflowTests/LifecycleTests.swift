@@ -92,7 +92,7 @@ import Testing
         builder.connect(a, to: b)
         builder.connect(b, to: builder.addNode("sink", sink))
         let graph = try builder.build()
-        let error = #expect(throws: GraphError.self) { try graph.start() }
+        let error = caught { try graph.start() }
         #expect(error?.code == .startFailed)
         #expect(error?.detail.contains("node \(culprit): failed on purpose") == true)
         // Sinks start first: what comes after the culprit in the graph was started, and is stopped again.

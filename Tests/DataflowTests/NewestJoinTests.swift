@@ -77,7 +77,8 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(15))) func `no picture waits, and results go with the next one`() throws {
+    @Test("no picture waits, and results go with the next one", .timeLimit(.minutes(15)))
+    func noPictureWaitsAndResultsGoWithTheNextOne() throws {
         let bench = try Bench(frames: 8)
         bench.show(3)
         bench.results.release(2)
@@ -108,7 +109,8 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(15))) func `a result never goes with a picture before its own`() throws {
+    @Test("a result never goes with a picture before its own", .timeLimit(.minutes(15)))
+    func aResultNeverGoesWithAPictureBeforeItsOwn() throws {
         let bench = try Bench(frames: 30)
         // All results are there before the first picture: each goes with its own.
         bench.results.release(30)
@@ -121,7 +123,8 @@ import Testing
         #expect(report.source("source")?.deliveredPartly == 0)
     }
 
-    @Test(.timeLimit(.minutes(15))) func `a frame whose picture was dropped is dropped, though its result was used`()
+    @Test("a frame whose picture was dropped is dropped, though its result was used", .timeLimit(.minutes(15)))
+    func aFrameWhosePictureWasDroppedIsDroppedThoughItsResultWasUsed()
         throws
     {
         let join = CollectingJoin(.newest)
@@ -149,7 +152,8 @@ import Testing
         #expect(book.delivered == 50 && book.dropped == 50)
     }
 
-    @Test(.timeLimit(.minutes(15))) func `frames that only ever reach a second port are dropped as unmatched`() throws {
+    @Test("frames that only ever reach a second port are dropped as unmatched", .timeLimit(.minutes(15)))
+    func framesThatOnlyEverReachASecondPortAreDroppedAsUnmatched() throws {
         /// Sends even frames one way and odd ones another.
         final class Fork: BaseNode, Node {
             func process(_ item: Item, to output: Output) throws -> Disposition {
@@ -174,7 +178,8 @@ import Testing
         #expect(report.source("source")?.delivered == 30 && report.source("source")?.dropped == 30)
     }
 
-    @Test func `only what waits for the primary is given more room`() throws {
+    @Test("only what waits for the primary is given more room") func onlyWhatWaitsForThePrimaryIsGivenMoreRoom() throws
+    {
         var builder = GraphBuilder(name: "room")
         let source = builder.addSource("source", CountingSource(1))
         let slow = builder.addNode("slow", Valve())
@@ -192,7 +197,8 @@ import Testing
         #expect(graph.edges.first { $0.name == "ahead -> join" }?.ring.capacity == 1)
     }
 
-    @Test(.timeLimit(.minutes(15))) func `a join without its primary sleeps through what the others promise`() throws {
+    @Test("a join without its primary sleeps through what the others promise", .timeLimit(.minutes(15)))
+    func aJoinWithoutItsPrimarySleepsThroughWhatTheOthersPromise() throws {
         let reads = Atomic<Int>(0)
         let valve = Valve()
         let none = PassNode()

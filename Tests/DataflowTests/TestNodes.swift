@@ -254,3 +254,9 @@ final class CollectingJoin: BaseNode, JoinNode {
         return .done
     }
 }
+
+/// The graph's error; of another kind or none is nil. (`#expect(throws:)` returns it from Swift 6.1 on.)
+func caught(_ body: () throws -> Void) -> GraphError? {
+    do { try body() } catch { return error as? GraphError }
+    return nil
+}

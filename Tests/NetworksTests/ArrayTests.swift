@@ -57,9 +57,9 @@ struct ArrayTests {
             k05VTVBZAQB2AHsnZGVzY3InOiAnPGY0JywgJ2ZvcnRyYW5fb3JkZXInOiBUcnVlLCAnc2hhcGUnOiAoMiwgMiksIH0gICAg
             ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAAAAAAAAAAAAAAAA
             """
-        let first = #expect(throws: NetworkError.self) { try NPZ.read(data(compressed)) }
+        let first = caught { _ = try NPZ.read(data(compressed)) }
         #expect(first?.description.contains("numpy.savez") == true)
-        let second = #expect(throws: NetworkError.self) { try NPY.read(data(fortran)[...]) }
+        let second = caught { _ = try NPY.read(data(fortran)[...]) }
         #expect(second?.description.contains("ascontiguousarray") == true)
     }
 
@@ -81,4 +81,10 @@ struct ArrayTests {
         }
         if let tensor = try? NPY.read(array[...]) { #expect(tensor.bytes.count <= array.count) }
     }
+}
+
+/// The error thrown; nil for none, or one that is not of networks. (`#expect(throws:)` returns it from Swift 6.1 on.)
+private func caught(_ body: () throws -> Void) -> NetworkError? {
+    do { try body() } catch { return error as? NetworkError }
+    return nil
 }

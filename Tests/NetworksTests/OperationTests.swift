@@ -125,11 +125,12 @@ struct OperationTests {
         }
         let three: [Float] = [1, 2, 3, 4, 5, 6, 7, 8, 9]
         let ones = Tensor(shape: [1, 1, 3, 3], floats: [Float](repeating: 1, count: 9))
-        #expect(
-            try run([1, 1, 3, 3], three, ["c.weight": ones]) { b, x in
-                try b.convolution(
-                    "c", x, outputChannels: 1, kernel: 3, stride: 2, padding: Padding(bottom: 2, right: 2))
-            } == [45, 9 + 6 + 3, 7 + 8 + 9, 9])
+        let sums = try run([1, 1, 3, 3], three, ["c.weight": ones]) { b, x in
+            try b.convolution(
+                "c", x, outputChannels: 1, kernel: 3, stride: 2, padding: Padding(bottom: 2, right: 2))
+        }
+        let windows: [Float] = [45, 9 + 6 + 3, 7 + 8 + 9, 9]
+        #expect(sums == windows)
         #expect(
             try run([1, 1, 2, 2], [1, 2, 3, 4], ["c.weight": ones]) { b, x in
                 try b.transposedConvolution("c", x, outputChannels: 1, kernel: 3, stride: 1, padding: .all(1))
@@ -172,11 +173,12 @@ struct OperationTests {
                 try b.linear("l", x, outputs: 2, bias: true)
             } == [321, 100])
         // States from the left 1, 2.5, 4.25; from the right 2.75, 3.5, 3; both added.
-        #expect(
-            try run([1, 1, 3], [1, 2, 3]) { b, x in
-                let half = try b.apply("c", .clip(low: 0.5, high: 0.5), x)
-                return try b.apply("h", .bidirectionalScan(axis: 2), half, x)
-            } == [1 + 2.75, 2.5 + 3.5, 4.25 + 3])
+        let both = try run([1, 1, 3], [1, 2, 3]) { b, x in
+            let half = try b.apply("c", .clip(low: 0.5, high: 0.5), x)
+            return try b.apply("h", .bidirectionalScan(axis: 2), half, x)
+        }
+        let states: [Float] = [1 + 2.75, 2.5 + 3.5, 4.25 + 3]
+        #expect(both == states)
         #expect(
             try run([1, 2, 1, 1], [2, 3]) { b, x in try b.apply("n", .affine(scale: [2, 3], offset: [1, -1]), x) }
                 == [5, 8])

@@ -47,10 +47,10 @@ enum SyntheticFiles {
             let strides: [Field] = [.number(step.stride, bytes: 4), .number(step.stride, bytes: 4)]
             let dilations: [Field] = [.number(step.dilation, bytes: 4), .number(step.dilation, bytes: 4)]
             let activation: Field = .number(step.activation, bytes: 1)
-            let options: [Field] =
-                step.isDepthwise
-                ? [.number(0, bytes: 1)] + strides + [.number(1, bytes: 4), activation] + dilations
-                : [.number(0, bytes: 1)] + strides + [activation] + dilations
+            var options: [Field] = [.number(0, bytes: 1)] + strides
+            if step.isDepthwise { options.append(.number(1, bytes: 4)) }
+            options.append(activation)
+            options += dilations
             operators.append([
                 .number(step.isDepthwise ? 1 : 0, bytes: 4), .integers([current, weight, bias]), .integers([output]),
                 .number(1, bytes: 1), .table(options),

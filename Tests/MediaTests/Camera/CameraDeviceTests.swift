@@ -68,7 +68,7 @@ struct CameraDeviceTests {
         let shots = try Bench.read(camera, 12)
         let seen = camera.statistics
         Bench.say("\(seen.mode): \(seen.frames) frames, \(seen.driverDrops) dropped, \(seen.copied) copied")
-        #expect(seen.numbered == seen.frames + seen.driverDrops + seen.damaged + seen.short)
+        #expect(seen.numbered == seen.frames + seen.overtaken + seen.driverDrops + seen.damaged + seen.short)
         #expect((seen.damaged, seen.short, seen.undecodable) == (0, 0, 0))
         #expect(seen.outages.losses.isEmpty)
         let picture = try #require(shots.last).picture
@@ -175,15 +175,16 @@ struct CameraDeviceTests {
         #expect(age < 500_000_000)
         #expect(camera.statistics.driverDrops > 0)
         let seen = camera.statistics
-        #expect(seen.numbered == seen.frames + seen.driverDrops + seen.damaged + seen.short)
+        #expect(seen.numbered == seen.frames + seen.overtaken + seen.driverDrops + seen.damaged + seen.short)
     }
 
     @Test func `two hundred returns leave descriptors, mappings and memory as they were`() throws {
         let camera = try Bench.reader { $0.firstRetryNanoseconds = 1_000_000 }
         try camera.connect()
-        var before = ProcessState()
+        var (before, middle) = (ProcessState(), ProcessState())
         for number in 0..<210 {
             if number == 10 { before = ProcessState() }
+            if number == 110 { middle = ProcessState() }
             if number % 50 == 10 { Bench.say("\(number) returns: \(ProcessState())") }
             try Bench.read(camera, 1)
             try Bench.press("inject_fatal_streaming_error")
@@ -194,7 +195,8 @@ struct CameraDeviceTests {
         #expect(camera.statistics.outages.returns == 210)
         #expect(after.descriptors == before.descriptors)
         #expect(after.mappings <= before.mappings + 4)
-        #expect(after.residentKilobytes < before.residentKilobytes + 4096)
+        // The first hundred fill pools.
+        #expect(after.residentKilobytes < middle.residentKilobytes + 1024)
     }
 }
 

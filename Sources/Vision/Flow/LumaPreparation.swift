@@ -128,13 +128,13 @@ public final class LumaPreparation {
         }
         let second = first + picture.area
         let third = second + picture.area
-        let (warm, cold): (Float, Float) = (0.299 * 255, 0.114 * 255)
-        let (red, blue) = order == .rgb ? (warm, cold) : (cold, warm)
+        let (red, blue): (Float, Float) = (0.299 * 255, 0.114 * 255)
+        let (ofFirst, ofThird) = order == .rgb ? (red, blue) : (blue, red)
         let green: Float = 0.587 * 255
         for index in 0..<width {
-            var luma: Float = first[index] * red
+            var luma: Float = first[index] * ofFirst
             luma += second[index] * green
-            luma += third[index] * blue
+            luma += third[index] * ofThird
             out[index] = luma
         }
     }

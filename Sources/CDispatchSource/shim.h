@@ -5,11 +5,9 @@
 #pragma once
 #include <dispatch/dispatch.h>
 
-/// A serial queue that runs what a user waits for; released by `vpipe_dispatch_release`.
-static inline void *vpipe_queue_create(const char *label) {
-    const dispatch_qos_class_t user_initiated = 0x19; // no header of Dispatch names it on Linux
-    return dispatch_queue_create(label, dispatch_queue_attr_make_with_qos_class(DISPATCH_QUEUE_SERIAL, user_initiated, 0));
-}
+/// A serial queue, released by `vpipe_dispatch_release`. Its quality of service is the default: a higher one asks for a nice
+/// value that only root may have, and says so in the system's log, once a thread, where it is refused.
+static inline void *vpipe_queue_create(const char *label) { return dispatch_queue_create(label, DISPATCH_QUEUE_SERIAL); }
 
 /// Calls `body` on the queue and waits for it.
 static inline void vpipe_queue_sync(void *queue, void *context, void (*body)(void *context)) {

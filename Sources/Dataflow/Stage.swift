@@ -128,7 +128,7 @@ final class Stage: @unchecked Sendable {
         queue.activate(self)  // a cycle, broken in `finish`
         wakeup.connect(queue)
         if maxWait != nil, handCount > 0 {
-            let timer = DispatchSource.makeTimerSource(queue: .global(qos: .userInitiated))
+            let timer = DispatchSource.makeTimerSource(queue: .global())
             timer.setEventHandler { [wakeup] in wakeup.poke() }
             timer.schedule(deadline: .distantFuture)
             self.timer = timer

@@ -227,4 +227,54 @@ import Testing
         #expect(outcome.errors.contains("reloaded: thin.fps: 20 -> 10"))
         #expect(outcome.errors.contains("nothing was reloaded: the file has errors"))
     }
+
+    @Test(.timeLimit(.minutes(15))) func `told to programs, every line is an object`() throws {
+        let scratch = NSTemporaryDirectory() + "/vpipe-told-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        let file = scratch + "/told.json"
+        let records = scratch + "/a.jsonl"
+        // Nobody reads `idle`, and `text` has nothing to write: a warning each.
+        try """
+        {"nodes":{"bars":{"type":"testpattern","size":"64x64","frames":0,"realtime":true},
+        "idle":{"type":"rate","input":"bars","fps":5},
+        "text":{"type":"jsonl","input":"bars","path":"\(records)"}}}
+        """.write(toFile: file, atomically: true, encoding: .utf8)
+        var reload: ContinuousClock.Instant?
+        var isStopped = false
+        let outcome = try Program.run(
+            ["run", file, "--log-format", "json"],
+            signalWhen: {
+                // Some frames are through: it is listening by now.
+                guard ((try? Data(contentsOf: URL(fileURLWithPath: records)))?.count ?? 0) > 400 else { return nil }
+                guard let reload else {
+                    reload = .now
+                    try? "oops".write(toFile: file, atomically: true, encoding: .utf8)
+                    return SIGHUP
+                }
+                guard !isStopped, .now - reload > .seconds(2) else { return nil }
+                isStopped = true
+                return SIGTERM
+            })
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(
+            try events(outcome.errors) == ["warning", "warning", "reload", "reload", "stopping", "report"],
+            "\(outcome.errors)")
+        let wrong = try Program.run(["run", file, "--log-format", "json"])
+        #expect(wrong.status == 2)
+        #expect(try events(wrong.errors) == ["error"])
+        let failed = try Program.run(
+            ["run", "pipelines/faces.json", "--log-format", "json", "--set", "video.url=/nowhere.mp4", "--overwrite"])
+        #expect(failed.status == 1)
+        #expect(try events(failed.errors) == ["error"])
+    }
+
+    /// The kind of each line, frames lost on a busy machine left out; a line that is no object is an error.
+    private func events(_ text: String) throws -> [String?] {
+        try text.split(separator: "\n").map { line in
+            let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            return object?["event"] as? String
+        }
+        .filter { $0 != "dropped" && $0 != "progress" }
+    }
 }

@@ -47,7 +47,7 @@ final class TargetKeeper: Sendable {
         self.ladder = ladder
         self.gate = gate
         self.machine = machine
-        timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "vpipe.target", qos: .userInitiated))
+        timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "vpipe.target"))
     }
 
     deinit {

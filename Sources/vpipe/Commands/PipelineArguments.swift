@@ -10,12 +10,12 @@ struct PipelineArguments: ParsableArguments {
     @Option(name: .customLong("set"), help: ArgumentHelp("Override a parameter.", valueName: "node.param=value"))
     var overrides: [String] = []
 
-    /// Reads and checks the file; warnings are printed.
-    func validated() throws -> ValidatedPipeline {
+    /// Reads and checks the file; warnings are told in the form of `log`.
+    func validated(log: LogFormat = .text) throws -> ValidatedPipeline {
         do {
             let file = try PipelineFile(path: pipeline)
             let valid = try file.validated(against: BuiltInNodes.registry.contracts, overrides: overrides)
-            for warning in valid.warnings { Console.line(warning.description, to: .errors) }
+            for warning in valid.warnings { log.say("warning", warning.description) }
             return valid
         } catch {
             throw Failure(error)

@@ -6,9 +6,6 @@ import Pipeline
 
 /// `vpipe run`.
 struct RunCommand: ParsableCommand {
-    /// How the run is reported.
-    enum LogFormat: String, ExpressibleByArgument, CaseIterable { case text, json }
-
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Run a pipeline until its input ends or Ctrl-C; a second Ctrl-C aborts.")
 
@@ -26,7 +23,17 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
-        let pipeline = try file.validated()
+        do {
+            try runToItsEnd()
+        } catch let failure as Failure {
+            guard logFormat == .json else { throw failure }
+            for line in failure.lines { logFormat.say("error", line) }
+            throw ExitCode(failure.status.rawValue)
+        }
+    }
+
+    private func runToItsEnd() throws {
+        let pipeline = try file.validated(log: logFormat)
         let run: PipelineRun
         let log: RunLog
         do {
@@ -43,10 +50,10 @@ struct RunCommand: ParsableCommand {
         }
         let manager = ServiceManager()
         let isInteractive = Console.Stream.errors.isTerminal
-        let signals = StopSignals(run, isInteractive: isInteractive, manager: manager)
+        let signals = StopSignals(run, isInteractive: isInteractive, log: logFormat, manager: manager)
         let reload =
             isInteractive || file.pipeline == "-"
-            ? nil : ReloadSignal(run, file: file.pipeline, overrides: file.overrides, manager: manager)
+            ? nil : ReloadSignal(run, file: file.pipeline, overrides: file.overrides, log: logFormat, manager: manager)
         manager.ready()
         let report = wait(for: run, log: log, manager: manager)
         withExtendedLifetime((signals, reload)) {}

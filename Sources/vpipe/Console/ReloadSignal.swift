@@ -10,12 +10,12 @@ final class ReloadSignal: Sendable {
     private let source: any DispatchSourceSignal
 
     /// Listens as long as it lives.
-    init(_ run: PipelineRun, file: String, overrides: [String], manager: ServiceManager) {
+    init(_ run: PipelineRun, file: String, overrides: [String], log: LogFormat, manager: ServiceManager) {
         signal(SIGHUP, SIG_IGN)
         source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: DispatchQueue(label: "vpipe.reload"))
         source.setEventHandler {
             manager.reloading(isOver: false)
-            for line in Self.reload(run, file: file, overrides: overrides) { Console.line(line, to: .errors) }
+            for line in Self.reload(run, file: file, overrides: overrides) { log.say("reload", line) }
             manager.reloading(isOver: true)
         }
         source.resume()

@@ -92,6 +92,11 @@ enum RunJSON {
         encode(Step(from: change.from, to: change.to, rung: rung, cause: change.cause))
     }
 
+    private struct Message: Encodable { let event, message: String }
+
+    /// A sentence, and the kind of event that it tells of.
+    static func message(_ message: String, event: String) -> String { encode(Message(event: event, message: message)) }
+
     private struct Event: Encodable {
         let event, node, message: String
         let count: UInt64

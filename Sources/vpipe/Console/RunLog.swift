@@ -6,14 +6,14 @@ internal import Pipeline
 /// Tells people how a run goes: one live line on a terminal, a line now and then in a log, JSON for programs.
 final class RunLog {
     private let run: PipelineRun
-    private let format: RunCommand.LogFormat
+    private let format: LogFormat
     private let isQuiet: Bool
     private let isLive: Bool
     private var lastItems: UInt64 = 0
     private var lastElapsed: UInt64 = 0
     private var hasStatusLine = false
 
-    init(_ run: PipelineRun, format: RunCommand.LogFormat, isQuiet: Bool) {
+    init(_ run: PipelineRun, format: LogFormat, isQuiet: Bool) {
         self.run = run
         self.format = format
         self.isQuiet = isQuiet

@@ -12,17 +12,20 @@ final class StopSignals: Sendable {
     private let count = Atomic<Int>(0)
 
     /// Listens as long as it lives.
-    init(_ run: PipelineRun, isInteractive: Bool, manager: ServiceManager) {
+    init(_ run: PipelineRun, isInteractive: Bool, log: LogFormat, manager: ServiceManager) {
         sources = ([SIGINT, SIGTERM] + (isInteractive ? [SIGHUP] : [])).map { number in
             signal(number, SIG_IGN)
-            return DispatchSource.makeSignalSource(signal: number, queue: .global(qos: .userInitiated))
+            return DispatchSource.makeSignalSource(signal: number, queue: .global())
         }
         for source in sources {
             source.setEventHandler { [weak self] in
                 switch self?.count.wrappingAdd(1, ordering: .relaxed).newValue {
                 case 1:
                     manager.stopping()
-                    Console.line("\nstopping: delivering what is under way; press again to abort", to: .errors)
+                    // A terminal has just shown ^C, or holds a line of status.
+                    if isInteractive, log == .text { Console.line(to: .errors) }
+                    let again = isInteractive ? "press again to abort" : "a second signal aborts"
+                    log.say("stopping", "stopping: delivering what is under way; \(again)")
                     run.stop()
                 case 2: run.abort()
                 // Whoever presses a third time wants out whatever happens.

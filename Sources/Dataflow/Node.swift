@@ -22,7 +22,7 @@ public enum Production: Sendable {
 
 /// One node's behaviour.
 ///
-/// Every call happens on the stage's own serial queue, one at a time.
+/// Calls come from any of Dispatch's threads, one at a time.
 ///
 ///     start -> ( advance | process )* -> drain* -> stop          a throw or an abort goes to stop at once
 ///
@@ -70,7 +70,7 @@ extension Node {
 
 /// A node that starts frames.
 public protocol SourceNode: Node {
-    /// Admits and emits the next frame; may block in I/O on the stage's own queue.
+    /// Admits and emits the next frame; may block in I/O, which keeps no other stage waiting.
     ///
     /// Asked again and again while its edges have room. `StageLink.isStopping` says when to give up waiting.
     func produce(to output: Output) throws -> Production

@@ -2,14 +2,14 @@
 @preconcurrency internal import Dispatch
 internal import Synchronization
 
-/// Runs one node on its own serial queue.
+/// Runs one node on Dispatch's threads, one run at a time.
 ///
-///     parked --wake()--> signalled --queue--> run: flush, advance, take items ... --nothing to do--> parked
-///                                              \--batch used up: signals itself, gives the queue back
+///     parked --wake()--> signalled --trigger--> run: flush, advance, take items ... --nothing to do--> parked
+///                                              \--batch used up: signals itself, gives the thread back
 ///
 /// `Wakeup` holds the parking protocol.
 final class Stage: @unchecked Sendable {
-    // Invariant of @unchecked Sendable: all mutable state is touched on `queue` only (or before the graph starts and
+    // Invariant of @unchecked Sendable: all mutable state is touched in runs only (or before the graph starts and
     // after it finished), but for the atomics. The wakeup's release/acquire chain orders one run after the last.
 
     enum Role {
@@ -29,7 +29,7 @@ final class Stage: @unchecked Sendable {
         case finished
     }
 
-    /// The most items taken before the queue is given back.
+    /// The most items taken in a run.
     static let batch = 128
     /// A call shorter than this counts as quick, in nanoseconds.
     static let quick: UInt64 = 1000
@@ -44,7 +44,7 @@ final class Stage: @unchecked Sendable {
     let isPlain: Bool
     let onError: ErrorPolicy
     let maxWait: UInt64?
-    let queue: StageQueue
+    private let trigger = StageTrigger()
     let graph: GraphControl
     let output: Output
     var inputs = EdgeList([])
@@ -98,7 +98,6 @@ final class Stage: @unchecked Sendable {
         case .node(let plain): (node, isPlain, matching) = (plain, true, .sameFrame)
         case .join(let join): (node, isPlain, matching) = (join, false, join.matching)
         }
-        queue = StageQueue(label: "vpipe.\(graph.name).\(name)")
         self.handCount = handCount
         hands = .allocate(capacity: max(1, handCount))
         hands.initialize(repeating: nil, count: max(1, handCount))
@@ -116,17 +115,13 @@ final class Stage: @unchecked Sendable {
 
     // MARK: Start and end
 
-    /// Starts the node on the stage's queue.
+    /// Starts the node.
     func start() throws {
         let link = StageLink(wakeup: wakeup, graph: graph, name: name)
-        var failure: (any Error)?
-        queue.sync {
-            do { try node.start(link) } catch { failure = error }
-        }
-        if let failure { throw failure }
+        try node.start(link)
         isNodeStarted = true
-        queue.activate(self)  // a cycle, broken in `finish`
-        wakeup.connect(queue)
+        trigger.activate(self)  // a cycle, broken in `finish`
+        wakeup.connect(trigger)
         if maxWait != nil, handCount > 0 {
             let timer = DispatchSource.makeTimerSource(queue: .global())
             timer.setEventHandler { [wakeup] in wakeup.poke() }
@@ -143,7 +138,7 @@ final class Stage: @unchecked Sendable {
 
     /// Takes back a start when another node's failed.
     func unstart() {
-        queue.sync { stopNode() }
+        stopNode()
         cancelSources()
     }
 
@@ -154,7 +149,7 @@ final class Stage: @unchecked Sendable {
     }
 
     private func cancelSources() {
-        queue.cancel()
+        trigger.cancel()
         timer?.cancel()
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Synchronization
 
-/// How a stage is woken: the parking protocol's flags and the queue that runs it.
+/// How a stage is woken: the parking protocol's flags and the trigger that runs it.
 ///
 /// A stage that has nothing to do clears `awake` and looks once more at everything it could be waiting for; whoever
 /// brings news stores it first and looks at `awake` after. Both sides are sequentially consistent, so one of the two
@@ -9,12 +9,12 @@ internal import Synchronization
 ///
 /// It knows nothing of the stage, so that nodes and neighbours may keep it for as long as they like.
 final class Wakeup: @unchecked Sendable {
-    // Invariant of @unchecked Sendable: `queue` is set before the graph is launched, while `awake` is still true and
+    // Invariant of @unchecked Sendable: `trigger` is set before the graph is launched, while `awake` is still true and
     // so nobody reads it; the rest is atomic.
 
     private let awake = Atomic<Bool>(true)
     private let poked = Atomic<Bool>(false)
-    private var queue: StageQueue?
+    private var trigger: StageTrigger?
 
     // MARK: From any thread
 
@@ -36,18 +36,18 @@ final class Wakeup: @unchecked Sendable {
 
     private func signalOnce() {
         // Acquires what the parked run released, and releases it to the run to come.
-        if !awake.exchange(true, ordering: .sequentiallyConsistent) { queue?.signal() }
+        if !awake.exchange(true, ordering: .sequentiallyConsistent) { trigger?.signal() }
     }
 
     // MARK: From the stage
 
-    func connect(_ queue: StageQueue) { self.queue = queue }
+    func connect(_ trigger: StageTrigger) { self.trigger = trigger }
 
-    /// Asks for the first run, or for the next one when a run gives the queue back with work left.
+    /// Asks for the first run, or for the next one when a run ends with work left.
     func runAgain() {
         // Release pairs with the acquire in `beginRun`.
         awake.store(true, ordering: .sequentiallyConsistent)
-        queue?.signal()
+        trigger?.signal()
     }
 
     /// Whether there is a run to be done; the state of the one before is visible after it.

@@ -171,6 +171,7 @@ final class Stage: @unchecked Sendable {
 
     func run() {
         guard wakeup.beginRun(), phase != .finished else { return }
+        defer { wakeup.endRun() }
         var now = graph.clock.now()
         var budget = Self.batch
         var mustAdvance = true

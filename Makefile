@@ -25,7 +25,7 @@ test: deps swift-toolchain
 	scripts/test
 
 test-camera: swift-toolchain
-	@scripts/deps qemu-system-x86 busybox-static kmod xz-utils gcc make v4l-utils systemd
+	@scripts/deps qemu-system-x86 busybox-static kmod xz-utils gcc make v4l-utils systemd udev
 	scripts/test-camera
 
 bench: build

@@ -9,7 +9,7 @@
 /// `cancelled` is called after the last run. NULL where Dispatch has no queue for it. Released by `vpipe_source_release`.
 ///
 /// It needs no queue of its own, sources being serial already (dispatch_source_create(3)); without one a wake-up is some
-/// 6 microseconds shorter. Its threads are those of private serial queues: they come as needed, so that a stage which
+/// microseconds shorter. Its threads are those of private serial queues: they come as needed, so that a stage which
 /// blocks in a read or a write keeps no other waiting. Their quality of service is the default: a higher one asks for a
 /// nice value that only root may have, and says so in the system's log, once a thread, where it is refused.
 static inline void *vpipe_source_create(void *context, void (*run)(void *context), void (*cancelled)(void *context)) {

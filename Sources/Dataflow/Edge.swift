@@ -35,7 +35,7 @@ final class Edge: @unchecked Sendable {
     /// Set by the producer while it waits for room.
     private let producerWaits = Atomic<Bool>(false)
     let wait = LatencyHistogram()
-    /// Items that the policy dropped here; written by the producer alone.
+    /// Items that the policy dropped here.
     let dropped = Atomic<UInt64>(0)
     private let producing: UnsafeMutablePointer<Producing>
     /// The bound as the consumer last saw it.
@@ -122,7 +122,7 @@ final class Edge: @unchecked Sendable {
 
     var hasRoom: Bool { ring.hasRoom }
 
-    func countDrop() { dropped.store(dropped.load(ordering: .relaxed) &+ 1, ordering: .relaxed) }
+    func countDrop() { dropped.wrappingAdd(1, ordering: .relaxed) }
 
     // MARK: Consumer's side
 

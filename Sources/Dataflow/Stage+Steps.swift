@@ -41,8 +41,8 @@ extension Stage {
         if let waiting = stalled {
             guard retryStalled else { return .idle }
             retryStalled = false
-            item = waiting
             stalled = nil
+            item = successor(of: waiting, now) ?? waiting
         } else {
             guard let taken = takeNext(now) else { return inputs.contains { !$0.isExhausted } ? .idle : .ended }
             item = taken
@@ -68,6 +68,20 @@ extension Stage {
         if spent < Self.quick { quickCalls &+= 1 } else { quickCalls = 0 }
         now = after
         return .progress
+    }
+
+    /// What came behind a `latest` edge while the node was too busy for `waiting`, which is dropped then.
+    ///
+    /// Only the newest counts there: one frame waits before the node, not a second one in its hand.
+    private func successor(of waiting: Unmanaged<Item>, _ now: UInt64) -> Unmanaged<Item>? {
+        guard inputs.count == 1, inputs.with(0, { $0.policy == .latest }), let newer = takeNext(now) else { return nil }
+        inputs.with(0) { edge in
+            let ticket = waiting._withUnsafeGuaranteedRef { $0.ticket }
+            output.release(ticket, .dropped(place: edge.place, cause: .replaced))
+            edge.countDrop()
+        }
+        waiting.release()
+        return newer
     }
 
     /// The next item of the inputs in turn, its wait recorded.

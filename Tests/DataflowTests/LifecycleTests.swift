@@ -77,6 +77,26 @@ import Testing
         #expect(tally.count == 0)
     }
 
+    @Test("behind a latest edge a busy node gets the newest frame, not the one it refused", .timeLimit(.minutes(15)))
+    func behindALatestEdgeABusyNodeGetsTheNewestFrame() throws {
+        let tally = Tally()
+        let gate = GatedSink()
+        var builder = GraphBuilder(name: "latest")
+        let a = builder.addSource("source", CountingSource(100, tally: tally))
+        builder.connect(a, to: builder.addNode("gate", gate), policy: .latest)
+        let graph = try builder.build()
+        try graph.start()
+        while graph.snapshot().node("source")?.items != 100 || gate.refusals.count == 0 {}
+        gate.open()
+        let report = graph.waitUntilFinished()
+        let book = try #require(report.source("source"))
+        #expect(gate.seen == [99])
+        #expect(report.ledgerErrors == [] && book.delivered == 1 && book.dropped == 99 && book.inFlight == 0)
+        #expect(book.drops.allSatisfy { $0.cause == .replaced })
+        #expect(report.edges.map(\.dropped) == [99])
+        #expect(tally.count == 0)
+    }
+
     @Test("a failing start stops what was started and names the node", arguments: ["source", "pass", "sink"])
     func aFailingStartStopsWhatWasStartedAndNamesTheNode(
         culprit: String

@@ -198,6 +198,25 @@ final class AsyncNode: BaseNode, Node {
     }
 }
 
+/// Too busy for any frame until it is opened, from another thread.
+final class GatedSink: BaseNode, Node {
+    let refusals = Tally()
+    private(set) var seen: [UInt64] = []
+    private let isOpen = Atomic<Bool>(false)
+    func process(_ item: Item, to output: Output) throws -> Disposition {
+        guard isOpen.load(ordering: .acquiring) else {
+            refusals.add(1)
+            return .busy
+        }
+        seen.append(item.ticket.sequence)
+        return .done
+    }
+    func open() {
+        isOpen.store(true, ordering: .releasing)
+        link?.wake()
+    }
+}
+
 /// Remembers what came, in which order.
 final class CollectingSink: BaseNode, Node {
     var seen: [Ticket] = []

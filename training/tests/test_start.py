@@ -21,6 +21,8 @@ def test_layers_of_the_same_name_and_shape_are_taken_over(tmp_path):
     other, state = load_file(str(given)), started.model.state_dict()
     body = [name for name in state if name.startswith("body.")]
     assert body and all(torch.equal(state[name], other[name]) for name in body)
+    assert torch.equal(state["m1.7x7.0.weight"], other["ssh1.conv7x7_3.0.weight"])  # the same layer by another name
+    assert not torch.equal(state["m2.7x7.0.weight"][:16, :16], other["ssh2.conv7x7_3.0.weight"])
     assert float(state["m1.cls_score.bias"][0]) > 2  # heads are as from random weights
 
 

@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import torch
 from safetensors.torch import load_file
 
@@ -17,6 +18,7 @@ from .trainer import Budget, Trainer
 
 
 def main():
+    cv2.setNumThreads(1)  # before its first use: workers are forked, and would wait for threads that only their parent has
     arguments = _parser().parse_args()
     arguments.run(arguments)
 

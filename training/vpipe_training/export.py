@@ -11,12 +11,17 @@ from . import vpipe
 
 
 def write(recipe, state, path, notes=None, half=False):
-    """Writes tensors by vpipe's names, with metadata; checks that none is missing or new."""
-    kind = torch.float16 if half else torch.float32
-    state = {name: value.detach().cpu().to(kind).contiguous() for name, value in state.items()}
+    """Writes tensors by vpipe's names, with metadata; checks that none is missing or new.
+
+    `half` stores kernels as float16. Vectors are few and stay float32: variances of raw pixels do not fit into float16.
+    """
+    state = {name: value.detach().cpu().to(torch.float16 if half and value.ndim > 1 else torch.float32).contiguous()
+             for name, value in state.items()}
     expected = set(vpipe.parameter_names(recipe.weights))
     if set(state) != expected:
         raise SystemExit(f"{recipe.network}: tensors do not match: {sorted(expected ^ set(state))[:5]}")
+    if broken := [name for name, value in state.items() if not value.isfinite().all()]:
+        raise SystemExit(f"{recipe.network}: numbers that are not finite in {', '.join(broken[:5])}")
     metadata = {"network": recipe.network, "variant": recipe.variant, "licence": "Apache-2.0",
                 "provenance": "trained with vpipe_training", "trained_at": f"{recipe.size[0]}x{recipe.size[1]}"}
     if recipe.sees_whole_pictures:

@@ -32,7 +32,7 @@ class Graph(nn.Module):
             array = numpy_helper.to_array(initializer)
             if initializer.name in wanted:
                 self._add(initializer.name, array, initializer.name in statistics)
-            elif array.dtype == np.int64:
+            elif array.dtype == np.int64 or array.ndim == 0:
                 self.numbers[initializer.name] = array.tolist()
             else:
                 slot = f"constant_{len(self.tensors)}"
@@ -52,6 +52,20 @@ class Graph(nn.Module):
             for name in finished:
                 values.pop(name, None)
         return {name: values[name] for name in wanted}
+
+    def before_activation(self, name):
+        """The value that a layer's activation is applied to; the layer's own where it has none."""
+        node = next((node for node in self.nodes if name in node.outputs), None)
+        return node.inputs[0] if node and node.kind in _ACTIVATIONS else name
+
+    def normalisations(self, name):
+        """Scales and shifts, channels in order, of the batch normalisations that a value comes from; none when others do."""
+        node = next((node for node in self.nodes if name in node.outputs), None)
+        if node and node.kind == "Concat":
+            return [pair for part in node.inputs for pair in self.normalisations(part)]
+        if not node or node.kind != "BatchNormalization":
+            return []
+        return [tuple(self.get_parameter(tensor) for tensor in node.inputs[1:3])]
 
     def _add(self, name, array, is_statistic):
         """Puts a tensor where `state_dict` will call it `name`."""
@@ -159,11 +173,13 @@ def _layer_norm(_, node, x):
     return F.layer_norm(x[0], x[0].shape[-1:], x[1], x[2], node.get("epsilon", 1e-5))
 
 
+_ACTIVATIONS = ("Clip", "LeakyRelu", "Relu")
+
 _OPERATIONS = {
     "Add": lambda g, n, x: x[0] + x[1],
     "AveragePool": _average_pool,
     "BatchNormalization": _batch_norm,
-    "Clip": lambda g, n, x: torch.clamp(x[0], x[1], x[2]),
+    "Clip": lambda g, n, x: F.hardtanh(x[0], x[1], x[2]),  # clamp's gradient takes six passes, this one
     "Concat": lambda g, n, x: torch.cat(x, n.get("axis")),
     "Conv": _convolution,
     "ConvTranspose": _transposed_convolution,

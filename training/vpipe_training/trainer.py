@@ -186,7 +186,4 @@ def _place(value, device):
 
 
 def _quiet_worker(_):
-    import cv2
-
-    cv2.setNumThreads(1)
     torch.set_num_threads(1)

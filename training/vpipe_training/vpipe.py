@@ -46,11 +46,17 @@ def network_of(weights):
         return (file.metadata() or {}).get("network")
 
 
-def shared_weights(given, initial, folder):
-    """The path of initial weights in which every tensor that `given` has by name and shape is replaced by its own."""
+def shared_weights(given, initial, folder, names):
+    """The path of initial weights in which every tensor that `given` has by name and shape is replaced by its own.
+
+    `names`: layers that are called otherwise in `given`.
+    """
     state, other = load_file(str(initial)), load_file(str(given))
-    shared = {name: other[name].to(value) for name, value in state.items()
-              if name in other and other[name].shape == value.shape}
+    theirs = {name: name for name in state}
+    for ours, layer in names.items():
+        theirs |= {name: layer + name[len(ours):] for name in state if name.startswith(ours + ".")}
+    shared = {name: other[theirs[name]].to(value) for name, value in state.items()
+              if theirs[name] in other and other[theirs[name]].shape == value.shape}
     if not shared:
         raise SystemExit(f"{given}: shares no tensor with {Path(initial).stem}")
     print(f"{len(shared)} of {len(state)} tensors from {given}", flush=True)

@@ -45,3 +45,15 @@ def distilled(boxes, logits, landmarks, teacher_boxes, teacher_logits, teacher_l
 
     return {"teacher_class": 2 * divergence.sum() / face.sum().clamp(min=1),
             "teacher_box": error(boxes, teacher_boxes), "teacher_points": 0.5 * error(landmarks, teacher_landmarks)}
+
+
+def found_by_teacher(boxes, logits, found, ratio=7):
+    """The loss against a teacher's finds: each as much of a face as its score says. For anchors other than the teacher's."""
+    labels, scores = found["labels"], found["scores"]
+    given = logits[..., 1] - logits[..., 0]
+    entropy = torch.special.entr(scores) + torch.special.entr(1 - scores)
+    divergence = F.binary_cross_entropy_with_logits(given, scores, reduction="none") - entropy
+    chosen = hard_negative_mining(divergence, labels, ratio).float()
+    count = scores.sum().clamp(min=1)
+    return {"teacher_class": 0.5 * (divergence * chosen).sum() / count,
+            "teacher_box": (F.smooth_l1_loss(boxes, found["boxes"], reduction="none").sum(-1) * scores).sum() / count}

@@ -6,6 +6,7 @@ from pathlib import Path
 from torch.utils.data import default_collate
 
 from .. import vpipe
+from ..hints import Hints
 from ..trainer import Settings
 
 
@@ -35,6 +36,8 @@ class Recipe:
 
     network = variant = None
     outputs = None  # values of the graph, by layer
+    body, neck = (), ()  # layers whose features a student follows where its teacher is of the same variant
+    counterparts = {}  # layers and what they are called in another network whose weights it can start from
     settings = Settings()
     needs = ()  # kinds of data without which it cannot train
     understands = ()  # kinds of data it can use
@@ -49,14 +52,16 @@ class Recipe:
             self.size = (options.size, options.size)
         self.weights, self.is_fresh = self.start()
         self.model = self.graph(self.weights, self.size)
-        self.dataset = None
+        self.dataset = self.guide = None
 
     def start(self):
         """The weights to start from, and whether the heads are new: no weights are given, or those of another network."""
         given = self.options.weights
         if given and vpipe.network_of(given) in (None, self.network):
             return given, False
-        return (vpipe.shared_weights(given, self.initial(), self.options.folder) if given else self.initial()), True
+        if not given:
+            return self.initial(), True
+        return vpipe.shared_weights(given, self.initial(), self.options.folder, self.counterparts), True
 
     def initial(self):
         """Random weights to start from."""
@@ -73,6 +78,20 @@ class Recipe:
             return None
         variant, _, path = given.rpartition("=")
         return self.graph(path, self.size, variant or None).eval().requires_grad_(False)
+
+    def follow(self, prepared):
+        """Sets up the hints, once there are teacher and dataset; `prepared(images)` is what the network takes."""
+        alike = self.options.teacher.rpartition("=")[0] in ("", self.variant)
+        self.hints = Hints(self.model, self.guide, *((self.body, self.neck) if alike else ((), ())), self.is_fresh)
+        if self.is_fresh:
+            batch = self.collate([self.dataset[(i, 0.0)] for i in range(8)])
+            self.hints.align(prepared(batch["image"]))
+
+    def run(self, model, x, progress):
+        """Outputs of the model, those of the teacher, and the losses of its hints as named parts; `None` for what is not."""
+        if self.guide is None:
+            return model(image=x), None, {}
+        return self.hints.run(self.outputs, x, progress)
 
     def prepare_graphs(self):
         """Makes the graphs that `prepare` and `evaluate` use, beyond the trained one and the teacher's."""

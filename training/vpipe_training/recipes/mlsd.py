@@ -21,6 +21,8 @@ class MLSD(Recipe):
     settings = Settings(batch=8, learning_rate=3e-3, weight_decay=1e-4, averaging=0.998, clip=30.0)
     understands = ("lines", "media")
     sees_whole_pictures = True
+    body = ("backbone.features.2.conv.0.2", "block14.conv2.2", "block12.conv2.2", "block12.conv1.2")
+    neck = ("block13.conv2.2", "block15.conv2.2", "block16.conv2.2")
     exact_every = 5  # samples with exact maps when there is a teacher for the others
 
     def __init__(self, options):
@@ -49,21 +51,21 @@ class MLSD(Recipe):
         if self.guide is not None:  # the teacher's maps say more than labels of some of the lines
             photos += [(image, None) for image, _ in labelled]
             self.dataset = LineViews(photos, self.size[0], self.options.seed, self.exact_every if photos else 1)
+            self.follow(prepared)
         else:
             self.dataset = LineViews(labelled, self.size[0], self.options.seed, 2 if labelled else 1)
 
     def losses(self, model, batch, progress):
-        guide, unit = self.guide, self.unit.to(batch["image"].device)
-        x = prepared(batch["image"])
-        logits = model(image=x)["logits"].float() * unit
-        exact = batch["exact"]
-        parts = losses.supervised(logits[exact], batch["target"])
-        if guide is None:
+        found, wanted, parts = self.run(model, prepared(batch["image"]), progress)
+        if found is None:
             return parts
-        with torch.no_grad():
-            wanted = guide.to(x.device)(image=x[~exact])["logits"].float()
-        parts = {f"exact_{name}": 0.25 * value for name, value in parts.items()}
-        return parts | losses.distilled(logits[~exact], wanted)
+        logits = found["logits"].float() * self.unit.to(batch["image"].device)
+        exact = batch["exact"]
+        truth = losses.supervised(logits[exact], batch["target"])
+        if wanted is None:
+            return truth
+        parts |= {f"exact_{name}": 0.25 * value for name, value in truth.items()}
+        return parts | losses.distilled(logits[~exact], wanted["logits"].float()[~exact])
 
     def collate(self, samples):
         """Target maps only of the samples that have them."""

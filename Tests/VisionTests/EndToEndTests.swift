@@ -101,7 +101,7 @@ struct LineGolden: Sendable, CustomTestStringConvertible {
         #expect(zip(lines, lines.dropFirst()).allSatisfy { $0.score >= $1.score })
     }
 
-    @Test func `the preview weights find the edges of the sample room`() throws {
+    @Test func `the default weights find the edges of the sample room`() throws {
         // Measured on every fifth frame of the clip: 0.353 (samples/README.md).
         #expect(try recall(lineDetector(TestFiles.model("mlsd_tiny.safetensors"), side: 512)) > 0.25)
     }
@@ -145,7 +145,7 @@ struct LineGolden: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct FacesEndToEnd {
-    @Test func `the preview weights find the faces of the sample clip`() throws {
+    @Test func `the default weights find the faces of the sample clip`() throws {
         // Measured on the whole clip: recall 0.984, precision 0.993 (samples/README.md).
         let (recall, precision) = try score(faceDetector(TestFiles.model("retinaface_mobilenet0.25.safetensors")))
         #expect(recall >= 0.85 && precision >= 0.85, "recall \(recall), precision \(precision)")

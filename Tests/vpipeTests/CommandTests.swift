@@ -102,7 +102,7 @@ import Testing
             hits += boxes(true_).count { wanted in boxes(record).contains { overlap($0, wanted) >= 0.5 } }
             lines += (record["lines"] as? [Any])?.count ?? 0
         }
-        // One face a frame; the preview weights find it in all of them.
+        // One face a frame; the default weights find it in all of them.
         #expect(hits >= 45, "\(hits) of 50 faces")
         #expect(lines > 50, "\(lines) lines")
         #expect(try Data(contentsOf: URL(fileURLWithPath: scratch + "/a.mp4")).count > 10_000)

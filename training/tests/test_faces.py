@@ -9,6 +9,8 @@ from vpipe_training.data import faces, generated
 from vpipe_training.data.face_canvas import FaceCanvas
 from vpipe_training.losses import faces as losses
 from vpipe_training.metrics import faces as metrics
+from vpipe_training.recipes import RECIPES
+from vpipe_training.recipes.base import Options
 
 FACES = np.float32([[20, 30, 52, 62], [100, 40, 112, 52]])
 
@@ -50,6 +52,33 @@ def test_hard_negatives_are_the_worst_ones():
     labels[0, 0], labels[0, 19] = anchors.FACE, anchors.IGNORED
     chosen = losses.hard_negative_mining(loss, labels, ratio=3, least=1)[0].nonzero().flatten().tolist()
     assert chosen == [0, 16, 17, 18]
+
+
+def test_a_teachers_finds_cost_nothing_where_they_are_met():
+    grid = SSH.boxes(64, 64)
+    logits = torch.zeros(1, len(grid), 2)
+    found = {"labels": torch.zeros(1, len(grid), dtype=torch.long), "scores": torch.zeros(1, len(grid)),
+             "boxes": torch.zeros(1, len(grid), 4)}
+    found["labels"][0, 5], found["scores"][0, 5] = anchors.FACE, 0.7
+    logits[0, :, 1] = -20
+    missed = losses.found_by_teacher(torch.zeros(1, len(grid), 4), logits, found)
+    logits[0, 5, 1] = float(np.log(0.7 / 0.3))
+    met = losses.found_by_teacher(torch.zeros(1, len(grid), 4), logits, found)
+    assert float(met["teacher_class"]) < 1e-4 < 1 < float(missed["teacher_class"])
+    off = losses.found_by_teacher(torch.ones(1, len(grid), 4), logits, found)
+    assert float(met["teacher_box"]) == 0 and float(off["teacher_box"]) == pytest.approx(2 * 0.7)
+
+
+def test_a_teachers_finds_are_put_on_the_students_anchors(tmp_path):
+    recipe = RECIPES["ssh"](Options(size=160, folder=tmp_path))
+    recipe.dataset = FaceCanvas(([], [faces.Photo(np.zeros((9, 9, 3), np.uint8), [])]), 160, SSH, recipe.match, seed=1)
+    recipe.finder = lambda images: [(FACES, np.float32([0.9, 0.4]), None), (FACES[:0], np.zeros(0, np.float32), None)]
+    found = recipe.found(torch.zeros(2, 160, 160, 3, dtype=torch.uint8))
+    own = found["labels"][0] == anchors.FACE
+    decoded = SSH.decode(found["boxes"][0].numpy(), recipe.dataset.grid)[own]
+    assert anchors.iou(decoded, FACES).max(1).min() > 0.99
+    assert set(found["scores"][0][own].tolist()) == {float(np.float32(0.9)), float(np.float32(0.4))}
+    assert not (found["labels"][1] == anchors.FACE).any() and float(found["scores"][1].max()) == 0
 
 
 def test_suppression_keeps_the_best():

@@ -16,7 +16,7 @@ RELEASE = .build/release/vpipe
 demo: build
 	@mkdir -p out
 	$(RELEASE) run pipelines/demo.json
-	python3 samples/check.py --face-score 0.4 samples/demo.jsonl out/demo.jsonl
+	python3 samples/check.py --face-score 0.5 samples/demo.jsonl out/demo.jsonl
 	@echo "look at out/demo.mp4; what was found is in out/demo.jsonl"
 
 # python3-gi and the two after it: the RTSP server of the tests.

@@ -5,20 +5,26 @@ import torch
 from vpipe_training import hints, vpipe
 from vpipe_training.hints import Hints, feature_loss
 from vpipe_training.recipes import RECIPES
+from vpipe_training.recipes.base import Options
 
-CASES = [("mlsd", "tiny", 64), ("retinaface", "mobilenet0.25", 64)]
+CASES = [("mlsd", "tiny"), ("mlsd", "large"), ("retinaface", "mobilenet0.25")]
+SIDE = 64
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda c: c[0])
-def pair(request, tmp_path_factory):
-    """A student and a teacher of other random weights, their recipe and an input."""
-    network, variant, side = request.param
-    folder, recipe = tmp_path_factory.mktemp(network), RECIPES[network]
-    student, teacher = (
-        vpipe.load(network, variant, (side, side), vpipe.initial_weights(network, variant, seed, folder), folder,
-                   recipe.outputs) for seed in (1, 2))
-    x = torch.randn(4, 3, side, side, generator=torch.Generator().manual_seed(3))
-    return student.train(), teacher.eval(), recipe, x
+@pytest.fixture(scope="module", params=CASES, ids="-".join)
+def case(request, tmp_path_factory):
+    """A recipe with its student, a teacher of other random weights, and an input."""
+    network, variant = request.param
+    folder = tmp_path_factory.mktemp(network)
+    recipe = RECIPES[network](Options(variant=variant, size=SIDE, folder=folder))
+    teacher = recipe.graph(vpipe.initial_weights(network, variant, 2, folder), (SIDE, SIDE)).eval()
+    recipe.model.train()
+    return recipe, teacher, torch.randn(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(3))
+
+
+def made(case, is_fresh=True):
+    recipe, teacher, _ = case
+    return Hints(recipe.model, teacher, recipe.body, recipe.neck, is_fresh)
 
 
 def test_loss_is_in_units_of_the_teachers_variance():
@@ -33,43 +39,49 @@ def test_a_silent_channel_does_not_blow_the_loss_up():
     assert float(feature_loss(teacher + 0.1, teacher)) < 1
 
 
-def test_hints_are_taken_before_the_activation(pair):
-    student, teacher, recipe, x = pair
-    made = Hints(student, teacher, recipe.body, recipe.neck, True)
-    values = student([made.pairs[name][0] for name in made.all], image=x)
-    assert all(float(value.detach().min()) < 0 for value in values.values())
-
-
-def test_aligned_layers_have_the_teachers_mean_and_spread(pair):
-    student, teacher, recipe, x = pair
-    made = Hints(student, teacher, recipe.body, recipe.neck, True)
-    made.align(x)
+def test_every_hint_is_a_layer_taken_before_its_activation(case):
+    recipe, _, x = case
+    pairs = made(case).pairs
+    assert set(pairs) == {*recipe.body, *recipe.neck}
     with torch.no_grad():
-        ours, theirs = (graph([made.pairs[name][side] for name in made.all], image=x)
-                        for side, graph in enumerate((student, teacher)))
-    for name in made.all:
-        a, b = ours[made.pairs[name][0]], theirs[made.pairs[name][1]]
+        values = recipe.model([ours for ours, _ in pairs.values()], image=x)
+    assert all(float(value.min()) < 0 for value in values.values())
+
+
+def test_layers_that_one_lacks_are_left_out(case):
+    recipe, teacher, _ = case
+    kept = Hints(recipe.model, teacher, ("nowhere", recipe.body[0]), ("nowhere",), True)
+    assert kept.all == kept.body == [recipe.body[0]]
+
+
+def test_aligned_layers_have_the_teachers_mean_and_spread(case):
+    recipe, teacher, x = case
+    aligned = made(case)
+    aligned.align(x)
+    with torch.no_grad():
+        ours, theirs = (graph([pair[side] for pair in aligned.pairs.values()], image=x)
+                        for side, graph in enumerate((recipe.model, teacher)))
+    for name, (first, second) in aligned.pairs.items():
+        a, b = ours[first], theirs[second]
         assert torch.allclose(a.mean((0, 2, 3)), b.mean((0, 2, 3)), atol=0.05 * float(b.std())), name
         assert torch.allclose(a.std((0, 2, 3)), b.std((0, 2, 3)), rtol=0.1, atol=0.05 * float(b.std())), name
 
 
-def test_the_body_is_alone_first_and_hints_fade(pair):
-    student, teacher, recipe, x = pair
-    made = Hints(student, teacher, recipe.body, recipe.neck, True)
-    found, wanted, parts = made.run(recipe.outputs, x, 0.0)
+def test_the_body_is_alone_first_and_hints_fade(case):
+    recipe, _, x = case
+    found, wanted, parts = made(case).run(recipe.outputs, x, 0.0)
     assert found is None and wanted is None and len(parts) == len(recipe.body)
-    found, wanted, parts = made.run(recipe.outputs, x, hints.ALONE)
-    assert set(recipe.outputs) <= set(found) and set(recipe.outputs) <= set(wanted) and len(parts) == len(made.all)
-    assert all(float(part.detach()) == 0 for part in made.run(recipe.outputs, x, 1.0)[2].values())
+    found, wanted, parts = made(case).run(recipe.outputs, x, hints.ALONE)
+    assert set(recipe.outputs) <= set(found) and set(recipe.outputs) <= set(wanted)
+    assert len(parts) == len(recipe.body) + len(recipe.neck)
+    assert all(float(part.detach()) == 0 for part in made(case).run(recipe.outputs, x, 1.0)[2].values())
 
 
-def test_a_start_from_weights_skips_the_body(pair):
-    student, teacher, recipe, x = pair
-    found, _, _ = Hints(student, teacher, recipe.body, recipe.neck, False).run(recipe.outputs, x, 0.0)
-    assert found is not None
+def test_a_start_from_weights_skips_the_body(case):
+    assert made(case, is_fresh=False).run(case[0].outputs, case[2], 0.0)[0] is not None
 
 
-def test_a_teacher_of_another_layout_gives_no_hints(pair):
-    student, teacher, recipe, x = pair
-    found, wanted, parts = Hints(student, teacher, (), (), True).run(recipe.outputs, x, 0.0)
+def test_a_teacher_of_another_layout_gives_no_hints(case):
+    recipe, teacher, x = case
+    found, wanted, parts = Hints(recipe.model, teacher, (), (), True).run(recipe.outputs, x, 0.0)
     assert found is not None and wanted is not None and parts == {}

@@ -53,6 +53,10 @@ class Graph(nn.Module):
                 values.pop(name, None)
         return {name: values[name] for name in wanted}
 
+    def has(self, name):
+        """Whether a layer's value has this name."""
+        return any(name in node.outputs for node in self.nodes)
+
     def before_activation(self, name):
         """The value that a layer's activation is applied to; the layer's own where it has none."""
         node = next((node for node in self.nodes if name in node.outputs), None)
@@ -179,7 +183,7 @@ _OPERATIONS = {
     "Add": lambda g, n, x: x[0] + x[1],
     "AveragePool": _average_pool,
     "BatchNormalization": _batch_norm,
-    "Clip": lambda g, n, x: F.hardtanh(x[0], x[1], x[2]),  # clamp's gradient takes six passes, this one
+    "Clip": lambda g, n, x: F.hardtanh(x[0], x[1], x[2]),  # torch.clamp's gradient is six passes over the map
     "Concat": lambda g, n, x: torch.cat(x, n.get("axis")),
     "Conv": _convolution,
     "ConvTranspose": _transposed_convolution,

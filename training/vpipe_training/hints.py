@@ -10,11 +10,17 @@ WEIGHT = 4.0  # of a hint at the start of a run; it falls to nothing
 
 
 class Hints:
-    """The layers of a student and its teacher that should say the same: first those of its body, then all."""
+    """The layers of a student and its teacher that should say the same: first those of its body, then all.
+
+    What one of them lacks is left out: variants of a network share some of their layers.
+    """
 
     def __init__(self, student, teacher, body, neck, is_fresh):
-        self.body, self.all, self.student, self.teacher = list(body), [*body, *neck], student, teacher
-        self.alone = ALONE if body and is_fresh else 0.0
+        self.student, self.teacher = student, teacher
+        self.body, others = ([name for name in names if student.has(name) and teacher.has(name)]
+                             for names in (body, neck))
+        self.all = [*self.body, *others]
+        self.alone = ALONE if self.body and is_fresh else 0.0
         self.pairs = {name: (student.before_activation(name), teacher.before_activation(name)) for name in self.all}
 
     def run(self, outputs, x, progress):

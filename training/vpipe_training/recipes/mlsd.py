@@ -14,6 +14,11 @@ from .base import Recipe
 
 SIDES = (320, 512)  # of the images that are evaluated
 DISPLACEMENT_UNIT = 16.0  # logits of displacements are trained in this many map pixels, so that all logits are alike
+HINTS = {  # what the decoder takes from each scale of the body, and what it makes of it
+    "tiny": (("backbone.features.2.conv.0.2", "block14.conv2.2", "block12.conv2.2", "block12.conv1.2"),
+             ("block13.conv2.2", "block15.conv2.2", "block16.conv2.2")),
+    "large": (("block21.conv2.2", "block19.conv2.2", "block17.conv2.2", "block15.conv2.2", "block15.conv1.2"),
+              ("block16.conv2.2", "block18.conv2.2", "block20.conv2.2", "block22.conv2.2", "block23.conv2.2"))}
 
 
 class MLSD(Recipe):
@@ -21,12 +26,11 @@ class MLSD(Recipe):
     settings = Settings(batch=8, learning_rate=3e-3, weight_decay=1e-4, averaging=0.998, clip=30.0)
     understands = ("lines", "media")
     sees_whole_pictures = True
-    body = ("backbone.features.2.conv.0.2", "block14.conv2.2", "block12.conv2.2", "block12.conv1.2")
-    neck = ("block13.conv2.2", "block15.conv2.2", "block16.conv2.2")
     exact_every = 5  # samples with exact maps when there is a teacher for the others
 
     def __init__(self, options):
         super().__init__(options)
+        self.body, self.neck = HINTS[self.variant]
         self.unit = torch.ones(1, line_targets.CHANNELS, 1, 1)
         for kind in line_targets.DISPLACEMENT.values():
             self.unit[:, kind] = DISPLACEMENT_UNIT

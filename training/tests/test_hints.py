@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from vpipe_training import hints, vpipe
+from vpipe_training.data import generated
 from vpipe_training.hints import Hints, feature_loss
 from vpipe_training.recipes import RECIPES
 from vpipe_training.recipes.base import Options
@@ -85,3 +86,19 @@ def test_a_teacher_of_another_layout_gives_no_hints(case):
     recipe, teacher, x = case
     found, wanted, parts = Hints(recipe.model, teacher, (), (), True).run(recipe.outputs, x, 0.0)
     assert found is not None and wanted is not None and parts == {}
+
+
+@pytest.mark.parametrize("network, kind", [("mlsd", "lines"), ("retinaface", "faces"), ("ssh", "faces")])
+def test_recipes_learn_from_a_teacher(network, kind, tmp_path, rng):
+    data = getattr(generated, kind)(tmp_path / "data", rng)
+    teacher = vpipe.initial_weights("mlsd" if network == "mlsd" else "retinaface", RECIPES[network].variant, 2, tmp_path)
+    recipe = RECIPES[network](Options({kind: [str(data)]}, size=96, teacher=str(teacher), folder=tmp_path))
+    recipe.prepare()
+    batch = recipe.collate([recipe.dataset[(i, 0.0)] for i in range(3)])
+    first, later = (recipe.losses(recipe.model.train(), batch, progress) for progress in (0.0, 0.5))
+    followed = {f"hint_{name}" for name in recipe.body}
+    assert set(first) == followed if followed else "teacher_class" in first
+    assert set(first) <= set(later) and len(later) > len(followed)
+    for parts in (first, later):
+        assert all(torch.isfinite(value) for value in parts.values())
+        sum(parts.values()).backward()

@@ -55,16 +55,15 @@ class FaceDetector(Recipe):
     @torch.no_grad()
     def detect(self, graph, images, score=0.02):
         """Boxes, scores and landmarks of each image [N, H, W, 3] of the graph's size, suppressed, best first."""
-        boxes, logits, landmarks = (None if part is None else part.cpu().numpy() for part in
-                                    self.rows(graph(image=self.prepared(images))))
-        scores = 1 / (1 + np.exp(logits[..., 0] - logits[..., 1]))
+        boxes, logits, landmarks = self.rows(graph(image=self.prepared(images)))
+        boxes, scores = boxes.cpu().numpy(), logits.softmax(-1)[..., 1].cpu().numpy()
         grid, finds = self.anchors.boxes(images.shape[2], images.shape[1]), []
         for i, chosen in enumerate(scores > score):
             found, sure, cells = self.anchors.decode(boxes[i, chosen], grid[chosen]), scores[i, chosen], grid[chosen]
             kept = anchor.suppress(found, sure)
             points = None
             if landmarks is not None:
-                offsets = landmarks[i, chosen].reshape(-1, 5, 2) * self.anchors.offsets
+                offsets = landmarks[i].cpu().numpy()[chosen].reshape(-1, 5, 2) * self.anchors.offsets
                 points = (cells[:, None, :2] + offsets * cells[:, None, 2:]).reshape(-1, 10)[kept]
             finds.append((found[kept], sure[kept], points))
         return finds

@@ -73,3 +73,10 @@ def test_scenes_are_the_same_for_the_same_seed():
     (a, p), (b, q) = (scenes.scene(np.random.default_rng(4), 96) for _ in range(2))
     assert np.array_equal(a, b) and np.array_equal(p, q)
     assert len(p) and p.min() >= -1 and p.max() <= 97
+
+
+def test_recall_counts_wanted_lines_with_a_found_one_near():
+    wanted = np.float32([[0, 0, 100, 0], [0, 50, 100, 50]])
+    found = np.float32([[100, 1, 0, 1, 0.9], [0, 60, 100, 60, 0.8]])  # the first turned round and a pixel off
+    assert metrics.recall([(found, wanted)]) == 50
+    assert metrics.recall([(found[:0], wanted)]) == 0

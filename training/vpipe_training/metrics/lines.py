@@ -52,3 +52,9 @@ def structural_ap(pairs):
                     taken[nearest] = True
                 hit.append(good)
     return {f"sAP{t}": round(100 * average_precision(scores, hit, total), 2) for t, hit in hits.items()}
+
+
+def recall(pairs, threshold=10):
+    """Percent of all wanted lines with a found one near, as in sAP10; [(found [n, 4 or more], wanted [m, 4 or more])]."""
+    near = [(distance(found[:, :4], wanted[:, :4]) < threshold).any(0) for found, wanted in pairs]
+    return round(100 * float(np.concatenate(near).mean()), 2)

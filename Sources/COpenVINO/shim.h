@@ -20,8 +20,10 @@ VPIPE_FUNCTION_TYPE(ov_free);
 VPIPE_FUNCTION_TYPE(ov_core_create);
 VPIPE_FUNCTION_TYPE(ov_core_free);
 VPIPE_FUNCTION_TYPE(ov_core_get_property);
+VPIPE_FUNCTION_TYPE(ov_core_import_model);
 VPIPE_FUNCTION_TYPE(ov_core_read_model_from_memory_buffer);
-// The form without C variadics, which Swift cannot call.
+// The forms without C variadics, which Swift cannot call.
+VPIPE_FUNCTION_TYPE(ov_core_set_properties);
 VPIPE_FUNCTION_TYPE(ov_core_compile_model_props);
 VPIPE_FUNCTION_TYPE(ov_model_free);
 VPIPE_FUNCTION_TYPE(ov_model_inputs_size);
@@ -31,6 +33,7 @@ VPIPE_FUNCTION_TYPE(ov_port_get_partial_shape);
 VPIPE_FUNCTION_TYPE(ov_partial_shape_create_static);
 VPIPE_FUNCTION_TYPE(ov_partial_shape_free);
 
+VPIPE_FUNCTION_TYPE(ov_compiled_model_export_model);
 VPIPE_FUNCTION_TYPE(ov_compiled_model_free);
 VPIPE_FUNCTION_TYPE(ov_compiled_model_get_property);
 VPIPE_FUNCTION_TYPE(ov_compiled_model_inputs_size);

@@ -65,6 +65,31 @@ struct CacheTests {
         #expect(try compileAndRun(TestModels.face(seed: 41), options).preparation.fromCache)
     }
 
+    @Test(
+        "Models restored at the same time keep the options that each was compiled with", .enabled(if: works, reason))
+    func optionsOfRestored() async throws {
+        let source = try TestModels.face(seed: 47)
+        let (engine, path) = (engine, folder.path)
+        let wishes = [(1, 1), (1, 2), (2, 2)].map { streams, threads in
+            TestModels.options(streams: streams, threads: threads, cache: .directory(path))
+        }
+        let cold = try wishes.map { try compileAndRun(source, $0).outputs }
+        #expect(cold.allSatisfy { $0 == cold[0] })
+        for _ in 0..<5 {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for options in wishes {
+                    group.addTask {
+                        let model = try engine.compile(source, options: options)
+                        #expect(model.preparation.fromCache)
+                        #expect(model.settings.streams == options.streams)
+                        #expect(model.settings.threads == options.threads)
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
     enum Damage: CaseIterable { case empty, half, flipped, appended, noSeal, garbageSeal }
 
     @Test(
@@ -194,7 +219,7 @@ struct CacheTests {
         #expect(throws: CacheFiles.Failure.self) { try root([:]) }
         #expect(try TestModels.options(cache: .off).cacheRoot() == nil)
         let hash = ContentHash(of: Array("abc".utf8))
-        #expect(standard.cacheName(for: hash, engineVersion: "2026.4.1-9-a/b") == "2026.4.1-9-a-b/\(hash)-f32-1x1")
+        #expect(standard.cacheName(for: hash, engine: "2026.4.1-9-a/b") == "2026.4.1-9-a-b/\(hash)-f32-1x1")
     }
 
     @Test("One changed bit, one more zero or another length is another hash", arguments: [0, 1, 7, 8, 9, 64, 200])

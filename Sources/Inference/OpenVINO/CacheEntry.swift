@@ -4,23 +4,21 @@ internal import Glibc
 /// One compiled model on disk, held by one process at a time.
 ///
 /// ```
-///  models/2026.4.1-.../<content hash>-f32-2x2/
+///  models/2026.4.1-...-<processor>/<content hash>-f32-2x2/
 ///      lock          flock: whoever compiles or loads; released by the kernel when a process dies
-///      <id>.blob     written by the engine, in place, therefore not to be trusted on its own
-///      seal          name, size and hash of each blob, written after it: a blob without its seal is thrown away
+///      model.blob    written by the engine, which does not say when a disk is full
+///      seal          size and hash of the blob, written after it: a blob that does not match is compiled anew
 /// ```
 /// A process killed while the engine writes, a full disk and a flipped bit all end as a blob that does not match its
 /// seal, never as a damaged model inside the engine.
 struct CacheEntry: ~Copyable {
-    static let sealName = "seal"
-    static let blobSuffix = ".blob"
     /// How long to wait for another process before going on without the cache.
     static let patience: Duration = .seconds(60)
 
     let directory: String
     private let lock: Int32
 
-    /// Makes the folder, waits for the lock, and removes blobs that do not match the seal.
+    /// Makes the folder and waits for the lock.
     /// - Parameter needed: bytes that must be free on the disk for a new blob.
     init(directory: String, needed: UInt64, patience: Duration = CacheEntry.patience) throws(CacheFiles.Failure) {
         try CacheFiles.makeDirectory(directory)
@@ -33,7 +31,6 @@ struct CacheEntry: ~Copyable {
             guard free > needed else {
                 throw CacheFiles.Failure("the disk of \(directory) has only \(free) bytes left")
             }
-            try Self.removeDamaged(in: directory)
         } catch {
             close(file)
             throw error
@@ -44,22 +41,27 @@ struct CacheEntry: ~Copyable {
 
     deinit { close(lock) }
 
-    /// Records what the engine wrote, so that the next process may trust it.
-    func seal() throws(CacheFiles.Failure) {
-        var lines = ""
-        for name in try CacheFiles.names(in: directory) where name.hasSuffix(Self.blobSuffix) {
-            lines += Self.line(name, try CacheFiles.read(directory + "/" + name))
-        }
-        guard !lines.isEmpty else { throw CacheFiles.Failure("the engine stored nothing in \(directory)") }
-        let path = directory + "/" + Self.sealName
-        if let old = try? CacheFiles.read(path), old == Array(lines.utf8) { return }
-        try CacheFiles.replace(path, with: Array(lines.utf8))
+    private var blob: String { directory + "/model.blob" }
+    private var seal: String { directory + "/seal" }
+
+    /// What is stored here; nil when nothing is, or not what was sealed.
+    func load() -> MappedFile? {
+        guard let file = try? MappedFile(blob), let text = try? CacheFiles.read(seal) else { return nil }
+        return text == Self.text(for: file.bytes) ? file : nil
     }
 
-    /// Forgets everything stored here.
-    func clear() {
-        let names = (try? CacheFiles.names(in: directory)) ?? []
-        for name in names where name != "lock" { CacheFiles.remove(directory + "/" + name) }
+    /// Has `write` make a file of the name it is given, and puts that in the place of what is stored here.
+    func store(_ write: (String) throws(CacheFiles.Failure) -> Void) throws(CacheFiles.Failure) {
+        let fresh = blob + ".new"
+        do throws(CacheFiles.Failure) {
+            try write(fresh)
+            let file = try MappedFile(fresh)
+            try CacheFiles.rename(fresh, to: blob)
+            try CacheFiles.replace(seal, with: Self.text(for: file.bytes))
+        } catch {
+            CacheFiles.remove(fresh)
+            throw error
+        }
     }
 
     private static func take(_ file: Int32, _ path: String, _ patience: Duration) throws(CacheFiles.Failure) {
@@ -73,19 +75,8 @@ struct CacheEntry: ~Copyable {
         }
     }
 
-    private static func removeDamaged(in directory: String) throws(CacheFiles.Failure) {
-        let path = directory + "/" + sealName
-        let text = access(path, F_OK) == 0 ? String(decoding: try CacheFiles.read(path), as: UTF8.self) : ""
-        let sealed = Set(text.split(separator: "\n").map { $0 + "\n" })
-        for name in try CacheFiles.names(in: directory) where name.hasSuffix(blobSuffix) {
-            let blob = directory + "/" + name
-            let isSound = (try? CacheFiles.read(blob)).map { sealed.contains(Substring(line(name, $0))) } ?? false
-            if !isSound { CacheFiles.remove(blob) }
-        }
-    }
-
-    private static func line(_ name: String, _ bytes: [UInt8]) -> String {
-        "\(name) \(bytes.count) \(ContentHash(of: bytes))\n"
+    private static func text(for bytes: UnsafeRawBufferPointer) -> [UInt8] {
+        Array("\(bytes.count) \(ContentHash(of: bytes))\n".utf8)
     }
 }
 
@@ -113,12 +104,14 @@ extension CompileOptions {
     }
 
     /// The folder of one model under these options, below the root.
-    func cacheName(for hash: ContentHash, engineVersion: String) -> String {
-        let version = engineVersion.utf8.map { byte -> Character in
+    ///
+    /// `engine` names the library's release and the processor that it compiles for.
+    func cacheName(for hash: ContentHash, engine: String) -> String {
+        let engine = engine.utf8.map { byte -> Character in
             let character = Character(UnicodeScalar(byte))
             return character.isASCII && (character.isLetter || character.isNumber || character == ".") ? character : "-"
         }
         let pinned = pinsThreads ? "-pinned" : ""
-        return "\(String(version))/\(hash)-\(precision.rawValue)-\(streams)x\(threads)\(pinned)"
+        return "\(String(engine))/\(hash)-\(precision.rawValue)-\(streams)x\(threads)\(pinned)"
     }
 }

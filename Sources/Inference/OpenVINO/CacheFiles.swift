@@ -82,11 +82,15 @@ enum CacheFiles {
             }
         }
         if close(file) != 0, failure == 0 { failure = errno }
-        if failure == 0, rename(temporary, path) != 0 { failure = errno }
+        if failure == 0, Glibc.rename(temporary, path) != 0 { failure = errno }
         if failure != 0 {
             unlink(temporary)
             throw Failure("write", path, errno: failure)
         }
+    }
+
+    static func rename(_ path: String, to other: String) throws(Failure) {
+        if Glibc.rename(path, other) != 0 { throw Failure("rename", path, errno: errno) }
     }
 
     static func remove(_ path: String) { unlink(path) }

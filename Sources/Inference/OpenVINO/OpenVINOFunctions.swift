@@ -17,6 +17,8 @@ struct OpenVINOFunctions: @unchecked Sendable {
     let coreFree: vpipe_ov_core_free_f
     let coreGetProperty: vpipe_ov_core_get_property_f
     let readModel: vpipe_ov_core_read_model_from_memory_buffer_f
+    let coreSetProperties: vpipe_ov_core_set_properties_f
+    let importModel: vpipe_ov_core_import_model_f
     let compileModel: vpipe_ov_core_compile_model_props_f
     let modelFree: vpipe_ov_model_free_f
     let modelInputCount: vpipe_ov_model_inputs_size_f
@@ -26,6 +28,7 @@ struct OpenVINOFunctions: @unchecked Sendable {
     let partialShapeCreate: vpipe_ov_partial_shape_create_static_f
     let partialShapeFree: vpipe_ov_partial_shape_free_f
 
+    let exportModel: vpipe_ov_compiled_model_export_model_f
     let compiledFree: vpipe_ov_compiled_model_free_f
     let compiledGetProperty: vpipe_ov_compiled_model_get_property_f
     let inputCount: vpipe_ov_compiled_model_inputs_size_f
@@ -75,6 +78,8 @@ struct OpenVINOFunctions: @unchecked Sendable {
         coreGetProperty = try find("ov_core_get_property", vpipe_ov_core_get_property_f.self)
         readModel = try find(
             "ov_core_read_model_from_memory_buffer", vpipe_ov_core_read_model_from_memory_buffer_f.self)
+        coreSetProperties = try find("ov_core_set_properties", vpipe_ov_core_set_properties_f.self)
+        importModel = try find("ov_core_import_model", vpipe_ov_core_import_model_f.self)
         compileModel = try find("ov_core_compile_model_props", vpipe_ov_core_compile_model_props_f.self)
         modelFree = try find("ov_model_free", vpipe_ov_model_free_f.self)
         modelInputCount = try find("ov_model_inputs_size", vpipe_ov_model_inputs_size_f.self)
@@ -84,6 +89,7 @@ struct OpenVINOFunctions: @unchecked Sendable {
         partialShapeCreate = try find("ov_partial_shape_create_static", vpipe_ov_partial_shape_create_static_f.self)
         partialShapeFree = try find("ov_partial_shape_free", vpipe_ov_partial_shape_free_f.self)
 
+        exportModel = try find("ov_compiled_model_export_model", vpipe_ov_compiled_model_export_model_f.self)
         compiledFree = try find("ov_compiled_model_free", vpipe_ov_compiled_model_free_f.self)
         compiledGetProperty = try find("ov_compiled_model_get_property", vpipe_ov_compiled_model_get_property_f.self)
         inputCount = try find("ov_compiled_model_inputs_size", vpipe_ov_compiled_model_inputs_size_f.self)

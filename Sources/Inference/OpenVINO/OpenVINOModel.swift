@@ -8,13 +8,18 @@ final class OpenVINOModel: ModelDriver, @unchecked Sendable {
     // Unchecked: the handle is set once, freed once, and the library locks inside.
     private let handle: OpaquePointer
     let functions: OpenVINOFunctions
+    /// What the library was given to import: it uses the weights where they are.
+    private let weights: MappedFile?
     let inputs: [TensorInfo]
     let outputs: [TensorInfo]
 
-    /// Takes over `handle`, and frees it when the ports cannot be used; `name` is for messages.
+    /// Takes over `handle`, and frees it when the ports cannot be used; `name` is for messages, `weights` is kept as long.
     /// - Throws: `unsupportedModel`.
-    init(owning handle: OpaquePointer, named name: String, functions: OpenVINOFunctions) throws(InferenceError) {
+    init(
+        owning handle: OpaquePointer, named name: String, functions: OpenVINOFunctions, weights: MappedFile?
+    ) throws(InferenceError) {
         self.handle = handle
+        self.weights = weights
         self.functions = functions
         do throws(InferenceError) {
             inputs = try Self.ports(handle, functions, functions.inputCount, functions.inputPort, kind: "input")
@@ -43,6 +48,13 @@ final class OpenVINOModel: ModelDriver, @unchecked Sendable {
         var value: UnsafeMutablePointer<CChar>?
         guard functions.compiledGetProperty(handle, key, &value) == OK else { return nil }
         return functions.takeString(value)
+    }
+
+    /// Writes a file that a later process can restore the model from.
+    ///
+    /// A full disk is not reported by the library.
+    func export(to path: String) throws(InferenceError) {
+        try functions.check(functions.exportModel(handle, path), "ov_compiled_model_export_model", .compileFailed)
     }
 
     // MARK: - Ports

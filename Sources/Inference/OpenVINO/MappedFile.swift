@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+
+/// A file's bytes in memory, read from the disk as they are needed.
+///
+/// The file must not be cut short meanwhile; putting another in its place is harmless.
+///
+/// - Note: Thread-safety: thread-safe.
+final class MappedFile: @unchecked Sendable {
+    // Unchecked: the bytes are read-only and mapped until the last user is gone.
+    let bytes: UnsafeRawBufferPointer
+
+    /// Maps a plain file.
+    ///
+    /// - Throws: the system's reason; an empty file is refused.
+    init(_ path: String) throws(CacheFiles.Failure) {
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard file >= 0 else { throw CacheFiles.Failure("open", path, errno: errno) }
+        defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0 else { throw CacheFiles.Failure("read", path, errno: errno) }
+        guard status.st_size > 0 else { throw CacheFiles.Failure("\(path) is empty") }
+        let count = Int(status.st_size)
+        guard let address = mmap(nil, count, PROT_READ, MAP_PRIVATE, file, 0), address != MAP_FAILED else {
+            throw CacheFiles.Failure("map", path, errno: errno)
+        }
+        bytes = UnsafeRawBufferPointer(start: address, count: count)
+    }
+
+    deinit { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count) }
+}

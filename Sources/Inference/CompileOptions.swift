@@ -30,6 +30,11 @@ public struct CompileOptions: Sendable, Hashable {
     ///
     /// Off by default: two models in one process would share one core.
     public var pinsThreads: Bool
+    /// Whether the engine's threads let the process's others go first when cores are fought for.
+    ///
+    /// Encoding is one thread's work and the network's is that of several: an encoder that gets only its even share falls
+    /// behind for some frames, and then the cores wait for it.
+    public var standsBack = false
     /// Where compiled code is kept.
     public var cache: Cache
 
@@ -47,9 +52,11 @@ public struct CompileOptions: Sendable, Hashable {
     /// For a pipeline that wants frames per second: as many one-thread streams as cores.
     ///
     /// One-thread streams reach the throughput of one wide stream on an idle machine and lose less beside other
-    /// work (decoding, encoding), because no layer waits for a thread that was descheduled.
+    /// work (decoding, encoding), because no layer waits for a thread that was descheduled. They stand back behind that work.
     public static func automatic(cores: Int, precision: Precision, cache: Cache = .standard) -> CompileOptions {
-        CompileOptions(precision: precision, streams: cores, threads: cores, cache: cache)
+        var options = CompileOptions(precision: precision, streams: cores, threads: cores, cache: cache)
+        options.standsBack = true
+        return options
     }
 
     /// For live sources, whose frames come one by one: streams of two threads.

@@ -25,6 +25,11 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
     private let shelf = Mutex<[Key: Shelf]>([:])
     private let importing = Mutex<Void>(())
     private static let device = "CPU"
+    #if arch(arm64)
+        private static let architecture = "aarch64"
+    #else
+        private static let architecture = "x86_64"
+    #endif
 
     private struct Key: Hashable {
         let hash: ContentHash
@@ -95,7 +100,9 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
 
     private func prepare(_ source: ModelSource, _ options: CompileOptions) throws(InferenceError) -> CompiledModel {
         let start = ContinuousClock.now
-        let (compiled, fromCache, problem) = try compileThroughCache(source, options)
+        // The library makes its threads with the model.
+        let made = options.standsBack ? LowerPriority.run { attempt(source, options) } : attempt(source, options)
+        let (compiled, fromCache, problem) = try made.get()
         return CompiledModel(
             source: source, options: options, inputs: compiled.inputs, outputs: compiled.outputs,
             settings: settings(of: compiled, options),
@@ -104,12 +111,20 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
             driver: compiled)
     }
 
+    private typealias Made = (OpenVINOModel, fromCache: Bool, problem: String?)
+
+    private func attempt(_ source: ModelSource, _ options: CompileOptions) -> Result<Made, InferenceError> {
+        do throws(InferenceError) { return .success(try compileThroughCache(source, options)) } catch {
+            return .failure(error)
+        }
+    }
+
     /// Restores what an earlier run compiled, or compiles and keeps it for the next.
     ///
     /// Trouble with the cache is reported, never a reason to fail.
     private func compileThroughCache(
         _ source: ModelSource, _ options: CompileOptions
-    ) throws(InferenceError) -> (OpenVINOModel, fromCache: Bool, problem: String?) {
+    ) throws(InferenceError) -> Made {
         let opened: CacheEntry?
         do throws(CacheFiles.Failure) {
             opened = try entry(for: source, options)
@@ -142,7 +157,8 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
         }
         // A blob holds the weights again, as the processor wants them. The engine writes without looking at the disk.
         let needed = UInt64(source.bytes.count) * 3 + (16 << 20)
-        let machine = ContentHash(of: Array((capabilities + [processor]).joined(separator: " ").utf8))
+        let traits = capabilities + [processor, Self.architecture]
+        let machine = ContentHash(of: Array(traits.joined(separator: " ").utf8))
         let name = options.cacheName(for: source.hash, engine: "\(version)-\(machine)")
         return try CacheEntry(directory: root + "/" + name, needed: needed)
     }
@@ -196,6 +212,8 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
                 core, blob.bytes.baseAddress?.assumingMemoryBound(to: CChar.self), blob.bytes.count, Self.device,
                 &compiled)
             try functions.check(status, operation, .compileFailed)
+            // By now the library has the weights packed as the processor wants them, but for some.
+            defer { blob.putAside() }
             return try own(compiled, operation, weights: blob)
         }
     }

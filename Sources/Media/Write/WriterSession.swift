@@ -6,7 +6,8 @@ internal import Glibc
 ///
 /// Confined to the writer's queue.
 final class WriterSession {
-    private let encoder: VideoEncoder
+    /// Nil once it has encoded everything: it holds more memory than all the rest.
+    private var encoder: VideoEncoder?
     private let encoderName: String
     private let muxer: Muxer
     private let container: Container
@@ -48,9 +49,10 @@ final class WriterSession {
         shaper = try PictureShaper(first, codec: codec, encoder: encoderName, format: settings.format)
         clock = FragmentClock(interval: settings.fragmentSeconds)
         muxer = try Muxer(container, file: file)
-        encoder = try VideoEncoder(
+        let encoder = try VideoEncoder(
             codec, name: encoderName, shape: shaper.shape, settings: settings, timeBase: base,
             needsGlobalHeader: muxer.needsGlobalHeader)
+        self.encoder = encoder
         stream = try muxer.addStream(timeBase: base)
         try check(
             avcodec_parameters_from_context(stream.pointee.codecpar, encoder.context),
@@ -110,14 +112,15 @@ final class WriterSession {
         let length = duration.ticks > 0 ? max(1, rescale(duration)) : nominalDuration
         durations[counts.frames % durations.count] = (pts, length)
         end = MediaTime(ticks: pts &+ length, base: base).seconds
-        try encoder.send(try shaper.shaped(picture), pts: pts)
+        try encoder?.send(try shaper.shaped(picture), pts: pts)
         counts.frames += 1
         try drainEncoder()
     }
 
     func finish() throws(MediaError) {
-        try encoder.send(nil, pts: 0)
+        try encoder?.send(nil, pts: 0)
         try drainEncoder()
+        encoder = nil
         if hasWaiting {
             lastDuration =
                 MediaTime(
@@ -148,7 +151,7 @@ final class WriterSession {
     }
 
     private func drainEncoder() throws(MediaError) {
-        while try encoder.receive(into: packet) {
+        while try encoder?.receive(into: packet) ?? false {
             if shift == nil { try begin(with: packet) }
             guard let shift else { preconditionFailure("begun above") }
             let isKey = packet.pointee.flags & AV_PKT_FLAG_KEY != 0

@@ -28,8 +28,8 @@ public struct LinkRule: Sendable, Hashable, CustomStringConvertible {
     /// Capacities a file may ask for.
     public static let capacityRange = 1...1024
 
-    /// From sources that wait: lossless, deep enough that uneven stages do not stall each other.
-    public static let lossless = LinkRule(.block, capacity: 4)
+    /// From sources that wait: lossless; more than two frames were measured to cost memory and gain no speed.
+    public static let lossless = LinkRule(.block, capacity: 2)
     /// From a live source as far as nothing was spent on the frame: only the newest matters.
     public static let live = LinkRule(.latest, capacity: 1)
     /// Behind a live source's first link: nothing more is lost, and little is queued.

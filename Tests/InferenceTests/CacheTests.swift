@@ -118,6 +118,26 @@ struct CacheTests {
         #expect(warm.outputs == cold.outputs)
     }
 
+    @Test(
+        "A blob that a full disk cut short before it was sealed is compiled anew", .enabled(if: works, reason),
+        arguments: [1, 100, 5_000, -1_000])
+    func cutShort(kept: Int) throws {
+        let source = try TestModels.face(seed: 48)
+        let cold = try compileAndRun(source, options)
+        let blob = URL(fileURLWithPath: try #require(folder.files(ending: ".blob").first))
+        let whole = try Data(contentsOf: blob)
+        let part = whole.prefix(kept > 0 ? kept : whole.count + kept)
+        do {
+            let entry = try CacheEntry(directory: blob.deletingLastPathComponent().path, needed: 0)
+            try entry.store { path throws(CacheFiles.Failure) in try CacheFiles.replace(path, with: Array(part)) }
+            #expect(entry.load()?.bytes.count == part.count)
+        }
+        let mended = try compileAndRun(source, options)
+        #expect(!mended.preparation.fromCache && mended.preparation.cacheProblem == nil)
+        #expect(mended.outputs == cold.outputs)
+        #expect(try compileAndRun(source, options).preparation.fromCache)
+    }
+
     @Test("A cache that cannot be written is reported and otherwise does no harm")
     func unwritable() throws {
         let file = folder.path + "/file"

@@ -9,8 +9,8 @@ internal import Glibc
 ///      model.blob    written by the engine, which does not say when a disk is full
 ///      seal          size and hash of the blob, written after it: a blob that does not match is compiled anew
 /// ```
-/// A process killed while the engine writes, a full disk and a flipped bit all end as a blob that does not match its
-/// seal, never as a damaged model inside the engine.
+/// A process killed on the way leaves the old blob, or one that does not match its seal, and so does a flipped bit. One that
+/// a full disk cut short is refused by the engine, for the network's description is its end. All are compiled anew.
 struct CacheEntry: ~Copyable {
     /// How long to wait for another process before going on without the cache.
     static let patience: Duration = .seconds(60)

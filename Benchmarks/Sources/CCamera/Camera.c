@@ -237,9 +237,13 @@ static int answer(unsigned long request, void *argument) {
 
 // MARK: What is put in the place of the C library's and libv4l2's
 
-static int open_any(const char *symbol, const char *path, int flags, mode_t mode) {
+int open(const char *path, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
     if (!camera.node || strcmp(path, camera.node)) {
-        int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, symbol);
+        int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
         return real(path, flags, mode);
     }
     pthread_mutex_lock(&camera.lock);
@@ -253,25 +257,8 @@ static int open_any(const char *symbol, const char *path, int flags, mode_t mode
     return descriptor;
 }
 
-static mode_t mode_of(int flags, va_list arguments) {
-    return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(arguments, mode_t) : 0;
-}
-
-int open(const char *path, int flags, ...) {
-    va_list arguments;
-    va_start(arguments, flags);
-    mode_t mode = mode_of(flags, arguments);
-    va_end(arguments);
-    return open_any("open", path, flags, mode);
-}
-
-int open64(const char *path, int flags, ...) {
-    va_list arguments;
-    va_start(arguments, flags);
-    mode_t mode = mode_of(flags, arguments);
-    va_end(arguments);
-    return open_any("open64", path, flags, mode);
-}
+// The same call where files' offsets have 64 bits anyway.
+int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 
 int v4l2_ioctl(int descriptor, unsigned long request, ...) {
     va_list arguments;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
-internal import Media
-internal import Vision
+package import Media
+package import Vision
 
 /// A network that finds something in pictures, with several inferences in flight.
 ///
@@ -17,12 +17,14 @@ protocol PictureDetector: AnyObject {
     func nextResult() throws -> FrameResult?
     /// For the report: weights, size, precision.
     var summary: String { get }
-    /// Its parts, for a comparison with a reference; nil where it has not the usual ones.
-    var paritySubject: ParitySubject? { get }
+    /// Its parts, to be examined one by one; nil where several networks work together.
+    var stages: PictureStages<FrameResult>? { get }
 }
 
-extension PictureDetector {
-    var paritySubject: ParitySubject? { nil }
+/// A node whose network can be examined stage by stage, as a comparison with a reference does.
+package protocol InspectableNode: AnyObject {
+    /// The parts of the network in force at the start; nil where several networks work together.
+    var stages: PictureStages<FrameResult>? { get }
 }
 
 /// Runs a detector on frames and adds what it finds, in frame order.
@@ -32,7 +34,7 @@ extension PictureDetector {
 /// With `every` above 1 the frames between carry the last result on with the picture's motion, marked as carried. The
 /// rungs of the ladder may name other settings (size, variant, precision): their detectors are ready from the start, and
 /// the frames under way in the old one are finished in order.
-final class DetectNode: Node, ReportingNode, AdjustableNode {
+final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     private struct Held {
         let frame: Frame
         /// Which detector works on it; nil for a frame that carries the last result on.
@@ -96,8 +98,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode {
         held.reserveCapacity(maxHeld)
     }
 
-    /// The detector's parts, for a comparison with a reference.
-    var paritySubject: ParitySubject? { choices.first?.detector.paritySubject }
+    package var stages: PictureStages<FrameResult>? { choices.first?.detector.stages }
 
     private static func key(_ settings: Settings) -> String {
         let names = ["variant", "weights", "size", "downscale", "precision", "pyramid"]

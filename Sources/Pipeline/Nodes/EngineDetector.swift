@@ -33,13 +33,7 @@ final class EngineDetector<Network: PictureNetwork>: PictureDetector {
 
     var capacity: Int { detector.capacity }
 
-    var paritySubject: ParitySubject? {
-        detector.stages.map { [detector, wrap] stages in
-            ParitySubject(preprocessor: stages.preprocessor, model: detector.model) { outputs, placement in
-                wrap(stages.decode(outputs, placement))
-            }
-        }
-    }
+    var stages: PictureStages<FrameResult>? { detector.stages?.map(wrap) }
 
     func onCompletion(_ wake: @escaping @Sendable () -> Void) throws { try detector.onCompletion(wake) }
 

@@ -4,13 +4,6 @@ internal import Media
 internal import Networks
 internal import Vision
 
-/// What a comparison needs of a node: its parts, one by one.
-struct ParitySubject {
-    let preprocessor: Preprocessor
-    let model: CompiledModel
-    let decode: ([TensorBuffer], Placement) -> FrameResult
-}
-
 /// Compares an inference node with a reference, stage by stage, each fed with what the reference had before it.
 ///
 /// ```
@@ -34,14 +27,14 @@ public enum ParityCheck {
             preconditionFailure("a validated node has a registered type")
         }
         let built = try factory(node, BuildContext(pipeline: pipeline, options: options))
-        guard case .node(let made) = built, let subject = (made as? DetectNode)?.paritySubject else {
+        guard case .node(let made) = built, let subject = (made as? any InspectableNode)?.stages else {
             throw OutputError(
                 "node \"\(id)\": \"\(node.type)\" has no picture in and results out that could be compared")
         }
         return try compare(subject, with: ParityReference(path: path))
     }
 
-    static func compare(_ subject: ParitySubject, with reference: ParityReference) throws -> ParityReport {
+    static func compare(_ subject: PictureStages<FrameResult>, with reference: ParityReference) throws -> ParityReport {
         let request = try subject.model.makeRequest()
         var stages: [ParityReport.Stage] = []
         let picture = try reference.picture()
@@ -97,7 +90,8 @@ public enum ParityCheck {
     }
 
     private static func results(
-        _ subject: ParitySubject, _ request: InferRequest, _ reference: ParityReference, _ picture: Picture?,
+        _ subject: PictureStages<FrameResult>, _ request: InferRequest, _ reference: ParityReference,
+        _ picture: Picture?,
         isFed: Bool
     ) throws -> [ParityReport.Stage] {
         let tables = try [(ResultParity.Kind.boxes, "boxes"), (.lines, "lines")].compactMap { kind, key in

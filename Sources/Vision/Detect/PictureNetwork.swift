@@ -10,7 +10,7 @@ public protocol PictureNetwork: AnyObject {
 
     /// The compiled network; its settings belong in reports.
     var model: CompiledModel { get }
-    /// What is before and behind the network, to be looked at one by one; nil where several networks work together.
+    /// The parts of the network, to be examined one by one; nil where several networks work together.
     var stages: PictureStages<Output>? { get }
     /// Pictures that can be in flight at once.
     var capacity: Int { get }
@@ -36,21 +36,30 @@ extension PictureNetwork {
     }
 }
 
-/// What makes a network's input, and what reads its outputs.
+/// What makes a network's input, the network itself, and what reads its outputs.
 public struct PictureStages<Output> {
     /// Fills the input.
     public let preprocessor: Preprocessor
+    /// The compiled network.
+    public let model: CompiledModel
     /// Reads the outputs, for a picture that lies in the input as stated.
     public let decode: ([TensorBuffer], Placement) -> Output
+
+    /// The same stages with another type of result.
+    public func map<Other>(_ transform: @escaping (Output) -> Other) -> PictureStages<Other> {
+        PictureStages<Other>(preprocessor: preprocessor, model: model) { [decode] outputs, placement in
+            transform(decode(outputs, placement))
+        }
+    }
 }
 
 extension Detector: PictureNetwork {
     /// What the decoder makes of a picture.
     public typealias Output = Decoder.Output
 
-    /// Pre-processing and decoding.
+    /// Pre-processing, network and decoding.
     public var stages: PictureStages<Output>? {
-        PictureStages(preprocessor: preprocessor) { [decoder] outputs, placement in
+        PictureStages(preprocessor: preprocessor, model: model) { [decoder] outputs, placement in
             decoder.decode(outputs, placement: placement)
         }
     }

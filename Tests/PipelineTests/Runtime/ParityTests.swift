@@ -66,7 +66,7 @@ private struct Planted {
     ]
 
     /// The node under test, around a model whose rows are constant and whose second output is the shrunken input.
-    private func subject(fit: String = "stretch") throws -> ParitySubject {
+    private func subject(fit: String = "stretch") throws -> PictureStages<FrameResult> {
         let scratch = try Scratch()
         let b = NetworkBuilder(name: "two", variant: "test")
         let x = try b.input("picture", shape: [1, 3, Planted.height, Planted.width])
@@ -90,7 +90,7 @@ private struct Planted {
         let node = try #require(valid.nodes.first { $0.id == "n" })
         let built = try ONNXNode.make(node, in: BuildContext(pipeline: valid, options: .init(cache: .off)))
         guard case .node(let made) = built else { throw OutputError("not a node") }
-        return try #require((made as? DetectNode)?.paritySubject)
+        return try #require((made as? any InspectableNode)?.stages)
     }
 
     private func reference(_ planted: Planted, shape: [Int] = [1, 3, 48, 48], _ input: [Float]? = nil) -> [String:

@@ -169,7 +169,7 @@ public struct GraphBuilder {
         let stages = order.enumerated().map { place, index in
             let entry = entries[index]
             let output = Output(
-                clock: clock, place: place, ledgers: ledgers, sourceIndex: sources.firstIndex(of: index),
+                graph: control, place: place, ledgers: ledgers, sourceIndex: sources.firstIndex(of: index),
                 maxHeld: entry.maxHeld)
             return Stage(
                 name: entry.name, place: place, role: entry.role, onError: entry.onError, maxWait: entry.maxWait,

@@ -15,6 +15,8 @@ final class GraphControl: @unchecked Sendable {
     let startedAt = Atomic<UInt64>(0)
     let endedAt = Atomic<UInt64>(0)
     let finished = DispatchGroup()
+    /// How often the settings have changed, see `Graph.advanceGeneration()`.
+    let generation = Atomic<UInt64>(0)
     /// The sources' stages.
     var sources: [Wakeup] = []
 

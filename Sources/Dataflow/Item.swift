@@ -12,12 +12,21 @@ public struct Ticket: Sendable, Hashable, BitwiseCopyable {
     public let sequence: UInt64
     /// The monotonic instant of capture, in nanoseconds.
     public let capturedAt: UInt64
+    /// The generation of settings in force when the frame was admitted, see `Graph.advanceGeneration()`.
+    ///
+    /// Never falls from one frame of a source to the next.
+    package let generation: UInt64
 
-    /// Makes a ticket by hand; within a graph they come from `Output.admit(capturedAt:)`.
+    /// Makes a ticket by hand, of generation 0; within a graph they come from `Output.admit(capturedAt:)`.
     public init(source: UInt16, sequence: UInt64, capturedAt: UInt64) {
+        self.init(source: source, sequence: sequence, capturedAt: capturedAt, generation: 0)
+    }
+
+    package init(source: UInt16, sequence: UInt64, capturedAt: UInt64, generation: UInt64) {
         self.source = source
         self.sequence = sequence
         self.capturedAt = capturedAt
+        self.generation = generation
     }
 }
 
@@ -83,6 +92,8 @@ public enum DropCause: UInt8, Sendable, Hashable, CaseIterable {
     case refused
     /// The place it was to go to was away.
     case disconnected
+    /// The node's work on this one frame failed; the node itself goes on.
+    case failed
 
     /// The name shown in reports.
     public var name: String { String(describing: self) }

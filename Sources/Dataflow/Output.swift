@@ -29,7 +29,8 @@ public final class Output {
         var isOpened = false
     }
 
-    let clock: MonotonicClock
+    let graph: GraphControl
+    var clock: MonotonicClock { graph.clock }
     let place: Int
     private(set) var edges = EdgeList([])
     private var portLists: [EdgeList] = []
@@ -72,8 +73,8 @@ public final class Output {
     /// The node broke a rule; the stage turns it into a failure.
     var fault: GraphError?
 
-    init(clock: MonotonicClock, place: Int, ledgers: [Ledger], sourceIndex: Int?, maxHeld: Int) {
-        self.clock = clock
+    init(graph: GraphControl, place: Int, ledgers: [Ledger], sourceIndex: Int?, maxHeld: Int) {
+        self.graph = graph
         self.place = place
         self.ledgers = ledgers
         self.sourceIndex = sourceIndex
@@ -121,8 +122,11 @@ public final class Output {
             admissionRefused = true
             return nil
         }
+        // Acquire pairs with the release in `Graph.advanceGeneration`: what was posted before it is visible to every
+        // node that gets this frame.
         let ticket = Ticket(
-            source: UInt16(truncatingIfNeeded: sourceIndex), sequence: sequence, capturedAt: capturedAt ?? clock.now())
+            source: UInt16(truncatingIfNeeded: sourceIndex), sequence: sequence, capturedAt: capturedAt ?? clock.now(),
+            generation: graph.generation.load(ordering: .acquiring))
         var charge = Charge(ticket: ticket)
         charge.isLive = true
         state.pointee.held.append(charge)

@@ -242,6 +242,29 @@ import Testing
         #expect(report.source("source")?.delivered == 667)
     }
 
+    @Test("a node may give up single frames as failed and goes on", .timeLimit(.minutes(15))) func failedFrames() throws
+    {
+        let tally = Tally()
+        let sink = CollectingSink()
+        let pass = PassNode()
+        pass.failsFrame = { $0 % 10 == 3 }
+        var builder = GraphBuilder(name: "failed")
+        let a = builder.addSource("source", CountingSource(100, tally: tally))
+        let b = builder.addNode("pass", pass)
+        builder.connect(a, to: b)
+        builder.connect(b, to: builder.addNode("sink", sink))
+        let graph = try builder.build()
+        try graph.start()
+        let report = graph.waitUntilFinished()
+        #expect(report.ledgerErrors == [] && report.failures == [])
+        #expect(report.source("source")?.drops == [.init(place: "pass", cause: .failed, count: 10)])
+        #expect(report.source("source")?.delivered == 90)
+        #expect(DropCause.failed.name == "failed")
+        #expect(graph.fate(ofFrame: 13, source: "source") == .dropped(at: "pass", cause: .failed))
+        #expect(sink.seen.map(\.sequence) == (0..<100).filter { $0 % 10 != 3 })
+        #expect(tally.count == 0)
+    }
+
     @Test("a sink takes the frames of several sources in turn", .timeLimit(.minutes(15)))
     func aSinkTakesTheFramesOfSeveralSourcesInTurn() throws {
         let sink = CollectingSink()

@@ -48,6 +48,11 @@ func spin(_ steps: Int) {
     if x == 42 { print(x) }
 }
 
+/// Waits for what another thread brings about, leaving the cores to it.
+func waitUntil(_ condition: () -> Bool) {
+    while !condition() { usleep(100) }
+}
+
 /// What every test node does: counts its starts and stops, takes its time, and fails when told to.
 class BaseNode {
     let starts = Tally()
@@ -100,9 +105,15 @@ final class CountingSource: BaseNode, SourceNode {
 /// Passes items on, all or those that `keeps` likes, either unchanged or as new ones.
 final class PassNode: BaseNode, Node {
     var keeps: (UInt64) -> Bool = { _ in true }
+    /// Frames whose work fails.
+    var failsFrame: (UInt64) -> Bool = { _ in false }
     var renews = false
     func process(_ item: Item, to output: Output) throws -> Disposition {
         try attend()
+        if failsFrame(item.ticket.sequence) {
+            output.drop(item.ticket, cause: .failed)
+            return .done
+        }
         guard keeps(item.ticket.sequence) else { return .done }
         if renews, let item = item as? CountedItem {
             output.emit(CountedItem(ticket: item.ticket, tally: item.tally))

@@ -35,7 +35,7 @@ extension PipelineValidator {
         }
         let steps =
             switch ladder {
-            case .usual: target == nil ? Ladder() : Ladder.usual(for: nodes)
+            case .usual: target == nil ? Ladder(isAutomatic: true) : Ladder.usual(for: nodes)
             case .steps(let steps): Ladder(steps: steps)
             }
         return ValidatedPipeline(

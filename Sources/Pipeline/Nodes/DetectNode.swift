@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
 package import Media
+internal import Synchronization
 package import Vision
 
 /// A network that finds something in pictures, with several inferences in flight.
@@ -32,35 +33,66 @@ package protocol InspectableNode: AnyObject {
 ///     process: frame --submit--> [held ...] --advance: completed, oldest first--> frame + result
 ///
 /// With `every` above 1 the frames between carry the last result on with the picture's motion, marked as carried. The
-/// rungs of the ladder may name other settings (size, variant, precision): their detectors are ready from the start, and
-/// the frames under way in the old one are finished in order.
+/// rungs of the ladder and a reload may name other settings (size, variant, precision): their networks are built beside the
+/// one in force, and the frames under way in the old one are finished in order.
 final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     private struct Held {
         let frame: Frame
-        /// Which detector works on it; nil for a frame that carries the last result on.
-        let detector: Int?
+        /// What works on it; nil for a frame that carries the last result on.
+        let network: Network?
+        /// The node's setting when the frame came.
+        let every: Int
     }
 
-    private struct Choice {
+    /// How often a network was used, for the report; outlives it.
+    private final class Usage: @unchecked Sendable {
+        // Invariant of @unchecked Sendable: `frames` is counted on the node's queue and read after the run.
+        let summary: String
+        var frames = 0
+        init(summary: String) { self.summary = summary }
+    }
+
+    /// A detector, shared by all settings that ask for it; it goes when none in force or under way does any more.
+    private final class Network: @unchecked Sendable {
+        // Invariant of @unchecked Sendable: the detector is handed to the node's queue when it is complete.
         let detector: any PictureDetector
         /// The settings that made it, but for `every`.
         let key: String
-        var frames = 0
+        let usage: Usage
+
+        init(_ detector: any PictureDetector, key: String, usage: Usage) {
+            self.detector = detector
+            self.key = key
+            self.usage = usage
+        }
+    }
+
+    private struct Known {
+        weak var network: Network?
     }
 
     private struct Mode {
-        var choice: Int
+        var network: Network
         var every: Int
+    }
+
+    /// How the engine wakes the stage: detectors are built before the stage has its link, and after.
+    private final class WakeUp: @unchecked Sendable {
+        // Invariant of @unchecked Sendable: set once, before the first inference begins.
+        var link: StageLink?
     }
 
     /// Frames that wait behind an inference at most, each with its picture.
     private static let mostHeld = 16
 
     private let id: String
-    private var choices: [Choice]
+    private let build: (Settings) throws -> any PictureDetector
+    /// Those built so far; touched by `prepare` alone.
+    private var known: [Known]
+    private let usages: Mutex<[Usage]>
+    private let wakeUp = WakeUp()
     private var mode: Mode
     private let changes = Mailbox<Mode>()
-    private let keys: [String]
     let maxHeld: Int
     private var held: [Held] = []
     private var sinceInference = 0
@@ -71,80 +103,92 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     private var foundAt = 0.0
     private let carrier = MotionCarrier()
 
-    /// Makes a node of the detectors that `make` builds for the settings of the pipeline and of its rungs.
+    /// Makes a node of the detectors that `build` makes for its settings, now and while it runs.
     static func make(
-        _ node: ValidatedNode, in context: BuildContext, _ make: (Settings) throws -> any PictureDetector
+        _ node: ValidatedNode, in context: BuildContext, _ build: @escaping (Settings) throws -> any PictureDetector
     ) throws -> BuiltNode {
-        var choices: [Choice] = []
-        var most = 1
-        for rung in 0..<context.pipeline.ladder.rungCount {
-            let settings = context.pipeline.ladder.settings(of: node, on: rung)
-            most = max(most, settings[NetworkParams.every])
-            let key = key(settings)
-            if !choices.contains(where: { $0.key == key }) {
-                choices.append(Choice(detector: try make(settings), key: key))
-            }
-        }
-        return .node(DetectNode(node.id, choices, every: node.settings[NetworkParams.every], most: most))
+        let ladder = context.pipeline.ladder
+        let most = (0..<ladder.rungCount).map { ladder.settings(of: node, on: $0)[NetworkParams.every] }.max() ?? 1
+        return .node(try DetectNode(node.id, node.settings, mostEvery: most, build))
     }
 
-    private init(_ id: String, _ choices: [Choice], every: Int, most: Int) {
+    /// - Parameters:
+    ///   - mostEvery: the largest `every` that is expected, for which room is made.
+    ///   - build: called once for each network that some settings ask for, by one caller at a time.
+    init(
+        _ id: String, _ settings: Settings, mostEvery: Int,
+        _ build: @escaping (Settings) throws -> any PictureDetector
+    ) throws {
         self.id = id
-        self.choices = choices
-        keys = choices.map(\.key)
-        mode = Mode(choice: 0, every: every)
-        let capacity = choices.map(\.detector.capacity).max() ?? 1
-        maxHeld = max(capacity, min(capacity * most, Self.mostHeld))
+        self.build = build
+        let detector = try build(settings)
+        try detector.onCompletion { [wakeUp] in wakeUp.link?.wake() }
+        let usage = Usage(summary: detector.summary)
+        let first = Network(detector, key: Self.key(settings), usage: usage)
+        known = [Known(network: first)]
+        usages = Mutex([usage])
+        mode = Mode(network: first, every: settings[NetworkParams.every])
+        maxHeld = max(detector.capacity, min(detector.capacity * mostEvery, Self.mostHeld))
         held.reserveCapacity(maxHeld)
     }
 
-    package var stages: PictureStages<FrameResult>? { choices.first?.detector.stages }
+    package var stages: PictureStages<FrameResult>? { mode.network.detector.stages }
 
     private static func key(_ settings: Settings) -> String {
         let names = ["variant", "weights", "size", "downscale", "precision", "pyramid"]
         return names.map { settings.value(named: $0)?.text ?? "" }.joined(separator: "|")
     }
 
-    func start(_ link: StageLink) throws {
-        for choice in choices { try choice.detector.onCompletion { link.wake() } }
+    func start(_ link: StageLink) { wakeUp.link = link }
+
+    /// Builds the network that `settings` ask for, unless there is one.
+    func prepare(_ settings: Settings) throws -> PreparedChange {
+        let mode = Mode(network: try network(for: settings), every: settings[NetworkParams.every])
+        return changes.change(to: mode)
     }
 
-    func adjust(to settings: Settings) throws {
-        guard let choice = keys.firstIndex(of: Self.key(settings)) else {
-            throw OutputError("its network would have to be built anew: name it in the ladder, or restart")
-        }
-        changes.post(Mode(choice: choice, every: settings[NetworkParams.every]))
+    private func network(for settings: Settings) throws -> Network {
+        let key = Self.key(settings)
+        known.removeAll { $0.network == nil }
+        if let network = known.lazy.compactMap(\.network).first(where: { $0.key == key }) { return network }
+        let detector = try build(settings)
+        try detector.onCompletion { [wakeUp] in wakeUp.link?.wake() }
+        let usage = Usage(summary: detector.summary)
+        usages.withLock { $0.append(usage) }
+        let network = Network(detector, key: key, usage: usage)
+        known.append(Known(network: network))
+        return network
     }
 
     func process(_ item: Item, to output: Output) throws -> Disposition {
-        if let new = changes.take() { mode = new }
+        if let new = changes.take(for: item.ticket) { mode = new }
         guard held.count < maxHeld else { return .busy }
         let frame = item.frame
         let isCarried = sinceInference > 0 && sinceInference < mode.every
         if isCarried, held.isEmpty {
             sinceInference += 1
-            emit(frame, isCarried: true, to: output)
+            emit(frame, isCarried: true, every: mode.every, to: output)
             return .done
         }
         if !isCarried {
-            guard try choices[mode.choice].detector.submit(frame.picture) else { return .busy }
-            choices[mode.choice].frames += 1
+            guard try mode.network.detector.submit(frame.picture) else { return .busy }
+            mode.network.usage.frames += 1
             sinceInference = 0
         }
         sinceInference += 1
-        held.append(Held(frame: frame, detector: isCarried ? nil : mode.choice))
+        held.append(Held(frame: frame, network: isCarried ? nil : mode.network, every: mode.every))
         return .held
     }
 
     func advance(to output: Output) throws {
         while let oldest = held.first {
-            if let detector = oldest.detector {
-                guard let result = try choices[detector].detector.nextResult() else { return }
+            if let network = oldest.network {
+                guard let result = try network.detector.nextResult() else { return }
                 // In the source's coordinates, so that frames carried to or scaled later agree.
                 last = oldest.frame.map.isIdentity ? result : oldest.frame.map(result)
             }
             held.removeFirst()
-            emit(oldest.frame, isCarried: oldest.detector == nil, to: output)
+            emit(oldest.frame, isCarried: oldest.network == nil, every: oldest.every, to: output)
             output.finish(oldest.frame.ticket)
         }
     }
@@ -155,21 +199,21 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     }
 
     var notes: [String] {
-        guard choices.count > 1 else { return choices.map(\.detector.summary) }
-        return choices.map { "\($0.detector.summary): \($0.frames) frames" }
+        let usages = usages.withLock { $0 }
+        return usages.count == 1 ? usages.map(\.summary) : usages.map { "\($0.summary): \($0.frames) frames" }
     }
 
-    private func emit(_ frame: Frame, isCarried: Bool, to output: Output) {
+    private func emit(_ frame: Frame, isCarried: Bool, every: Int, to output: Output) {
         let seconds = frame.pts.seconds
         if !isCarried { foundAt = seconds }
-        follow(frame, isCarried: isCarried)
+        follow(frame, isCarried: isCarried, every: every)
         guard let last else { return output.emit(frame) }
         output.emit(frame.adding(last, by: id, age: isCarried ? max(0, seconds - foundAt) : nil))
     }
 
     /// Moves the last result on to a frame that no network looks at.
-    private func follow(_ frame: Frame, isCarried: Bool) {
-        guard mode.every > 1 || isCarried else { return carrier.reset() }
+    private func follow(_ frame: Frame, isCarried: Bool, every: Int) {
+        guard every > 1 || isCarried else { return carrier.reset() }
         let number = frame.ticket.sequence
         carrier.append(frame.picture, number: number)
         if isCarried, let result = last {

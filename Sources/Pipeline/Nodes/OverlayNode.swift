@@ -80,10 +80,10 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode {
 
     var notes: [String] { branches.notes }
 
-    func adjust(to settings: Settings) { changes.post(Self.style(settings)) }
+    func prepare(_ settings: Settings) -> PreparedChange { changes.change(to: Self.style(settings)) }
 
     func join(_ items: JoinedItems, to output: Output) -> Disposition {
-        if let style = changes.take() { painter.style = style }
+        if let style = changes.take(for: items.ticket) { painter.style = style }
         let frame = branches.completed(items)
         guard !frame.results.isEmpty else {
             output.emit(frame)

@@ -23,10 +23,10 @@ final class RateNode: Node, NodeType, AdjustableNode {
 
     init(framesPerSecond: Double) { interval = 1 / framesPerSecond }
 
-    func adjust(to settings: Settings) { changes.post(1 / settings[Self.fps].perSecond) }
+    func prepare(_ settings: Settings) -> PreparedChange { changes.change(to: 1 / settings[Self.fps].perSecond) }
 
     func process(_ item: Item, to output: Output) -> Disposition {
-        if let interval = changes.take() {
+        if let interval = changes.take(for: item.ticket) {
             self.interval = interval
             next = -Double.infinity
         }

@@ -6,8 +6,8 @@ internal import Synchronization
 ///
 ///     init (opens sources, sinks, models) --start()--> running --end of input, stop()--> drained --> report
 ///
-/// `@unchecked Sendable`: everything is set in `init`; the graph guards its own state, and what is asked of nodes while
-/// they run is only `interrupt`, which is thread-safe.
+/// `@unchecked Sendable`: everything is set in `init`; the graph and the controller guard their own state, and what is
+/// asked of nodes while they run is thread-safe: `interrupt`, `expectedFrames`, and `prepare`, which the controller asks.
 public final class PipelineRun: @unchecked Sendable {
     /// What one node has to say about the run.
     public struct Notes: Sendable {
@@ -17,15 +17,9 @@ public final class PipelineRun: @unchecked Sendable {
         public let lines: [String]
     }
 
-    /// What is in force, which a reload and the ladder change.
-    private struct InForce {
-        var pipeline: ValidatedPipeline
-        var rung = 0
-    }
-
-    private let inForce: Mutex<InForce>
     private let graph: Graph
     private let nodes: [(id: String, node: AnyObject)]
+    private let controller: RunController
     private let keeper: TargetKeeper?
     private let events: EventBox
     private let watcher = Mutex<EventWatcher?>(nil)
@@ -34,8 +28,9 @@ public final class PipelineRun: @unchecked Sendable {
     ///
     /// - Throws: `PipelineRunError` naming the node that cannot work and why.
     public init(_ pipeline: ValidatedPipeline, options: BuildContext.Options = .init()) throws {
-        inForce = Mutex(InForce(pipeline: pipeline))
         let context = BuildContext(pipeline: pipeline, options: options)
+        // Nodes may keep the context, to build more networks while they run.
+        defer { context.made = [:] }
         var builder = GraphBuilder(name: pipeline.name ?? "pipeline")
         var ids: [String: NodeID] = [:]
         var nodes: [(id: String, node: AnyObject)] = []
@@ -75,6 +70,12 @@ public final class PipelineRun: @unchecked Sendable {
         self.nodes = nodes
         events = context.events
         graph = try builder.build()
+        do {
+            controller = try RunController(
+                pipeline, nodes: Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, $0.node) }), graph: graph)
+        } catch let failure as PreparedSettings.Failure {
+            throw failure.causes.first.map { PipelineRunError(node: $0.node, cause: $0.cause) } ?? failure
+        }
         keeper = pipeline.target.map {
             TargetKeeper(
                 target: $0, ladder: pipeline.ladder, cores: options.cores,
@@ -89,41 +90,23 @@ public final class PipelineRun: @unchecked Sendable {
 
     /// Starts all nodes, sinks first.
     public func start() throws {
-        keeper?.start(pulse: { [graph] in graph.pulse() }, apply: { [weak self] in try self?.take(rung: $0) })
+        keeper?.start(pulse: { [graph] in graph.pulse() }, apply: { [weak self] in self?.take(rung: $0) })
         try graph.start()
     }
 
     /// The pipeline as it was validated, or as it was last reloaded.
-    public var pipeline: ValidatedPipeline { inForce.withLock { $0.pipeline } }
+    public var pipeline: ValidatedPipeline { controller.pipeline }
 
     /// Puts a rung of the ladder into force.
-    func take(rung: Int) throws {
-        let pipeline = inForce.withLock { state in
-            state.rung = rung
-            return state.pipeline
-        }
-        for id in pipeline.ladder.nodes { try adjust(id, to: pipeline, on: rung) }
-    }
+    func take(rung: Int) { controller.take(rung: rung) }
 
-    private func adjust(_ id: String, to pipeline: ValidatedPipeline, on rung: Int) throws {
-        guard let declared = pipeline[id], let node = nodes.first(where: { $0.id == id })?.node else { return }
-        guard let node = node as? any AdjustableNode else {
-            throw OutputError("nodes.\(id) cannot change while running")
-        }
-        try node.adjust(to: pipeline.ladder.settings(of: declared, on: rung))
-    }
-
-    /// Puts what a changed file says into force, where that needs no restart.
+    /// Puts what a changed file says into force, where that needs no restart: all of it, from one frame on, or nothing.
+    ///
+    /// Networks that it needs are built first, which may take seconds; frames go on meanwhile.
     ///
     /// - Returns: what changed, one line each, as `node.parameter: old -> new`.
-    /// - Throws: `ReloadError` naming everything that needs a restart; then nothing has changed.
-    public func reload(_ new: ValidatedPipeline) throws -> [String] {
-        let (old, rung) = inForce.withLock { ($0.pipeline, $0.rung) }
-        let changes = try Reload(from: old, to: new)
-        for id in changes.nodes { try adjust(id, to: new, on: rung) }
-        inForce.withLock { $0.pipeline = new }
-        return changes.lines
-    }
+    /// - Throws: `ReloadError` naming everything that needs a restart or cannot work; then nothing has changed.
+    public func reload(_ new: ValidatedPipeline) throws(ReloadError) -> [String] { try controller.reload(new) }
 
     /// Names who is told when the pipeline gets cheaper or dearer to hold its target: the change, and the rung taken.
     ///

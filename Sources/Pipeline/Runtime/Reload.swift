@@ -11,7 +11,8 @@ struct Reload {
     init(from old: ValidatedPipeline, to new: ValidatedPipeline) throws(ReloadError) {
         var reasons: [String] = []
         if old.target != new.target { reasons.append("target") }
-        if old.ladder.words != new.ladder.words { reasons.append("ladder") }
+        // An automatic ladder follows from the nodes' settings: it changes with them.
+        if old.ladder.written != new.ladder.written { reasons.append("ladder") }
         for node in old.nodes where new[node.id] == nil { reasons.append("nodes.\(node.id) (removed)") }
         for node in new.nodes {
             guard let before = old[node.id] else {
@@ -37,14 +38,22 @@ struct Reload {
     }
 }
 
-/// A changed file that a running pipeline cannot take over.
+/// A changed file that a running pipeline cannot take over; nothing of it is in force.
 public struct ReloadError: Error, CustomStringConvertible {
     /// Paths of what would need a restart.
     public let reasons: [String]
+    /// One sentence for each node that cannot have its new settings.
+    public let failures: [String]
+
+    init(reasons: [String] = [], failures: [String] = []) {
+        self.reasons = reasons
+        self.failures = failures
+    }
 
     /// One line for the user.
     public var description: String {
-        "nothing was reloaded: a restart is needed for " + reasons.joined(separator: ", ")
+        let restart = reasons.isEmpty ? [] : ["a restart is needed for " + reasons.joined(separator: ", ")]
+        return "nothing was reloaded: " + (restart + failures).joined(separator: "; ")
     }
 }
 
@@ -53,5 +62,6 @@ extension ValidatedNode {
 }
 
 extension Ladder {
-    fileprivate var words: [String] { (0..<rungCount).map { name(of: $0) } }
+    /// The steps that the file names; nil where it names none.
+    fileprivate var written: [String]? { isAutomatic ? nil : (0..<rungCount).map { name(of: $0) } }
 }

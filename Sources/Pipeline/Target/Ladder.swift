@@ -19,9 +19,14 @@ public struct Ladder: Sendable {
 
     /// The rungs below the pipeline as written.
     public let steps: [[Change]]
+    /// Whether the steps follow from the nodes' settings, because the file names none.
+    public let isAutomatic: Bool
 
     /// Makes a ladder; validation has checked nodes and parameters.
-    public init(steps: [[Change]] = []) { self.steps = steps }
+    public init(steps: [[Change]] = [], isAutomatic: Bool = false) {
+        self.steps = steps
+        self.isAutomatic = isAutomatic
+    }
 
     /// Rungs, the pipeline as written included.
     public var rungCount: Int { steps.count + 1 }
@@ -69,6 +74,6 @@ public struct Ladder: Sendable {
         return Ladder(
             steps: [
                 every(2), every(3), every(5) + plainDrawing, times(2, "downscale", atMost: 8), every(10),
-            ].filter { !$0.isEmpty })
+            ].filter { !$0.isEmpty }, isAutomatic: true)
     }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import Dataflow
 import Foundation
+
 @testable import Pipeline
 
 /// A folder that goes with its owner.
@@ -28,4 +30,22 @@ let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().de
 func pipeline(_ nodes: String, overrides: [String] = []) throws -> ValidatedPipeline {
     try PipelineFile(name: "test.json", text: #"{"nodes":{\#(nodes)}}"#)
         .validated(against: BuiltInNodes.registry.contracts, overrides: overrides)
+}
+
+extension PipelineRun {
+    /// Waits until `sink` has taken so many more frames; the share of the frames of `source` that reached it meanwhile.
+    func share(of source: String, reaching sink: String, over frames: UInt64) -> Double {
+        func counts() -> (taken: UInt64, came: UInt64) {
+            let report = snapshot()
+            return (report.node(sink)?.items ?? 0, report.source(source)?.admitted ?? 0)
+        }
+        let before = counts()
+        while true {
+            let isOver = waitUntilFinished(seconds: 0.005) != nil
+            let now = counts()
+            if isOver || now.taken - before.taken >= frames {
+                return Double(now.taken - before.taken) / Double(max(1, now.came - before.came))
+            }
+        }
+    }
 }

@@ -35,13 +35,16 @@ let package = Package(
         // Dispatch's C functions, part of the toolchain: a stage is woken without the Swift overlay's dynamic cast.
         .systemLibrary(name: "CDispatchSource"),
 
+        // What several layers need and none of them is about: hiding secrets.
+        .target(name: "Basics", swiftSettings: settings),
         .target(name: "Dataflow", dependencies: ["CDispatchSource"], swiftSettings: settings),
-        .target(name: "Media", dependencies: ["Dataflow", "CFFmpeg", "CCairo", "CV4L2"], swiftSettings: settings),
+        .target(
+            name: "Media", dependencies: ["Basics", "Dataflow", "CFFmpeg", "CCairo", "CV4L2"], swiftSettings: settings),
         .target(name: "Networks", swiftSettings: settings),
         .target(name: "Inference", dependencies: ["Networks", "COpenVINO"], swiftSettings: settings),
         .target(name: "Vision", dependencies: ["Media", "Networks", "Inference"], swiftSettings: settings),
         .target(
-            name: "Pipeline", dependencies: ["Dataflow", "Media", "Networks", "Inference", "Vision"],
+            name: "Pipeline", dependencies: ["Basics", "Dataflow", "Media", "Networks", "Inference", "Vision"],
             swiftSettings: settings),
         .executableTarget(
             name: "vpipe",
@@ -67,7 +70,7 @@ let package = Package(
         // Programs at the other end of a connection, for the tests of network streams.
         .target(name: "TestPeers", path: "Tests/TestPeers", swiftSettings: settings),
         .testTarget(
-            name: "MediaTests", dependencies: ["Media", "MediaTestWriter", "TestPeers", "CV4L2"],
+            name: "MediaTests", dependencies: ["Media", "Basics", "MediaTestWriter", "TestPeers", "CV4L2"],
             swiftSettings: settings),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
         .testTarget(name: "VisionTests", dependencies: ["Vision", "CMallocCounter"], swiftSettings: settings),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 
 /// Why media could not be opened, read or written, in words a user understands.
 public struct MediaError: Error, Sendable, Hashable, CustomStringConvertible {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import CFFmpeg
 
 /// Encodes pictures with little delay and pushes them, with copied audio, to a peer that may come and go.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Media
+internal import Basics
 
 /// One thing wrong, or doubtful, in a pipeline: where, what was found, what was expected, and how to mend it.
 public struct Diagnostic: Sendable, Hashable, Encodable, CustomStringConvertible {

@@ -46,3 +46,52 @@ public struct LinkRule: Sendable, Hashable, CustomStringConvertible {
     /// Policy and capacity, as graphs show them.
     public var description: String { "\(policy.rawValue) \(capacity)" }
 }
+
+extension LinkRule {
+    /// Where a link stands in the graph, as far as its default depends on it.
+    struct Place {
+        /// What reads the link.
+        enum Reader {
+            /// A network: a frame that waits in front of it ages.
+            case network
+            /// Any other node with one input, or a sink.
+            case node
+            /// A join that holds a frame back until every branch has answered for it.
+            case join
+            /// A join that never waits: the primary input gives the frames, the others the newest results.
+            case newestJoin(isPrimary: Bool)
+        }
+
+        /// Whether the frames come from a live source.
+        var isLive: Bool
+        /// Whether the writer is that source.
+        var isFromSource: Bool
+        /// Whether a network has worked on the frames.
+        var carriesResults: Bool
+        var reader: Reader
+    }
+
+    /// What a link is where neither the file nor the reader's port says: the live semantics of every pipeline.
+    ///
+    /// A source that waits loses nothing. A live source is never held up, so frames are dropped, but only as long as
+    /// nothing was spent on them; behind a network the links are lossless and short, so that pressure makes the first
+    /// link drop earlier.
+    ///
+    /// | into | not live | live, no results yet | live, with results |
+    /// |---|---|---|---|
+    /// | a network | `block 2` | `latest 1` | `block 1` |
+    /// | another node or a sink, from the source | `block 2` | `latest 1` | `latest 1` |
+    /// | another node or a sink, from a node | `block 2` | `block 2` | `block 2` |
+    /// | a join that waits for its branches | `block 16` | `dropOldest 16` | `block 16` |
+    /// | a join for the newest, primary input | `block 2` | `latest 1` | `latest 1` |
+    /// | a join for the newest, other inputs | `block 2` | `dropOldest 4` | `dropOldest 4` |
+    static func `default`(at place: Place) -> LinkRule {
+        switch place.reader {
+        case .join: place.isLive && !place.carriesResults ? .liveJoin : .join
+        case _ where !place.isLive: .lossless
+        case .newestJoin(let isPrimary): isPrimary ? .live : .newestResults
+        case .network: place.carriesResults ? .liveNetwork : .live
+        case .node: place.isFromSource ? .live : .liveLater
+        }
+    }
+}

@@ -36,14 +36,17 @@ struct Override {
         }
         guard keys.count >= 2 else {
             let fix = ids.contains(keys[0]) ? "name the parameter too: \(keys[0]).PARAMETER=VALUE" : nil
-            complain("must be NODE.PARAMETER=VALUE", fix: fix ?? suggestion(among: ids, for: keys[0]), to: &problems)
+            complain(
+                "must be NODE.PARAMETER=VALUE", fix: fix ?? suggestion(for: keys[0], among: ids, noun: "nodes"),
+                to: &problems)
             return
         }
         // A file without usable nodes is reported by what checks the file.
         guard let nodes, case .object(var members) = top[nodes].value.value else { return }
         guard let index = members.firstIndex(where: { $0.key == keys[0] }) else {
             complain(
-                "no such node", path: JSONPath("nodes", keys[0]).text, fix: suggestion(among: ids, for: keys[0]),
+                "no such node", path: JSONPath("nodes", keys[0]).text,
+                fix: suggestion(for: keys[0], among: ids, noun: "nodes"),
                 to: &problems)
             return
         }
@@ -60,10 +63,6 @@ struct Override {
         }
         top[nodes].value.value = .object(members)
         root.value = .object(top)
-    }
-
-    private func suggestion(among ids: [String], for word: String) -> String? {
-        Pipeline.suggestion(for: word, among: ids, noun: "nodes")
     }
 
     private func complain(_ message: String, path: String = "", fix: String?, to problems: inout ProblemList) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Media
+internal import Basics
 
 /// Why a value is not what its parameter takes.
 struct ParamMistake: Error {

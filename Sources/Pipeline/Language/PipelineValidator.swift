@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Checks a whole pipeline tree, collecting every problem, and resolves it when there is no error.
+/// Checks a whole pipeline tree, collecting every problem; without an error the resolver gets what was read.
 struct PipelineValidator {
     let source: SourceText
     let contracts: ContractTable
@@ -47,7 +47,8 @@ struct PipelineValidator {
         let links = resolveLinks()
         checkGraph(links)
         guard !problems.hasErrors else { return nil }
-        return assemble(links, name: name, target: target, ladder: ladder)
+        return PipelineResolver(source: source, drafts: drafts, links: links).resolve(
+            name: name, target: target, ladder: ladder, warnings: problems.diagnostics(in: source))
     }
 
     // MARK: The top of the file

@@ -151,8 +151,25 @@ extension PipelinePlan {
         measurements = measuring.count
     }
 
+    /// Where a run starts by what earlier plans measured, for `BuildContext.Options`; measures nothing.
+    ///
+    /// - Parameters:
+    ///   - cores: cores to count on; nil is all.
+    ///   - table: file that keeps the figures; nil is the user's own.
+    public static func startingRung(
+        cores: Int? = nil, table: String? = nil
+    ) -> @Sendable (ValidatedPipeline) -> StartingRung? {
+        { PipelinePlan(remembered: $0, cores: cores, table: table)?.start }
+    }
+
+    /// The first rung that keeps the target; as written where none does.
+    private var start: StartingRung {
+        let rung = keepingRung ?? 0
+        return StartingRung(rung: rung, shortfall: rung == 0 ? "" : shortfall, costs: rungs.map(\.cpuPerFrame))
+    }
+
     /// What an earlier plan found, nothing measured; nil where it did not see this pipeline with these settings.
-    init?(remembered pipeline: ValidatedPipeline, cores: Int, table: String?) {
+    init?(remembered pipeline: ValidatedPipeline, cores: Int?, table: String?) {
         var options = Options()
         options.cores = cores
         options.table = table

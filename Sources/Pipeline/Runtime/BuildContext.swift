@@ -17,8 +17,8 @@ public final class BuildContext {
         public var cache: CompileOptions.Cache
         /// Whether frames come by themselves; nil when the pipeline's sources tell.
         var isLive: Bool?
-        /// File that keeps what plans have measured; nil is the user's own.
-        public var costTable: String?
+        /// Finds the rung on which a pipeline with a target starts, before its first frame; nil starts as written.
+        public var startingRung: (@Sendable (ValidatedPipeline) -> StartingRung?)?
 
         /// All cores, nothing overwritten, the standard cache.
         public init(

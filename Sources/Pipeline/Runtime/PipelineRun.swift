@@ -80,8 +80,7 @@ public final class PipelineRun: @unchecked Sendable {
             TargetKeeper(
                 target: $0, ladder: pipeline.ladder, cores: options.cores,
                 isLive: pipeline.nodes.allSatisfy { $0.contract.category != .source || !$0.reachesSink || $0.isLive },
-                plan: pipeline.ladder.rungCount == 1
-                    ? nil : PipelinePlan(remembered: pipeline, cores: options.cores, table: options.costTable),
+                start: pipeline.ladder.rungCount == 1 ? nil : options.startingRung?(pipeline),
                 gate: context.gate)
         }
         // Compiling networks leaves tens of megabytes of freed memory behind; give them back before the frames come.

@@ -26,24 +26,23 @@ final class TargetKeeper: Sendable {
 
     /// - Parameters:
     ///   - isLive: whether frames come by themselves.
-    ///   - plan: what an earlier plan found: the run begins on the rung that keeps the target by it.
+    ///   - start: where the run starts; nil starts it as written.
     init(
-        target: PipelineTarget, ladder: Ladder, cores: Int, isLive: Bool, plan: PipelinePlan? = nil,
+        target: PipelineTarget, ladder: Ladder, cores: Int, isLive: Bool, start: StartingRung? = nil,
         gate: AdmissionGate?,
         machine: MachineState = MachineState()
     ) {
-        let top = plan?.keepingRung ?? 0
+        let start = start ?? StartingRung()
         state = Mutex(
             State(
                 meter: TargetMeter(target: target, cores: cores, isLive: isLive),
                 governor: Governor(
-                    target: target, rungCount: ladder.rungCount, planned: plan?.rungs.map(\.cpuPerFrame) ?? [],
-                    top: top),
+                    target: target, rungCount: ladder.rungCount, planned: start.costs, top: start.rung),
                 record: TargetRecord(rungs: (0..<ladder.rungCount).map { ladder.name(of: $0) })))
-        first = plan.flatMap { plan in
-            top == 0
-                ? nil : Governor.Change(at: 0, from: 0, to: top, cause: "planned: as written \(plan.shortfall)")
-        }
+        first =
+            start.rung == 0
+            ? nil
+            : Governor.Change(at: 0, from: 0, to: start.rung, cause: "planned: as written \(start.shortfall)")
         self.ladder = ladder
         self.gate = gate
         self.machine = machine

@@ -37,7 +37,9 @@ struct RunCommand: ParsableCommand {
         let run: PipelineRun
         let log: RunLog
         do {
-            run = try PipelineRun(pipeline, options: .init(cores: cores, overwrites: overwrite))
+            var options = BuildContext.Options(cores: cores, overwrites: overwrite)
+            options.startingRung = PipelinePlan.startingRung(cores: cores)
+            run = try PipelineRun(pipeline, options: options)
             log = RunLog(run, format: logFormat, isQuiet: quiet)
             log.followLadder()
             log.followEvents()

@@ -51,6 +51,8 @@ import Testing
         let known = PipelinePlan(remembered: try pipeline(), cores: plan.cores, table: options.table)
         #expect(known?.rungs.map(\.cpuPerFrame) == plan.rungs.map(\.cpuPerFrame))
         #expect(PipelinePlan(remembered: try pipeline(), cores: plan.cores + 1, table: options.table) == nil)
+        let start = PipelinePlan.startingRung(cores: plan.cores, table: options.table)(try pipeline())
+        #expect(start == StartingRung(costs: plan.rungs.map(\.cpuPerFrame)))
         options.isFresh = true
         #expect(try PipelinePlan(pipeline(), options: options).measurements == plan.measurements)
         #expect(!FileManager.default.fileExists(atPath: "/nowhere/at/all.jsonl"))

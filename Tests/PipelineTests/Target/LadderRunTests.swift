@@ -32,6 +32,23 @@ import Testing
         #expect(report.failures.isEmpty)
     }
 
+    @Test func `a run starts on the rung that its options name`() throws {
+        var options = BuildContext.Options()
+        options.startingRung = { _ in StartingRung(rung: 1, shortfall: "1 of 2 fps", costs: [3, 2]) }
+        let run = try PipelineRun(
+            pipeline(
+                #""target":{"fps":1},"ladder":[{"thin.fps":5}]"#,
+                """
+                "bars": {"type": "testpattern", "size": "64x64", "frames": 100, "fps": 100},
+                "thin": {"type": "rate", "input": "bars", "fps": 100},
+                "end": {"type": "null", "input": "thin"}
+                """), options: options)
+        try run.start()
+        let report = run.waitUntilFinished()
+        #expect(run.targetRecord?.changes.map(\.cause) == ["planned: as written 1 of 2 fps"])
+        #expect(report.node("end")?.items == 5)
+    }
+
     @Test(.timeLimit(.minutes(15))) func `frames that would be late are refused at the door and in the books`() throws {
         // A sink that cannot keep up behind a lossless link: without the gate, frames would wait in it.
         let run = try PipelineRun(

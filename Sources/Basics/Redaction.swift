@@ -3,7 +3,7 @@
 /// Text without the secrets that the URLs in it hold: passwords, tokens in queries, stream keys.
 ///
 /// Everything that is printed of a URL goes through here. What is hidden becomes `***`; user names stay.
-public func redacted(_ text: String) -> String {
+package func redacted(_ text: String) -> String {
     guard text.contains("://") else { return text }
     var result = ""
     var rest = text[...]

@@ -39,23 +39,27 @@ let package = Package(
         .target(name: "Basics", swiftSettings: settings),
         .target(name: "Dataflow", dependencies: ["CDispatchSource"], swiftSettings: settings),
         .target(
-            name: "Media", dependencies: ["Basics", "Dataflow", "CFFmpeg", "CCairo", "CV4L2"], swiftSettings: settings),
+            name: "Media", dependencies: ["Basics", "Dataflow", "CFFmpeg", "CCairo"], swiftSettings: settings),
+        .target(name: "Camera", dependencies: ["Dataflow", "Media", "CFFmpeg", "CV4L2"], swiftSettings: settings),
         .target(name: "Networks", swiftSettings: settings),
         .target(name: "Inference", dependencies: ["Networks", "COpenVINO"], swiftSettings: settings),
         .target(name: "Vision", dependencies: ["Media", "Networks", "Inference"], swiftSettings: settings),
         .target(
-            name: "Pipeline", dependencies: ["Basics", "Dataflow", "Media", "Networks", "Inference", "Vision"],
+            name: "Pipeline",
+            dependencies: ["Basics", "Dataflow", "Media", "Camera", "Networks", "Inference", "Vision"],
             swiftSettings: settings),
         .executableTarget(
             name: "vpipe",
             dependencies: [
-                "Pipeline", "Dataflow", "Networks", "Inference",
+                "Pipeline", "Dataflow", "Camera", "Networks", "Inference",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
 
         // Counts allocations in the test executable, for the zero-allocation tests.
         .target(name: "CMallocCounter", path: "Tests/CMallocCounter"),
+        // What tests of several targets share: folders, programs, random numbers.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "DataflowTests", dependencies: ["Dataflow", "CMallocCounter"], swiftSettings: settings),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"], swiftSettings: settings),
     ]
@@ -70,12 +74,14 @@ let package = Package(
         // Programs at the other end of a connection, for the tests of network streams.
         .target(name: "TestPeers", path: "Tests/TestPeers", swiftSettings: settings),
         .testTarget(
-            name: "MediaTests", dependencies: ["Media", "Basics", "MediaTestWriter", "TestPeers", "CV4L2"],
+            name: "MediaTests", dependencies: ["Media", "Basics", "MediaTestWriter", "TestPeers", "TestSupport"],
             swiftSettings: settings),
+        .testTarget(name: "CameraTests", dependencies: ["Camera", "TestSupport", "CV4L2"], swiftSettings: settings),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
         .testTarget(name: "VisionTests", dependencies: ["Vision", "CMallocCounter"], swiftSettings: settings),
         .testTarget(
-            name: "PipelineTests", dependencies: ["Pipeline", "Inference", "TestPeers"], swiftSettings: settings),
+            name: "PipelineTests", dependencies: ["Pipeline", "Camera", "Inference", "TestPeers"],
+            swiftSettings: settings),
         .testTarget(name: "vpipeTests", dependencies: ["vpipe", "Networks"], swiftSettings: settings),
     ]
 #endif

@@ -4,20 +4,20 @@ internal import Glibc
 
 /// Throws what a negative FFmpeg status means; returns any other status.
 @discardableResult
-func check(_ status: Int32, operation: StaticString) throws(MediaError) -> Int32 {
+package func check(_ status: Int32, operation: StaticString) throws(MediaError) -> Int32 {
     if status >= 0 { return status }
     throw MediaError(status: status, operation: operation)
 }
 
 extension MediaError {
     /// Reads an FFmpeg status.
-    init(status: Int32, operation: StaticString) {
+    package init(status: Int32, operation: StaticString) {
         let (code, detail) = Self.meaning(of: status)
         self.init(code, operation: "\(operation)", detail: detail, underlying: status)
     }
 
     /// Reads a POSIX error number.
-    init(errno number: Int32, operation: StaticString) {
+    package init(errno number: Int32, operation: StaticString) {
         self.init(status: vpipe_averror(number), operation: operation)
     }
 

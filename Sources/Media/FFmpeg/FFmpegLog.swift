@@ -2,14 +2,14 @@
 internal import Basics
 internal import CFFmpeg
 internal import Glibc
-internal import Synchronization
+package import Synchronization
 
 /// FFmpeg's own messages: counted, and shown on the standard error stream only when `VPIPE_FFMPEG_LOG` is set.
 ///
 /// The callback runs on any of FFmpeg's threads: it touches atomics, and only what is shown is copied and written.
 public enum FFmpegLog {
-    static let errorCount = Atomic<Int>(0)
-    static let warningCount = Atomic<Int>(0)
+    package static let errorCount = Atomic<Int>(0)
+    package static let warningCount = Atomic<Int>(0)
     private static let isShown = Atomic<Bool>(false)
 
     private static let installation: Void = {
@@ -18,7 +18,7 @@ public enum FFmpegLog {
     }()
 
     /// Routes FFmpeg's messages here; later calls do nothing.
-    static func install() { installation }
+    package static func install() { installation }
 
     /// Errors FFmpeg has reported in this process so far.
     public static var errors: Int { errorCount.load(ordering: .relaxed) }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CFFmpeg
+package import CFFmpeg
 
 extension AVPixelFormat {
     private var flags: UInt64 { av_pix_fmt_desc_get(self)?.pointee.flags ?? 0 }
 
     /// Whether the components are red, green and blue (a palette is one of such).
-    var isRGB: Bool { flags & UInt64(AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL) != 0 }
+    package var isRGB: Bool { flags & UInt64(AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL) != 0 }
 
     /// Whether there is no chroma.
-    var isGray: Bool {
+    package var isGray: Bool {
         guard let layout = av_pix_fmt_desc_get(self), !isRGB else { return false }
         return layout.pointee.nb_components <= 2
     }
 
     /// Whether the layout's name alone says full range.
-    var isJPEG: Bool {
+    package var isJPEG: Bool {
         switch self {
         case AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUVJ444P, AV_PIX_FMT_YUVJ440P, AV_PIX_FMT_YUVJ411P:
             true
@@ -25,7 +25,7 @@ extension AVPixelFormat {
 
 extension PixelFormat {
     /// The layout of a decoded frame that travels as it is.
-    init?(kept format: AVPixelFormat) {
+    package init?(kept format: AVPixelFormat) {
         switch format {
         case AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P: self = .i420
         case AV_PIX_FMT_YUV422P, AV_PIX_FMT_YUVJ422P: self = .i422
@@ -37,7 +37,7 @@ extension PixelFormat {
     }
 
     /// The layout that loses least of any other.
-    init(nearest format: AVPixelFormat) {
+    package init(nearest format: AVPixelFormat) {
         if let kept = PixelFormat(kept: format) {
             self = kept
         } else if let layout = av_pix_fmt_desc_get(format), !format.isRGB {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CFFmpeg
+package import CFFmpeg
 internal import Synchronization
 
 /// Empty `AVFrame` structs kept for reuse, so that a picture costs no allocation of one.
 ///
 /// A fixed table of atomic words: taking swaps a word for zero, giving swaps zero for a word. Thread-safe, lock-free.
-enum FrameShells {
+package enum FrameShells {
     private static let slots = Slots()
 
     private final class Slots: Sendable {
@@ -22,7 +22,7 @@ enum FrameShells {
     }
 
     /// An empty frame; out of memory is the only way to fail, and traps.
-    static func take() -> UnsafeMutablePointer<AVFrame> {
+    package static func take() -> UnsafeMutablePointer<AVFrame> {
         let words = slots.words
         for index in 0..<Slots.count where words[index].load(ordering: .relaxed) != 0 {
             // Acquires what the giver released: the emptied struct.
@@ -34,7 +34,7 @@ enum FrameShells {
     }
 
     /// Drops the frame's references and keeps the struct for the next `take`.
-    static func give(_ frame: UnsafeMutablePointer<AVFrame>) {
+    package static func give(_ frame: UnsafeMutablePointer<AVFrame>) {
         av_frame_unref(frame)
         let words = slots.words
         let word = UInt(bitPattern: frame)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CFFmpeg
+package import CFFmpeg
 
 /// A planar 8-bit picture over FFmpeg's reference-counted buffers.
 ///
@@ -18,12 +18,12 @@ public final class Picture: @unchecked Sendable {
     public let pixelAspect: Rational
 
     /// The frame that holds the references; owned, returned to `FrameShells`.
-    let avFrame: UnsafeMutablePointer<AVFrame>
+    package let avFrame: UnsafeMutablePointer<AVFrame>
 
     /// Takes over `shell`, whose planes are of `format`.
     ///
     /// Freed with the picture.
-    init(adopting shell: UnsafeMutablePointer<AVFrame>, format: PixelFormat, color: ColorSpec) {
+    package init(adopting shell: UnsafeMutablePointer<AVFrame>, format: PixelFormat, color: ColorSpec) {
         avFrame = shell
         self.format = format
         self.color = color

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CFFmpeg
+package import CFFmpeg
 
 /// Makes pictures whose pixel memory is recycled.
 ///
@@ -71,7 +71,7 @@ public final class PicturePool {
 
 extension PixelFormat {
     /// FFmpeg's name for the layout.
-    var av: AVPixelFormat {
+    package var av: AVPixelFormat {
         switch self {
         case .i420: AV_PIX_FMT_YUV420P
         case .i422: AV_PIX_FMT_YUV422P

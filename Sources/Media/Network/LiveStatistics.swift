@@ -18,7 +18,7 @@ public struct LiveStatistics: Sendable, Hashable {
     public internal(set) var reading = ReaderStatistics()
 
     mutating func describe(_ info: VideoInfo) {
-        let rate = info.frameRate.value.map { " at \(CameraWish.text($0)) fps" } ?? ""
+        let rate = info.frameRate.value.map { " at \(NumberText.decimal($0)) fps" } ?? ""
         mode = "\(info.codec) \(info.width)x\(info.height)\(rate) (\(info.container))"
     }
 

@@ -20,7 +20,7 @@ public struct Orientation: Sendable, Hashable {
     }
 
     /// Reads the 3x3 display matrix of ISO 14496-12 (16.16 fixed point, row vectors); nil for other angles or scales.
-    init?(matrix: UnsafePointer<Int32>) {
+    package init?(matrix: UnsafePointer<Int32>) {
         // x' = a x + c y, y' = b x + d y
         let (a, b, c, d) = (matrix[0], matrix[1], matrix[3], matrix[4])
         if b == 0 && c == 0 && a != 0 && d != 0 {
@@ -45,7 +45,7 @@ public struct Orientation: Sendable, Hashable {
     /// Writes the turned `source` to `target`, whose size is that of the turned plane.
     ///
     /// `bytes` is 1, or 2 for UV pairs.
-    func apply(from source: Plane, to target: MutablePlane, bytes: Int) {
+    package func apply(from source: Plane, to target: MutablePlane, bytes: Int) {
         if bytes == 2 {
             turn(from: source, to: target, as: UInt16.self)
         } else {

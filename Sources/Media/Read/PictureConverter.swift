@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CFFmpeg
+package import CFFmpeg
 
 /// Makes pictures of decoded frames: 8-bit planar ones as they are, over the decoder's buffers; others converted once.
 ///
 /// The nearest layout keeps what chroma there is: RGB, palettes, 4:4:4 and 4:4:0 become I444, 4:2:2 and 4:1:1 I422,
 /// other subsampled ones I420, luma only GRAY8; deeper samples are dithered to 8 bit, alpha is dropped. RGB becomes
 /// limited range with the matrix `ColorSpec.assumed`. Confined to the reader's queue.
-final class PictureConverter {
+package final class PictureConverter {
     private let pool = PicturePool()
     private let turned = PicturePool()
     private var scaler: SwsHandle?
-    private(set) var converted = 0
+    package private(set) var converted = 0
+
+    package init() {}
 
     /// Takes over the frame in `shell`, which is given back on failure too.
-    func picture(
+    package func picture(
         adopting shell: UnsafeMutablePointer<AVFrame>, aspect: AVRational, turn: Orientation, grayIsFull: Bool
     ) throws(MediaError) -> Picture {
         let width = Int(shell.pointee.width)
@@ -83,7 +85,7 @@ final class PictureConverter {
     }
 
     /// The colour description of a frame; what it does not say is assumed.
-    static func color(of frame: UnsafePointer<AVFrame>, grayIsFull: Bool) -> ColorSpec {
+    package static func color(of frame: UnsafePointer<AVFrame>, grayIsFull: Bool) -> ColorSpec {
         let stored = AVPixelFormat(rawValue: frame.pointee.format)
         var color = ColorSpec.assumed(height: Int(frame.pointee.height))
         switch frame.pointee.colorspace {

@@ -3,15 +3,15 @@
 /// Tells when the next picture that stands in for an absent source is due: once a frame interval.
 ///
 /// Instants are monotonic nanoseconds. A pure value.
-struct NoSignalPace {
+package struct NoSignalPace {
     /// When the next one is due.
-    private(set) var dueAt: UInt64
+    package private(set) var dueAt: UInt64
 
     /// The first is due at `now`.
-    init(startingAt now: UInt64) { dueAt = now }
+    package init(startingAt now: UInt64) { dueAt = now }
 
     /// Whether one is due at `now`; if so, sets when the next will be at `rate` frames a second.
-    mutating func take(at now: UInt64, rate: Double) -> Bool {
+    package mutating func take(at now: UInt64, rate: Double) -> Bool {
         guard now >= dueAt else { return false }
         let interval = UInt64(1e9 / max(rate, 0.1))
         // Behind by more than a frame, a pause is not made up for.

@@ -13,9 +13,9 @@ public struct Outages<Fault: Sendable & Hashable>: Sendable, Hashable {
     /// The longest time from a loss to the return after it, in nanoseconds.
     public private(set) var longestAwayNanoseconds: UInt64 = 0
     /// The sentence of the last loss, or of the last attempt whose failure no waiting cures.
-    public internal(set) var lastLoss: String?
+    public package(set) var lastLoss: String?
     /// When it went, until it is back.
-    private(set) var awaySince: UInt64?
+    package private(set) var awaySince: UInt64?
 
     /// An empty book.
     public init() {}
@@ -24,14 +24,14 @@ public struct Outages<Fault: Sendable & Hashable>: Sendable, Hashable {
     public var count: Int { losses.values.reduce(0, +) }
 
     /// It went at `now`, or broke again before it was quite back; `sentence` says why.
-    mutating func lost(_ fault: Fault, _ sentence: String, at now: UInt64) {
+    package mutating func lost(_ fault: Fault, _ sentence: String, at now: UInt64) {
         losses[fault, default: 0] += 1
         lastLoss = sentence
         awaySince = awaySince ?? now
     }
 
     /// It works at `now`; means something only after a loss.
-    mutating func returned(at now: UInt64) {
+    package mutating func returned(at now: UInt64) {
         guard let since = awaySince else { return }
         awaySince = nil
         let away = now &- since
@@ -51,5 +51,5 @@ extension Outages where Fault: CaseIterable & RawRepresentable, Fault.RawValue =
             + (lastLoss ?? "")
     }
 
-    private static func seconds(_ nanoseconds: UInt64) -> String { CameraWish.text(Double(nanoseconds) / 1e9) }
+    private static func seconds(_ nanoseconds: UInt64) -> String { NumberText.decimal(Double(nanoseconds) / 1e9) }
 }

@@ -4,18 +4,18 @@
 ///
 /// The shortening, by up to half, keeps several cameras of one hub from coming back in step. What lasted `steady` before
 /// it broke begins anew; what breaks sooner goes on where it was. A pure value; instants are monotonic nanoseconds.
-struct RetrySchedule {
+package struct RetrySchedule {
     /// Nanoseconds before the first attempt.
-    let first: UInt64
+    package let first: UInt64
     /// The longest wait in nanoseconds.
-    let longest: UInt64
+    package let longest: UInt64
     /// Nanoseconds after which what works counts as working.
-    let steady: UInt64
+    package let steady: UInt64
     private var wait: UInt64
     private var workingSince: UInt64?
     private var random: UInt64
 
-    init(first: UInt64, longest: UInt64, steady: UInt64 = 5_000_000_000, seed: UInt64) {
+    package init(first: UInt64, longest: UInt64, steady: UInt64 = 5_000_000_000, seed: UInt64) {
         self.first = max(1, min(first, longest))
         self.longest = max(1, longest)
         self.steady = steady
@@ -25,10 +25,10 @@ struct RetrySchedule {
     }
 
     /// It works from `now` on.
-    mutating func succeeded(at now: UInt64) { workingSince = now }
+    package mutating func succeeded(at now: UInt64) { workingSince = now }
 
     /// It broke, or an attempt failed; the instant of the next attempt.
-    mutating func failed(at now: UInt64) -> UInt64 {
+    package mutating func failed(at now: UInt64) -> UInt64 {
         if let since = workingSince, now &- since >= steady { wait = first }
         workingSince = nil
         let span = wait

@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CFFmpeg
+package import CFFmpeg
 
 /// Owns a swscale context between two fixed shapes.
 ///
 /// Confined.
-final class SwsHandle {
+package final class SwsHandle {
     /// One end: size, FFmpeg's pixel format, meaning of the values.
-    struct Side: Equatable {
-        var width: Int32
-        var height: Int32
-        var format: Int32
-        var matrix: ColorSpec.Matrix
-        var isFull: Bool
+    package struct Side: Equatable {
+        package var width: Int32
+        package var height: Int32
+        package var format: Int32
+        package var matrix: ColorSpec.Matrix
+        package var isFull: Bool
+
+        package init(width: Int32, height: Int32, format: Int32, matrix: ColorSpec.Matrix, isFull: Bool) {
+            self.width = width
+            self.height = height
+            self.format = format
+            self.matrix = matrix
+            self.isFull = isFull
+        }
     }
 
-    let from: Side
-    let to: Side
+    package let from: Side
+    package let to: Side
     private let handle: OpaquePointer
 
-    init(from: Side, to: Side, flags: Int32) throws(MediaError) {
+    package init(from: Side, to: Side, flags: Int32) throws(MediaError) {
         FFmpegLog.install()
         self.from = from
         self.to = to
@@ -53,7 +61,7 @@ final class SwsHandle {
             detail: "pixel format \(name) (\(from.width)x\(from.height)) cannot be converted")
     }
 
-    func run(from source: UnsafePointer<AVFrame>, to target: UnsafeMutablePointer<AVFrame>) throws(MediaError) {
+    package func run(from source: UnsafePointer<AVFrame>, to target: UnsafeMutablePointer<AVFrame>) throws(MediaError) {
         try check(vpipe_sws_scale(handle, source, target), operation: "sws_scale")
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Dataflow
 internal import Foundation
+internal import Camera
 public import Media
 internal import Synchronization
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
-public import Media
+public import Camera
+internal import Media
 
 /// The machine's video devices, for people and for programs; the substance of `vpipe devices`.
 public struct DeviceReport {

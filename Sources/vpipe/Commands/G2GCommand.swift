@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+internal import Camera
 internal import Dataflow
 internal import Foundation
 internal import Media

@@ -2,6 +2,7 @@
 import Dataflow
 import Foundation
 import TestPeers
+import TestSupport
 import Testing
 
 @testable import Media

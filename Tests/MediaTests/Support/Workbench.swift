@@ -1,60 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Media
-
-/// A folder that lives as long as a test.
-final class Scratch {
-    let folder: String
-
-    init() throws {
-        folder = NSTemporaryDirectory() + "/vpipe-media-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-    func path(_ name: String) -> String { folder + "/" + name }
-}
-
-/// Programs that some tests compare with.
-enum Tool {
-    static let ffmpeg = find("ffmpeg")
-    static let ffprobe = find("ffprobe")
-    static let hasFFmpeg = ffmpeg != nil && ffprobe != nil
-
-    private static func find(_ name: String) -> String? {
-        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(name)" }
-            .first { FileManager.default.isExecutableFile(atPath: $0) }
-    }
-
-    /// Runs a program; its status and what it printed on the standard output.
-    @discardableResult
-    static func run(_ program: String?, _ arguments: [String]) throws -> (status: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try #require(program))
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        let data = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
-    }
-
-    /// One value of a stream, as ffprobe prints it.
-    static func probe(_ path: String, stream: String = "v:0", _ entries: String, count: Bool = false) throws -> [String]
-    {
-        let result = try run(
-            ffprobe,
-            ["-v", "quiet", "-select_streams", stream] + (count ? ["-count_frames"] : [])
-                + ["-show_entries", entries, "-of", "csv=p=0", path])
-        return result.output.split(separator: "\n").map { $0.trimmingCharacters(in: CharacterSet(charactersIn: ", ")) }
-    }
-}
 
 /// The package's own folders.
 enum Place {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Media
 internal import Synchronization
 
 /// A V4L2 camera that comes back: opened, set up, read, and opened again after every loss.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CV4L2
+internal import Media
 
 /// What the device is connected to: its input, a television standard, digital timings.
 extension VideoDevice {
@@ -93,7 +94,7 @@ extension VideoDevice {
         let rate = vpipe_v4l2_timings_rate(&timings)
         let interlaced = vpipe_v4l2_timings_interlaced(&timings) != 0 ? "i" : ""
         return "\(vpipe_v4l2_timings_width(&timings))x\(vpipe_v4l2_timings_height(&timings))\(interlaced)@"
-            + CameraWish.text(rate)
+            + NumberText.decimal(rate)
     }
 
     /// Has the driver say when its source changes size or rate; drivers that cannot are left alone.

@@ -3,6 +3,7 @@ import CV4L2
 import Foundation
 import Testing
 
+@testable import Camera
 @testable import Media
 
 /// A camera on a fake driver, read until the driver's script is over.

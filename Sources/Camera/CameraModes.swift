@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Media
 
 /// What a camera offers: formats, their sizes, their rates.
 public struct CameraFormat: Sendable, Hashable, Encodable {
@@ -26,10 +27,11 @@ public struct CameraFormat: Sendable, Hashable, Encodable {
                 if stepWidth > 1 || stepHeight > 1 { result += " in steps of \(stepWidth)x\(stepHeight)" }
             }
             guard let highest = rates.first, let lowest = rates.last else { return result }
-            let listed = rates.map(CameraWish.text)
+            let listed = rates.map(NumberText.decimal)
             return result + " at "
                 + (isAnyRate
-                    ? "\(CameraWish.text(lowest)) to \(CameraWish.text(highest))" : listed.joined(separator: ", "))
+                    ? "\(NumberText.decimal(lowest)) to \(NumberText.decimal(highest))"
+                    : listed.joined(separator: ", "))
                 + " fps"
         }
 
@@ -136,8 +138,8 @@ extension CameraWish {
             return "has no size \(size.width)x\(size.height), the nearest is \(width)x\(height)"
         }
         if let wanted = self.rate, let rate, abs(rate - wanted) > Self.tolerance * wanted {
-            return "has no \(Self.text(wanted)) frames per second at \(width)x\(height), the nearest is "
-                + Self.text(rate)
+            return "has no \(NumberText.decimal(wanted)) frames per second at \(width)x\(height), the nearest is "
+                + NumberText.decimal(rate)
         }
         return nil
     }
@@ -170,13 +172,5 @@ extension CameraWish {
             format.sizes.isEmpty
                 ? ["  \(format.code)"] : format.sizes.map { "  \(format.code) \($0)" }
         }.joined(separator: "\n")
-    }
-
-    /// A rate with two decimals at most, none where there are none.
-    static func text(_ rate: Double) -> String {
-        let hundredths = Int((min(max(rate, 0), 1e6) * 100).rounded())
-        if hundredths % 100 == 0 { return "\(hundredths / 100)" }
-        let rest = hundredths % 100
-        return "\(hundredths / 100)." + (rest % 10 == 0 ? "\(rest / 10)" : rest < 10 ? "0\(rest)" : "\(rest)")
     }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 import Testing
 
+@testable import Camera
 @testable import Media
 
 /// What a virtual machine with vivid and v4l2loopback has to offer; `scripts/test-camera` sets it.

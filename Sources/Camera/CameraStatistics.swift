@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Media
 
 /// What a camera has done so far.
 public struct CameraStatistics: Sendable, Hashable {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CFFmpeg
+internal import Media
 
 /// A stored format that cameras give and vpipe reads.
 struct CaptureFormat: Sendable {

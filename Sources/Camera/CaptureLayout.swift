@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CFFmpeg
 internal import CV4L2
+internal import Media
 
 /// Where the planes of a raw picture lie in the driver's buffers, checked against their sizes.
 ///

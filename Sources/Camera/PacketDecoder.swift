@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CFFmpeg
 internal import Glibc
+internal import Media
 
 /// Decodes the packets of a camera that compresses: one in, the picture out at once.
 ///

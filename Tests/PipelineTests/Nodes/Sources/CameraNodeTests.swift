@@ -2,6 +2,7 @@
 @testable import Media
 import Testing
 
+@testable import Camera
 @testable import Pipeline
 
 @Suite struct CameraNodeTests {

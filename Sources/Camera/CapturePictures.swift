@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CFFmpeg
 internal import CV4L2
+internal import Media
 
 /// Makes pictures of a driver's buffers: as they are where the format allows, else by one conversion or decoding.
 ///

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Testing
 
+@testable import Camera
 @testable import Media
 
 @Suite struct CameraChoiceTests {
@@ -109,7 +110,7 @@ import Testing
     }
 
     @Test(arguments: [(30.0, "30"), (29.97, "29.97"), (12.5, "12.5"), (59.940059, "59.94"), (0.05, "0.05")])
-    func `rates are written plainly`(_ rate: Double, _ text: String) { #expect(CameraWish.text(rate) == text) }
+    func `rates are written plainly`(_ rate: Double, _ text: String) { #expect(NumberText.decimal(rate) == text) }
 
     @Test(arguments: [("YUYV", "YUYV"), ("Y16", "Y16"), ("Y", "Y")])
     func `four letters are read and written`(_ text: String, _ written: String) throws {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
+internal import Camera
 internal import Media
 
 /// `camera-out`: a webcam for other programs.

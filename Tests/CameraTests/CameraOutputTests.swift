@@ -2,6 +2,7 @@
 import Foundation
 import Testing
 
+@testable import Camera
 @testable import Media
 
 @Suite struct CameraOutputTests {

@@ -2,6 +2,7 @@
 import CV4L2
 import Foundation
 
+@testable import Camera
 @testable import Media
 
 /// A V4L2 driver in memory, with a clock of its own: nothing waits, every call can be made to fail.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CV4L2
+internal import Media
 
 /// One connection to a camera, from opening it to the first fault.
 ///
@@ -69,7 +70,7 @@ final class CameraSession {
         compromise = wish.lacking(Int(layout.width), Int(layout.height), rate)
         mode =
             "\(device.card), \(format.code) \(layout.width)x\(layout.height)"
-            + (rate.map { " at \(CameraWish.text($0)) fps" } ?? "")
+            + (rate.map { " at \(NumberText.decimal($0)) fps" } ?? "")
         // Slow cameras are not stalled: five frames may fail to come.
         stallNanoseconds = max(settings.stallNanoseconds, rate.map { UInt64(5e9 / max($0, 0.01)) } ?? 0)
         lastGoodAt = system.now()
@@ -141,7 +142,7 @@ final class CameraSession {
         let patience = hasDelivered ? stallNanoseconds : max(stallNanoseconds, Self.startNanoseconds)
         guard now &- lastGoodAt >= patience, now > lastGoodAt else { return }
         throw CameraError(
-            .stalled, "no usable picture for \(CameraWish.text(Double(now &- lastGoodAt) / 1e9)) s")
+            .stalled, "no usable picture for \(NumberText.decimal(Double(now &- lastGoodAt) / 1e9)) s")
     }
 
     private func take(

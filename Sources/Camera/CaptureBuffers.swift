@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CFFmpeg
+internal import Media
 internal import Synchronization
 
 /// The memory of a driver's buffers, and which of them pictures have given back.

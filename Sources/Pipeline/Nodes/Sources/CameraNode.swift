@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
+internal import Camera
 internal import Media
 
 /// `camera`: a V4L2 camera that comes back when it was away.

@@ -2,6 +2,7 @@
 internal import CFFmpeg
 internal import CV4L2
 internal import Glibc
+public import Media
 
 /// Gives pictures to a v4l2loopback device, which other programs see as a webcam.
 ///

@@ -35,7 +35,8 @@ extension LayerOperation {
         case .batchNorm, .globalAveragePool:
             let (n, _, _) = try image(x, channels: nil)
             return self == .globalAveragePool ? [[n, x[1], 1, 1]] : [x]
-        case .relu, .relu6, .leakyRelu, .sigmoid, .tanh, .complement, .clip, .layerNorm, .scale:
+        case .relu, .relu6, .leakyRelu, .sigmoid, .tanh, .complement, .clip, .layerNorm, .scale,
+            .quantise, .dequantise:
             return [x]
         case .softmax(let axis):
             try check(x.indices.contains(axis), "no axis \(axis) in \(dimensions(x))")

@@ -173,6 +173,10 @@ public enum LayerOperation: Sendable, Hashable {
     case depthToSpace(block: Int)
     /// The recurrence `h[t] = a[t] * h[t-1] + b[t]` along an axis, run from both ends, both results added; inputs a, b.
     case bidirectionalScan(axis: Int)
+    /// The integers from 0 to 255 that stand for the numbers.
+    case quantise(Quantiser)
+    /// The numbers that such integers stand for.
+    case dequantise(Quantiser)
 }
 
 extension LayerOperation {
@@ -222,6 +226,8 @@ extension LayerOperation {
         case .spaceToDepth(let block): return "space to depth \(block)"
         case .depthToSpace(let block): return "depth to space \(block)"
         case .bidirectionalScan(let axis): return "scan axis \(axis)"
+        case .quantise: return "quantise"
+        case .dequantise: return "dequantise"
         }
     }
 }

@@ -15,6 +15,16 @@ public struct Parameter: Sendable, Hashable {
     ///
     /// Pruned heads keep whole files loadable.
     public let rows: Range<Int>?
+    /// How the numbers are stored.
+    public var storage = Storage.floats
+
+    /// How numbers are stored.
+    public enum Storage: Sendable, Hashable {
+        /// Any floating-point format.
+        case floats
+        /// 8-bit integers; the layer's last parameter scales each row.
+        case int8
+    }
 
     /// Whether training changes it by gradient; batch-norm statistics are not.
     public var isTrainable: Bool { role != .mean && role != .variance }

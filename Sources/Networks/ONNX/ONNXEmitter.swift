@@ -29,7 +29,8 @@ extension Network {
         var emitter = ONNXEmitter(self)
         for layer in layers {
             for parameter in layer.parameters {
-                guard let tensor = weights[parameter.name]?.converted(to: .f32) else {
+                let stored = weights[parameter.name]
+                guard let tensor = parameter.storage == .int8 ? stored : stored?.converted(to: .f32) else {
                     throw NetworkError(.weights, path: parameter.name, "is not floating point")
                 }
                 emitter.add(parameter, tensor)
@@ -58,14 +59,16 @@ private struct ONNXEmitter {
     }
 
     mutating func add(_ parameter: Parameter, _ tensor: Tensor) {
-        guard let rows = parameter.rows else {
-            return graph.floats(parameter.name, shape: parameter.shape, bytes: tensor.bytes)
+        var bytes = tensor.bytes
+        if let rows = parameter.rows {
+            let row = bytes.count / max(parameter.shape[0], 1)
+            let start = bytes.startIndex
+            bytes = bytes[(start + rows.lowerBound * row)..<(start + rows.upperBound * row)]
         }
-        let row = tensor.bytes.count / max(parameter.shape[0], 1)
-        let start = tensor.bytes.startIndex
-        graph.floats(
-            parameter.name, shape: parameter.usedShape,
-            bytes: tensor.bytes[(start + rows.lowerBound * row)..<(start + rows.upperBound * row)])
+        switch parameter.storage {
+        case .floats: graph.floats(parameter.name, shape: parameter.usedShape, bytes: bytes)
+        case .int8: graph.int8(parameter.name, shape: parameter.usedShape, bytes: bytes)
+        }
     }
 
     mutating func finish(_ metadata: [String: String]) -> [UInt8] {
@@ -87,7 +90,7 @@ private struct ONNXEmitter {
         ) {
             graph.node(type, name: path, inputs: inputs + more, outputs: layer.outputs.map(name), attributes)
         }
-        let parameters = layer.parameters.map(\.name)
+        let parameters = trained(layer)
         switch layer.operation {
         case .convolution(let c):
             node(
@@ -166,6 +169,8 @@ private struct ONNXEmitter {
         case .topK(let count, let axis):
             graph.integers("\(path).k", [count])
             node("TopK", ["\(path).k"], ["axis": .integer(axis), "largest": .integer(1), "sorted": .integer(1)])
+        case .quantise(let q): node("QuantizeLinear", step(q))
+        case .dequantise(let q): node("DequantizeLinear", step(q))
         case .complement:
             graph.floats("constant.1", shape: [], [1])
             graph.node("Sub", name: path, inputs: ["constant.1"] + inputs, outputs: layer.outputs.map(name))
@@ -185,6 +190,26 @@ private struct ONNXEmitter {
             node("DepthToSpace", [], ["blocksize": .integer(block), "mode": .string("CRD")])
         case .bidirectionalScan(let axis): emitScan(layer, axis: axis)
         }
+    }
+
+    // MARK: - 8 bits
+
+    /// Names of the trained constants a node reads; an int8 kernel is brought back to floats by a node of its own.
+    private mutating func trained(_ layer: Layer) -> [String] {
+        guard let scale = layer.weightScale else { return layer.parameters.map(\.name) }
+        let kernel = layer.parameters[0].name
+        graph.node(
+            "DequantizeLinear", name: "\(kernel)_dequantised", inputs: [kernel, scale.name],
+            outputs: ["\(kernel)_dequantised"], ["axis": .integer(0)])
+        return ["\(kernel)_dequantised"] + layer.parameters.dropFirst().dropLast().map(\.name)
+    }
+
+    /// Names of a scale and of the integer that stands for zero.
+    private mutating func step(_ quantiser: Quantiser) -> [String] {
+        let zero = "constant.zero.\(quantiser.zeroPoint)"
+        graph.floats("constant.\(quantiser.scale)", shape: [], [quantiser.scale])
+        graph.uint8(zero, shape: [], bytes: [quantiser.zeroPoint])
+        return ["constant.\(quantiser.scale)", zero]
     }
 
     // MARK: - Operations of several nodes

@@ -15,6 +15,8 @@ struct ONNXGraph {
     private static let irVersion = 8
     private static let floatType = 1
     static let int64Type = 7
+    private static let uint8Type = 2
+    private static let int8Type = 3
 
     private let name: String
     private var nodes = ProtobufWriter()
@@ -51,6 +53,16 @@ struct ONNXGraph {
     mutating func integers(_ name: String, _ values: [Int]) {
         let raw = values.map { Int64($0).littleEndian }
         initialiser(name, type: Self.int64Type, shape: [values.count], bytes: raw.withUnsafeBytes { Array($0) })
+    }
+
+    /// Appends an int8 constant unless one of this name is there.
+    mutating func int8(_ name: String, shape: [Int], bytes: some Collection<UInt8>) {
+        initialiser(name, type: Self.int8Type, shape: shape, bytes: bytes)
+    }
+
+    /// Appends a uint8 constant unless one of this name is there.
+    mutating func uint8(_ name: String, shape: [Int], bytes: some Collection<UInt8>) {
+        initialiser(name, type: Self.uint8Type, shape: shape, bytes: bytes)
     }
 
     mutating func input(_ name: String, shape: [Int]) { port(11, name, shape, Self.floatType) }

@@ -33,6 +33,7 @@ public struct ReferenceExecutor: Sendable {
         for layer in network.layers {
             var parameters: [[Float]] = []
             for parameter in layer.parameters { parameters.append(try numbers(parameter)) }
+            if layer.weightScale != nil { Self.dequantise(&parameters) }
             // A layer reads only what earlier ones made.
             let results = Self.evaluate(
                 layer.operation, layer.inputs.map { values[$0] ?? [] }, layer.inputs.map { network.shapes[$0] },
@@ -45,12 +46,21 @@ public struct ReferenceExecutor: Sendable {
     }
 
     private func numbers(_ parameter: Parameter) throws(NetworkError) -> [Float] {
-        guard let tensor = weights[parameter.name], tensor.shape == parameter.shape, let all = tensor.floats() else {
+        guard let tensor = weights[parameter.name], tensor.shape == parameter.shape,
+            let all = parameter.storage == .int8 ? tensor.integers() : tensor.floats()
+        else {
             throw NetworkError(.weights, path: parameter.name, "is missing or of another shape")
         }
         guard let rows = parameter.rows else { return all }
         let row = all.count / parameter.shape[0]
         return Array(all[(rows.lowerBound * row)..<(rows.upperBound * row)])
+    }
+
+    /// The kernel's integers times their row's scale; the scales, last in the list, have done their work then.
+    private static func dequantise(_ parameters: inout [[Float]]) {
+        let scales = parameters.removeLast()
+        let row = parameters[0].count / scales.count
+        for i in parameters[0].indices { parameters[0][i] *= scales[i / row] }
     }
 
     private static func evaluate(
@@ -143,6 +153,8 @@ public struct ReferenceExecutor: Sendable {
                 }
             }
             return [values, indices]
+        case .quantise(let q): return [a.map { q.quantised($0) }]
+        case .dequantise(let q): return [a.map { q.dequantised($0) }]
         case .complement: return [a.map { 1 - $0 }]
         case .clip(let low, let high): return [a.map { min(max($0, low), high) }]
         case .linear(let l):

@@ -63,12 +63,12 @@ extension Network {
                 missing.append(parameter.name)
                 continue
             }
-            if tensor.shape == parameter.shape, tensor.type.isFloatingPoint {
+            if tensor.shape == parameter.shape, parameter.storage.holds(tensor.type) {
                 matched += 1
             } else {
                 mismatched.append(
                     .init(
-                        name: parameter.name, expected: dimensions(parameter.shape) + " floats",
+                        name: parameter.name, expected: "\(dimensions(parameter.shape)) \(parameter.storage)",
                         found: "\(dimensions(tensor.shape)) \(tensor.type.rawValue)"))
             }
         }
@@ -79,4 +79,8 @@ extension Network {
     }
 
     private static func isBookkeeping(_ name: String) -> Bool { name.hasSuffix("num_batches_tracked") }
+}
+
+extension Parameter.Storage {
+    fileprivate func holds(_ type: ElementType) -> Bool { self == .int8 ? type == .i8 : type.isFloatingPoint }
 }

@@ -53,6 +53,14 @@ public struct Tensor: Sendable, Hashable {
         self.bytes = floats.withUnsafeBytes { Array($0)[...] }
     }
 
+    /// Stores numbers as i8; the count must fit the shape, a bug otherwise.
+    public init(shape: [Int], integers: [Int8]) {
+        precondition(elementCount(shape) == integers.count, "\(integers.count) numbers for \(dimensions(shape))")
+        self.shape = shape
+        self.type = .i8
+        self.bytes = integers.map { UInt8(bitPattern: $0) }[...]
+    }
+
     /// How many numbers there are.
     public var count: Int { bytes.count / type.byteCount }
 
@@ -81,6 +89,11 @@ public struct Tensor: Sendable, Hashable {
                 written = count
             }
         }
+    }
+
+    /// The integers of an i8 tensor as floats; nil for other types.
+    public func integers() -> [Float]? {
+        type == .i8 ? bytes.map { Float(Int8(bitPattern: $0)) } : nil
     }
 
     /// The same numbers as f32, or rounded to f16; nil for integer types and any other target.

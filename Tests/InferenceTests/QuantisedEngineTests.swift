@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import Inference
+import Networks
+import Testing
+
+/// Quantised networks on the engine, against the plain loops that define them.
+@Suite("Quantised networks on the engine")
+struct QuantisedEngineTests {
+    private func outputs(
+        _ network: Network, _ weights: Weights, _ inputs: [String: [Float]], _ precision: Precision
+    ) throws -> [String: [Float]] {
+        try EngineRunner(OpenVINOEngine.shared(), precision: precision).run(network, weights: weights, inputs: inputs)
+    }
+
+    /// 8-bit sums are exact on both sides; what differs is where a number lies between two levels, by one level.
+    @Test("Every layer is what the plain loops say, but for single levels")
+    func layers() throws {
+        let b = NetworkBuilder(name: "n", variant: "v")
+        var x = try b.input("x", shape: [1, 6, 17, 15])
+        x = try b.convolutionBlock("a", x, outputChannels: 16, kernel: 3, stride: 2, .relu)
+        let skip = x
+        x = try b.convolutionBlock("b", x, outputChannels: 16, kernel: 3, groups: 16, .relu6)
+        x = try b.convolutionBlock("c", x, outputChannels: 16, .none)
+        x = try b.add("sum", x, skip)
+        x = try b.concat(
+            "join",
+            [
+                x,
+                b.resize(
+                    "up", b.apply("down", .maxPool(Pooling(kernel: 2, stride: 2)), skip), .bilinear, height: x.height,
+                    width: x.width),
+            ])
+        x = try b.convolution("d", x, outputChannels: 8, kernel: 3, dilation: 2, bias: true, rows: 2..<7)
+        try b.output("y", x)
+        let network = b.build()
+        let weights = try network.folding(TestModels.randomWeights(for: network, seed: 4))
+        let folded = network.folded
+        var random = SeededRandom(seed: 9)
+        let inputs = ["x": (0..<6 * 17 * 15).map { _ in Float.random(in: -1...1, using: &random) }]
+        var ranges = ["x": ValueRange(-1, 1)]
+        for (name, values) in try PlainRunner().run(folded.exposed, weights: weights, inputs: inputs) {
+            ranges[name == "y" ? "d" : name] = ValueRange(values.min() ?? 0, values.max() ?? 0)
+        }
+        let quantised = folded.quantised(using: Quantisation(ranges: ranges))
+        let stored = try quantised.quantising(weights)
+        #expect(quantised.layers.count { $0.parameters.contains { $0.storage == .int8 } } == 4)
+        let plain = try #require(PlainRunner().run(quantised, weights: stored, inputs: inputs)["y"])
+        let engine = try #require(outputs(quantised, stored, inputs, .int8)["y"])
+        let float = try #require(PlainRunner().run(folded, weights: weights, inputs: inputs)["y"])
+        func error(_ a: [Float], _ b: [Float]) -> Float {
+            zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+        }
+        // Far nearer to each other than either is to floating point: the engine really computes in 8 bits.
+        #expect(error(engine, plain) < error(plain, float) / 4)
+        #expect(error(engine, float) > error(plain, float) / 4)
+        #expect(error(plain, float) < float.reduce(0) { $0 + $1 * $1 } / 100)
+    }
+}

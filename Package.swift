@@ -15,6 +15,7 @@ let package = Package(
     products: [
         .executable(name: "vpipe", targets: ["vpipe"]),
         .library(name: "Dataflow", targets: ["Dataflow"]),
+        .library(name: "Annotations", targets: ["Annotations"]),
         .library(name: "Networks", targets: ["Networks"]),
         .library(name: "Pipeline", targets: ["Pipeline"]),
     ],
@@ -38,15 +39,20 @@ let package = Package(
         // What several layers need and none of them is about: hiding secrets.
         .target(name: "Basics", swiftSettings: settings),
         .target(name: "Dataflow", dependencies: ["CDispatchSource"], swiftSettings: settings),
+        .target(name: "Annotations", swiftSettings: settings),
         .target(
-            name: "Media", dependencies: ["Basics", "Dataflow", "CFFmpeg", "CCairo"], swiftSettings: settings),
+            name: "Media", dependencies: ["Basics", "Dataflow", "Annotations", "CFFmpeg", "CCairo"],
+            swiftSettings: settings),
         .target(name: "Camera", dependencies: ["Dataflow", "Media", "CFFmpeg", "CV4L2"], swiftSettings: settings),
         .target(name: "Networks", swiftSettings: settings),
         .target(name: "Inference", dependencies: ["Networks", "COpenVINO"], swiftSettings: settings),
-        .target(name: "Vision", dependencies: ["Media", "Networks", "Inference"], swiftSettings: settings),
+        .target(
+            name: "Vision", dependencies: ["Annotations", "Media", "Networks", "Inference"], swiftSettings: settings),
         .target(
             name: "Pipeline",
-            dependencies: ["Basics", "Dataflow", "Media", "Camera", "Networks", "Inference", "Vision"],
+            dependencies: [
+                "Basics", "Dataflow", "Annotations", "Media", "Camera", "Networks", "Inference", "Vision",
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "vpipe",

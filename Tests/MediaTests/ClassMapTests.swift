@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Foundation
 import TestSupport
 import Testing
@@ -11,7 +12,7 @@ private let classes = ClassSet(
 
 @Suite struct ClassMapTests {
     private let map = ClassMap(
-        classes: classes, width: 2, height: 2, labels: [0, 1, 2, 2], region: Rect(x: 10, y: -4, width: 8, height: 8))
+        classes: classes, width: 2, height: 2, labels: [0, 1, 2, 2], region: Box(x: 10, y: -4, width: 8, height: 8))
 
     @Test func `shares are those of the cells`() {
         #expect(map.shares == [0.25, 0.25, 0.5])
@@ -40,7 +41,7 @@ private let classes = ClassSet(
     @Test func `moves with the picture like every other result`() throws {
         let smaller = PictureMap(scaleX: 2, scaleY: 4, offsetX: 6, offsetY: 0).inverse
         guard case .segmentation(let moved) = smaller(.segmentation(map)) else { throw MissingMap() }
-        #expect(moved.region == Rect(x: 2, y: -1, width: 4, height: 2))
+        #expect(moved.region == Box(x: 2, y: -1, width: 4, height: 2))
         #expect(moved.labels == map.labels)
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Foundation
 import Media
 import Testing
@@ -42,7 +43,7 @@ struct DrawingBench {
         let names = (0..<19).map { ClassSet.Member("class \($0)", Color(hex: UInt32($0) * 0x0D1B2F)) }
         let map = ClassMap(
             classes: ClassSet("bench", names), width: width, height: height, labels: labels,
-            region: Rect(x: 0, y: 0, width: 1280, height: 720))
+            region: Box(x: 0, y: 0, width: 1280, height: 720))
         let results = Results().adding(.segmentation(map), by: "road")
         for format in [PixelFormat.i420, .nv12] {
             let picture = PicturePool().make(width: 1280, height: 720, format: format, color: .assumed(height: 720))
@@ -90,7 +91,7 @@ struct DrawingScene {
         var found: [Face] = []
         for _ in 0..<10 {
             let width = Float.random(in: 40...200, using: &random)
-            let box = Rect(
+            let box = Box(
                 x: Float.random(in: 20...1050, using: &random), y: Float.random(in: 20...450, using: &random),
                 width: width, height: width * 1.25)
             let landmarks = (0..<5).map { _ in

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Testing
 
 @testable import Media
@@ -20,8 +21,8 @@ import Testing
 
     private func point(_ random: inout DrawingRandom) -> Point { Point(x: value(&random), y: value(&random)) }
 
-    private func rect(_ random: inout DrawingRandom) -> Rect {
-        Rect(x: value(&random), y: value(&random), width: value(&random), height: value(&random))
+    private func rect(_ random: inout DrawingRandom) -> Box {
+        Box(x: value(&random), y: value(&random), width: value(&random), height: value(&random))
     }
 
     @Test(arguments: PixelFormat.allCases, [(1, 1), (3, 5), (16, 9), (37, 22)])
@@ -68,21 +69,21 @@ import Testing
             $0.line(from: Point(x: .infinity, y: 2), to: Point(x: .infinity, y: 5), stroke)
             $0.line(from: Point(x: 2, y: 2), to: Point(x: 9, y: 9), Stroke(color: .white, width: 0))
             $0.line(from: Point(x: 2, y: 2), to: Point(x: 9, y: 9), Stroke(color: .white, width: .nan))
-            $0.outline(Rect(x: 2, y: 2, width: -1, height: 4), stroke)
-            $0.outline(Rect(x: 2, y: .nan, width: 1, height: 4), stroke)
-            $0.fill(Rect(x: 2, y: 2, width: 0, height: 4), color: .white)
-            $0.fill(Rect(x: 2, y: 2, width: 9, height: 4), color: Color.white.opacity(0))
+            $0.outline(Box(x: 2, y: 2, width: -1, height: 4), stroke)
+            $0.outline(Box(x: 2, y: .nan, width: 1, height: 4), stroke)
+            $0.fill(Box(x: 2, y: 2, width: 0, height: 4), color: .white)
+            $0.fill(Box(x: 2, y: 2, width: 9, height: 4), color: Color.white.opacity(0))
             $0.disc(at: Point(x: 4, y: 4), radius: 0, color: .white, halo: Halo())
             $0.disc(at: Point(x: 4, y: 4), radius: .nan, color: .white)
             $0.line(from: Point(x: -50, y: -9), to: Point(x: 50, y: -9), stroke)
-            $0.outline(Rect(x: -500, y: -500, width: 1000, height: 1000), stroke, cornerRadius: 20)
+            $0.outline(Box(x: -500, y: -500, width: 1000, height: 1000), stroke, cornerRadius: 20)
         }
         #expect(planes.bytes == before)
     }
 
     @Test func `nothing is drawn outside of draw`() {
         let canvas = Canvas()
-        canvas.fill(Rect(x: 0, y: 0, width: 9, height: 9), color: .white)
+        canvas.fill(Box(x: 0, y: 0, width: 9, height: 9), color: .white)
         canvas.text("x", at: Point(x: 0, y: 0), font: Font(size: 12), color: .white)
         #expect(canvas.width == 0 && canvas.height == 0)
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Testing
 
 @testable import Media
@@ -42,7 +43,7 @@ private struct PlainMask {
     private static let set = ClassSet(
         "test", (0..<7).map { .init("c\($0)", Color(hex: UInt32($0) * 0x2A5F13 + 0x102030)) })
 
-    private func map(_ width: Int, _ height: Int, _ region: Rect, noise: Bool) -> ClassMap {
+    private func map(_ width: Int, _ height: Int, _ region: Box, noise: Bool) -> ClassMap {
         var random = DrawingRandom(seed: UInt64(width * 31 + height))
         let labels = (0..<width * height).map { index -> UInt8 in
             if noise { return UInt8.random(in: 0..<7, using: &random) }
@@ -53,21 +54,21 @@ private struct PlainMask {
 
     struct Case: Sendable, CustomTestStringConvertible {
         let width, height, cells, rows: Int
-        let region: Rect
+        let region: Box
         let edge: Int
         var testDescription: String { "\(width)x\(height) under \(cells)x\(rows), border \(edge)" }
     }
 
     static let cases = [
-        Case(width: 96, height: 64, cells: 12, rows: 8, region: Rect(x: 0, y: 0, width: 96, height: 64), edge: 2),
-        Case(width: 97, height: 63, cells: 40, rows: 30, region: Rect(x: 0, y: 0, width: 97, height: 63), edge: 1),
-        Case(width: 64, height: 33, cells: 64, rows: 33, region: Rect(x: 0, y: 0, width: 64, height: 33), edge: 1),
+        Case(width: 96, height: 64, cells: 12, rows: 8, region: Box(x: 0, y: 0, width: 96, height: 64), edge: 2),
+        Case(width: 97, height: 63, cells: 40, rows: 30, region: Box(x: 0, y: 0, width: 97, height: 63), edge: 1),
+        Case(width: 64, height: 33, cells: 64, rows: 33, region: Box(x: 0, y: 0, width: 64, height: 33), edge: 1),
         Case(
-            width: 70, height: 40, cells: 9, rows: 7, region: Rect(x: 10.4, y: -6.7, width: 41.3, height: 60), edge: 2),
-        Case(width: 70, height: 40, cells: 9, rows: 7, region: Rect(x: -900, y: 3, width: 2000, height: 31), edge: 3),
-        Case(width: 5, height: 3, cells: 60, rows: 45, region: Rect(x: 0, y: 0, width: 5, height: 3), edge: 0),
-        Case(width: 1, height: 1, cells: 3, rows: 3, region: Rect(x: 0, y: 0, width: 1, height: 1), edge: 1),
-        Case(width: 30, height: 20, cells: 4, rows: 4, region: Rect(x: 50, y: 0, width: 9, height: 9), edge: 1),
+            width: 70, height: 40, cells: 9, rows: 7, region: Box(x: 10.4, y: -6.7, width: 41.3, height: 60), edge: 2),
+        Case(width: 70, height: 40, cells: 9, rows: 7, region: Box(x: -900, y: 3, width: 2000, height: 31), edge: 3),
+        Case(width: 5, height: 3, cells: 60, rows: 45, region: Box(x: 0, y: 0, width: 5, height: 3), edge: 0),
+        Case(width: 1, height: 1, cells: 3, rows: 3, region: Box(x: 0, y: 0, width: 1, height: 1), edge: 1),
+        Case(width: 30, height: 20, cells: 4, rows: 4, region: Box(x: 50, y: 0, width: 9, height: 9), edge: 1),
     ]
 
     @Test(arguments: PixelFormat.allCases, cases)
@@ -121,9 +122,9 @@ private struct PlainMask {
         let planes = DrawingPlanes(format: .i420, width: 32, height: 16) { _ in 90 }
         let canvas = Canvas()
         for region in [
-            Rect(x: .nan, y: 0, width: 9, height: 9), Rect(x: 0, y: 0, width: 0, height: 9),
-            Rect(x: 0, y: 0, width: .infinity, height: 9), Rect(x: 0, y: 0, width: 9, height: -3),
-            Rect(x: 1e30, y: 0, width: 9, height: 9),
+            Box(x: .nan, y: 0, width: 9, height: 9), Box(x: 0, y: 0, width: 0, height: 9),
+            Box(x: 0, y: 0, width: .infinity, height: 9), Box(x: 0, y: 0, width: 9, height: -3),
+            Box(x: 1e30, y: 0, width: 9, height: 9),
         ] {
             canvas.draw(on: planes.surface, ColorSpec(matrix: .bt709)) { $0.mask(map(4, 4, region, noise: true)) }
         }
@@ -138,7 +139,7 @@ private struct PlainMask {
             let planes = DrawingPlanes(format: .i444, width: 320, height: 240) { _ in 200 }
             let map = ClassMap(
                 classes: Self.set, width: 2, height: 1, labels: labels,
-                region: Rect(x: 0, y: 0, width: 320, height: 240))
+                region: Box(x: 0, y: 0, width: 320, height: 240))
             painter.style.showsMasks = false
             canvas.draw(on: planes.surface, ColorSpec(matrix: .bt709)) {
                 painter.draw(Results().adding(.segmentation(map), by: "s"), on: $0)

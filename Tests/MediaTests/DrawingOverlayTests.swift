@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Testing
 
 @testable import Media
@@ -44,7 +45,7 @@ import Testing
 
     private static let line = LineSegment(from: Point(x: 20, y: 200), to: Point(x: 300, y: 200), score: 0.9)
     private static let face = Face(
-        box: Rect(x: 100, y: 60, width: 80, height: 100), score: 0.98,
+        box: Box(x: 100, y: 60, width: 80, height: 100), score: 0.98,
         landmarks: [Point(x: 120, y: 90), Point(x: 160, y: 90), Point(x: 140, y: 110), Point(x: 125, y: 135)])
 
     @Test func `lines and boxes have the colour of their node`() {
@@ -68,7 +69,7 @@ import Testing
 
     @Test func `objects have the colour of their class and its name`() {
         let painter = OverlayPainter()
-        let box = Rect(x: 100, y: 60, width: 80, height: 100)
+        let box = Box(x: 100, y: 60, width: 80, height: 100)
         func object(_ label: Int, _ name: String) -> DrawingPlanes {
             drawn(
                 320, 240, painter,
@@ -108,10 +109,10 @@ import Testing
     private func drawn(_ results: Results) -> DrawingPlanes { drawn(320, 240, OverlayPainter(), results) }
 
     @Test(arguments: [
-        Rect(x: -30, y: -20, width: 80, height: 100), Rect(x: 300, y: 2, width: 80, height: 100),
-        Rect(x: 100, y: 0, width: 60, height: 60), Rect(x: 0, y: 180, width: 400, height: 200),
+        Box(x: -30, y: -20, width: 80, height: 100), Box(x: 300, y: 2, width: 80, height: 100),
+        Box(x: 100, y: 0, width: 60, height: 60), Box(x: 0, y: 180, width: 400, height: 200),
     ])
-    func `labels stay inside the picture`(_ box: Rect) {
+    func `labels stay inside the picture`(_ box: Box) {
         let painter = OverlayPainter()
         painter.style.palette = [Color(hex: 0xF0E442)]
         painter.style.showsLandmarks = false

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Foundation
 import Testing
 
@@ -93,7 +94,7 @@ import Testing
         }
     }
 
-    private func isWithin(_ x: Double, _ y: Double, _ rect: Rect, grown: Double, _ radius: Double) -> Bool {
+    private func isWithin(_ x: Double, _ y: Double, _ rect: Box, grown: Double, _ radius: Double) -> Bool {
         let (left, right) = (Double(rect.x) - grown, Double(rect.x + rect.width) + grown)
         let (top, bottom) = (Double(rect.y) - grown, Double(rect.y + rect.height) + grown)
         guard x >= left, x <= right, y >= top, y <= bottom else { return false }
@@ -106,9 +107,9 @@ import Testing
     @Test(arguments: [0, 1.5, 4] as [Float])
     func `outlines at fractions of a sample cover what the plain rasteriser covers`(_ radius: Float) {
         let rects = [
-            Rect(x: 5.3, y: 4.7, width: 44.1, height: 26.2), Rect(x: 7, y: 3, width: 9.5, height: 30),
-            Rect(x: -10.2, y: 12.4, width: 40, height: 50), Rect(x: 20, y: 20.5, width: 30.25, height: 3),
-            Rect(x: 11, y: 9, width: 33.5, height: 21), Rect(x: 30.5, y: 18.5, width: 2.25, height: 1.75),
+            Box(x: 5.3, y: 4.7, width: 44.1, height: 26.2), Box(x: 7, y: 3, width: 9.5, height: 30),
+            Box(x: -10.2, y: 12.4, width: 40, height: 50), Box(x: 20, y: 20.5, width: 30.25, height: 3),
+            Box(x: 11, y: 9, width: 33.5, height: 21), Box(x: 30.5, y: 18.5, width: 2.25, height: 1.75),
         ]
         for rect in rects {
             for width in [0.6, 2, 3.5] as [Float] {
@@ -130,7 +131,7 @@ import Testing
 
     @Test(arguments: [0, 3] as [Float])
     func `filled rectangles blend by alpha and coverage`(_ radius: Float) {
-        for rect in [Rect(x: 3.5, y: 2.25, width: 20.5, height: 11), Rect(x: -4, y: -9, width: 100, height: 100)] {
+        for rect in [Box(x: 3.5, y: 2.25, width: 20.5, height: 11), Box(x: -4, y: -9, width: 100, height: 100)] {
             compare(
                 33, 17, alpha: 0.5, largest: 0.08, mean: 0.01, "\(rect)",
                 draw: { $0.fill(rect, color: Self.color.opacity(0.5), cornerRadius: radius) },
@@ -142,7 +143,7 @@ import Testing
     func `pictures of odd sizes are drawn to their last sample`(_ size: (Int, Int)) {
         compare(
             size.0, size.1, largest: 0, mean: 0,
-            draw: { $0.fill(Rect(x: -1, y: -1, width: 99, height: 99), color: Self.color) },
+            draw: { $0.fill(Box(x: -1, y: -1, width: 99, height: 99), color: Self.color) },
             isInside: { _, _ in true })
         let (from, to) = (Point(x: -3, y: 0.5), Point(x: 20, y: 4))
         compare(

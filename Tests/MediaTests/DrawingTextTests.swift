@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Testing
 
 @testable import Media
@@ -52,11 +53,11 @@ import Testing
 
     @Test func `a halo darkens around the glyphs and keeps them`() {
         let plain = drawn {
-            $0.fill(Rect(x: 0, y: 0, width: 200, height: 40), color: Color(hex: 0x808080))
+            $0.fill(Box(x: 0, y: 0, width: 200, height: 40), color: Color(hex: 0x808080))
             $0.text("Il", at: Point(x: 10, y: 8), font: Self.font, color: .white)
         }.component(0)
         let rimmed = drawn {
-            $0.fill(Rect(x: 0, y: 0, width: 200, height: 40), color: Color(hex: 0x808080))
+            $0.fill(Box(x: 0, y: 0, width: 200, height: 40), color: Color(hex: 0x808080))
             $0.text("Il", at: Point(x: 10, y: 8), font: Self.font, color: .white, halo: Halo(color: .black, width: 2))
         }.component(0)
         #expect(zip(plain, rimmed).allSatisfy { $0 >= $1 })

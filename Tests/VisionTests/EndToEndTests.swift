@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Inference
 import Media
 import Networks
@@ -181,7 +182,7 @@ struct LineGolden: Sendable, CustomTestStringConvertible {
     private func score(_ detector: FaceDetector) throws -> (recall: Double, precision: Double) {
         var (hits, truths, found) = (0, 0, 0)
         for (picture, truth) in try SampleClip("faces", every: 50, count: 3).frames {
-            var free = truth.faces.map { Rect(x: $0.box[0], y: $0.box[1], width: $0.box[2], height: $0.box[3]) }
+            var free = truth.faces.map { Box(x: $0.box[0], y: $0.box[1], width: $0.box[2], height: $0.box[3]) }
             truths += free.count
             for face in try detector.detect(picture) {
                 found += 1
@@ -198,7 +199,7 @@ struct LineGolden: Sendable, CustomTestStringConvertible {
         return (Double(hits) / Double(truths), Double(hits) / Double(max(1, found)))
     }
 
-    private func overlap(_ a: Rect, _ b: Rect) -> Float {
+    private func overlap(_ a: Box, _ b: Box) -> Float {
         let width = max(0, min(a.x + a.width, b.x + b.width) - max(a.x, b.x))
         let height = max(0, min(a.y + a.height, b.y + b.height) - max(a.y, b.y))
         return width * height / (a.width * a.height + b.width * b.height - width * height)

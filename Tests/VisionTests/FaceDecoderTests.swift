@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Inference
 import Media
 import Networks
@@ -92,7 +93,7 @@ enum FaceRows: String, CaseIterable, Sendable {
         #expect(
             faces == [
                 Face(
-                    box: Rect(x: 68, y: 20, width: 40, height: 40), score: 0.75,
+                    box: Box(x: 68, y: 20, width: 40, height: 40), score: 0.75,
                     landmarks: [Point](repeating: centre, count: 5))
             ])
     }

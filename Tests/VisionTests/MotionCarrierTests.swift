@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Media
 import Testing
 
@@ -19,7 +20,7 @@ import Testing
     @Test func `a box follows what it is around, and a line the ground`() throws {
         let scene = MovingScene(
             width: 320, height: 180, object: 64, pan: (-2, 1), speed: (5, 2), margin: 24, seed: 11)
-        let box = Rect(x: 48, y: 36, width: 64, height: 64)
+        let box = Box(x: 48, y: 36, width: 64, height: 64)
         var results: [FrameResult] = [
             .faces([Face(box: box, score: 0.9, landmarks: [Point(x: 80, y: 60)])]),
             .lines([LineSegment(from: Point(x: 200, y: 30), to: Point(x: 300, y: 150), score: 0.8)]),
@@ -63,7 +64,7 @@ import Testing
         let scene = MovingScene(width: 96, height: 64, pan: (4, 0), margin: 16, seed: 2)
         let larger = MovingScene(width: 128, height: 64, pan: (4, 0), margin: 16, seed: 2)
         let carrier = MotionCarrier()
-        let far = Face(box: Rect(x: -500, y: 1e9, width: 10, height: 1e7), score: 1)
+        let far = Face(box: Box(x: -500, y: 1e9, width: 10, height: 1e7), score: 1)
         func carried(_ picture: Picture, _ number: UInt64) -> Face? {
             carrier.append(picture, number: number)
             guard case .faces(let faces) = carrier.carry(.faces([far]), from: max(1, number) - 1) else { return nil }

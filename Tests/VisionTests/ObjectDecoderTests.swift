@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Media
 import Networks
 import Testing
@@ -52,7 +53,7 @@ private final class Outputs {
     func `each way of writing a box is the same box in source pixels`(
         _ corners: ObjectLayout.Corners, _ box: [Float]
     ) throws {
-        let expected = Detection(box: Rect(x: 20, y: 8, width: 20, height: 16), score: 0.9, label: 1, name: "dog")
+        let expected = Detection(box: Box(x: 20, y: 8, width: 20, height: 16), score: 0.9, label: 1, name: "dog")
         let names = ["cat", "dog"]
         let row = box + [0.1, 0.9]
         let rows = row + [0, 0, 0, 0, 0, 0]
@@ -123,7 +124,7 @@ private final class Outputs {
                 (
                     row,
                     Detection(
-                        box: Rect(x: 2 * v[0], y: 2 * v[1], width: 2 * v[2], height: 2 * v[3]), score: v[4 + label],
+                        box: Box(x: 2 * v[0], y: 2 * v[1], width: 2 * v[2], height: 2 * v[3]), score: v[4 + label],
                         label: label, name: String(label))
                 ))
         }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Foundation
 import Media
 import Networks
@@ -91,7 +92,7 @@ func referenceFaces(
         }
         if !points.allSatisfy({ $0.x.isFinite && $0.y.isFinite }) { points = [] }
         return Face(
-            box: Rect(x: Float(b[0]), y: Float(b[1]), width: Float(b[2] - b[0]), height: Float(b[3] - b[1])),
+            box: Box(x: Float(b[0]), y: Float(b[1]), width: Float(b[2] - b[0]), height: Float(b[3] - b[1])),
             score: confidence[2 * row + 1], landmarks: points)
     }
 }
@@ -157,7 +158,7 @@ func referenceSuppression(
         let a = best.corners
         faces.append(
             Face(
-                box: Rect(x: Float(a[0]), y: Float(a[1]), width: Float(a[2] - a[0]), height: Float(a[3] - a[1])),
+                box: Box(x: Float(a[0]), y: Float(a[1]), width: Float(a[2] - a[0]), height: Float(a[3] - a[1])),
                 score: Float(best.score)))
         rest.removeAll { other in
             let b = other.corners

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Inference
 import Media
 import Networks
@@ -102,7 +103,7 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
                 let left = Float(96 + 8 - side / 2)
                 let top = Float(64 + 8 - side / 2)
                 let faces = decode(decoder, single, placement)
-                #expect(faces.map(\.box) == [Rect(x: left, y: top, width: Float(side), height: Float(side))])
+                #expect(faces.map(\.box) == [Box(x: left, y: top, width: Float(side), height: Float(side))])
                 #expect(abs((faces.first?.score ?? 0) - 0.8807971) < 1e-6)
             }
         }
@@ -116,7 +117,7 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
         let decoder = try SSHDecoder(outputs: outputs(size), size: size)
         let placement = Placement(sourceWidth: 128, sourceHeight: 64, in: size, fit: .letterbox, alignment: .centre)
         // 64x32 at row 16: the anchor of 512 is clipped to the last column and row, 63 and 31, times 2.
-        #expect(decode(decoder, wide, placement).map(\.box) == [Rect(x: 0, y: 0, width: 126, height: 62)])
+        #expect(decode(decoder, wide, placement).map(\.box) == [Box(x: 0, y: 0, width: 126, height: 62)])
     }
 
     @Test func `numbers that are not finite are no faces and hide none`() throws {
@@ -131,7 +132,7 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
         let decoder = try SSHDecoder(outputs: outputs(size), size: size)
         let placement = Placement(sourceWidth: 64, sourceHeight: 64, in: size, fit: .letterbox)
         let faces = decode(decoder, values, placement)
-        #expect(faces.contains { $0.box == Rect(x: 8, y: 8, width: 16, height: 16) })
+        #expect(faces.contains { $0.box == Box(x: 8, y: 8, width: 16, height: 16) })
         #expect(faces.allSatisfy { ($0.box.x + $0.box.y + $0.box.width + $0.box.height + $0.score).isFinite })
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Inference
 import Media
 import Networks
@@ -62,7 +63,7 @@ private func referenceLabels(_ logits: [Float], _ count: Int, _ from: InputSize,
         let values = logits(count, cells, &generator)
         let decoder = try SegmentationDecoder(outputs: info(count, size), size: size, classes: classes(count))
         let placement = Placement(sourceWidth: 320, sourceHeight: 200, in: size, fit: .stretch)
-        let whole = Rect(x: 0, y: 0, width: 320, height: 200)
+        let whole = Box(x: 0, y: 0, width: 320, height: 200)
 
         let coarse = decoder.decode(values, placement: placement)
         #expect(coarse.labels == referenceLabels(values, count, cells, cells).map(\.label))
@@ -105,11 +106,11 @@ private func referenceLabels(_ logits: [Float], _ count: Int, _ from: InputSize,
         let coarse = decoder.decode(values, placement: placement)
         #expect((coarse.width, coarse.height) == (4, 3))
         #expect(coarse.labels == [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1])
-        #expect(coarse.region == Rect(x: 0, y: 0, width: 64, height: 48))
+        #expect(coarse.region == Box(x: 0, y: 0, width: 64, height: 48))
         decoder.resolution = .input
         let fine = decoder.decode(values, placement: placement)
         #expect((fine.width, fine.height) == (32, 20))
-        #expect(fine.region == Rect(x: 0, y: 0, width: 64, height: 40))
+        #expect(fine.region == Box(x: 0, y: 0, width: 64, height: 40))
     }
 
     @Test func `another number of classes is refused`() {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 
 /// Says in a corner of the picture how old each node's results are, such as "faces 66 ms", beside the node's colour.
 struct AgeStrip {
@@ -39,13 +40,13 @@ struct AgeStrip {
         let left = isRight ? max(0, Float(canvas.width) - margin - width) : margin
         let top = isBottom ? max(0, height - margin - depth) : margin
         canvas.fill(
-            Rect(x: left, y: top, width: width, height: depth), color: Color.black.opacity(0.62), cornerRadius: pad / 2)
+            Box(x: left, y: top, width: width, height: depth), color: Color.black.opacity(0.62), cornerRadius: pad / 2)
         let end = left + width - pad
         var y = top + (pad / 2).rounded()
         results.forEach { entry in
             if let color = color(entry) {
                 let drop = ((line - swatch) / 2).rounded()
-                canvas.fill(Rect(x: left + pad, y: y + drop, width: swatch, height: swatch), color: color)
+                canvas.fill(Box(x: left + pad, y: y + drop, width: swatch, height: swatch), color: color)
             }
             // White: not every colour of a palette can be read on a plate that lets a bright picture through.
             canvas.text(entry.node, at: Point(x: left + swatch + 1.5 * pad, y: y), font: font, color: .white)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Annotations
 
 /// Draws anti-aliased shapes and text on the planes of a picture, in its own format and colours.
 ///
@@ -97,7 +98,7 @@ public final class Canvas {
     // MARK: Rectangles
 
     /// Fills a rectangle; negative extents are left out, a radius beyond half the shorter side is cut to it.
-    public func fill(_ rect: Rect, color: Color, cornerRadius: Float = 0) {
+    public func fill(_ rect: Box, color: Color, cornerRadius: Float = 0) {
         guard let surface, let box = outline(rect, grownBy: 0, cornerRadius: cornerRadius, surface) else { return }
         guard box.right > box.left && box.bottom > box.top else { return }
         surface.fill(
@@ -108,7 +109,7 @@ public final class Canvas {
     }
 
     /// Draws the outline of a rectangle, centred on its edges, its halo below; `cornerRadius` is that of the edge.
-    public func outline(_ rect: Rect, _ stroke: Stroke, cornerRadius: Float = 0) {
+    public func outline(_ rect: Box, _ stroke: Stroke, cornerRadius: Float = 0) {
         guard let surface, stroke.width > 0 else { return }
         let width = min(stroke.width, SegmentShape.widest)
         if let halo = stroke.halo, halo.width >= 0, halo.width.isFinite {
@@ -118,7 +119,7 @@ public final class Canvas {
         frame(rect, width, cornerRadius, YUVColor(stroke.color, in: spec), surface)
     }
 
-    private func frame(_ rect: Rect, _ width: Float, _ radius: Float, _ color: YUVColor, _ surface: Surface) {
+    private func frame(_ rect: Box, _ width: Float, _ radius: Float, _ color: YUVColor, _ surface: Surface) {
         let half = width / 2
         guard let outer = outline(rect, grownBy: half, cornerRadius: radius, surface) else { return }
         let inner = outline(rect, grownBy: -half, cornerRadius: radius, surface) ?? .empty
@@ -145,7 +146,7 @@ public final class Canvas {
     }
 
     /// The rectangle moved outwards, brought near the picture where it is far from it; nil where it cannot be drawn.
-    private func outline(_ rect: Rect, grownBy rim: Float, cornerRadius: Float, _ surface: Surface) -> RoundedBox? {
+    private func outline(_ rect: Box, grownBy rim: Float, cornerRadius: Float, _ surface: Surface) -> RoundedBox? {
         guard rect.x.isFinite, rect.y.isFinite, rect.width >= 0, rect.height >= 0, rect.width.isFinite,
             rect.height.isFinite
         else { return nil }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 
 /// A filled disc, for landmarks and end markers.
 struct DiscShape: CoverageShape {

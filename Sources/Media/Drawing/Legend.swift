@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 
 /// Lists the classes of a segmentation beside their colours, in a corner of the picture.
 ///
@@ -47,7 +48,7 @@ final class Legend {
         let left = isRight ? max(0, Float(canvas.width) - margin - box.width) : margin
         let top = isBottom ? max(0, height - margin - box.height) : margin
         canvas.fill(
-            Rect(x: left, y: top, width: box.width, height: box.height), color: Color.black.opacity(0.62),
+            Box(x: left, y: top, width: box.width, height: box.height), color: Color.black.opacity(0.62),
             cornerRadius: pad / 2)
 
         var place = 0
@@ -57,8 +58,8 @@ final class Legend {
             let drop = ((line - swatch) / 2).rounded()
             // A light rim, so that a dark colour stands out from the plate.
             canvas.fill(
-                Rect(x: x - 1, y: y + drop - 1, width: swatch + 2, height: swatch + 2), color: Color.white.opacity(0.7))
-            canvas.fill(Rect(x: x, y: y + drop, width: swatch, height: swatch), color: member.color)
+                Box(x: x - 1, y: y + drop - 1, width: swatch + 2, height: swatch + 2), color: Color.white.opacity(0.7))
+            canvas.fill(Box(x: x, y: y + drop, width: swatch, height: swatch), color: member.color)
             canvas.text(member.name, at: Point(x: x + swatch + pad, y: y), font: font, color: .white)
             place += 1
         }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 
 /// Blends a class map into a picture's planes, row by row, straight from the map's cells.
 ///

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Annotations
 
 /// Draws the results of the networks on a picture: areas lowest, then lines, boxes and landmarks, labels on top.
 ///
@@ -97,9 +98,9 @@ public final class OverlayPainter {
         let x = isRight ? max(0, Float(canvas.width) - margin - width) : margin
         let y = isBottom ? max(0, Float(canvas.height) - margin - height) : margin
         canvas.fill(
-            Rect(x: x, y: y, width: width, height: height), color: Color.black.opacity(0.62),
+            Box(x: x, y: y, width: width, height: height), color: Color.black.opacity(0.62),
             cornerRadius: accent == nil ? look.cornerRadius : 0)
-        if let accent { canvas.fill(Rect(x: x, y: y, width: bar, height: height), color: accent) }
+        if let accent { canvas.fill(Box(x: x, y: y, width: bar, height: height), color: accent) }
         canvas.text(text, at: Point(x: x + bar + pad, y: y + pad / 2), font: look.font, color: .white)
     }
 
@@ -125,7 +126,7 @@ public final class OverlayPainter {
 
     // MARK: Boxes and lines
 
-    private func drawBox(_ box: Rect, isCarried: Bool, _ color: Color, _ look: Look, on canvas: Canvas) {
+    private func drawBox(_ box: Box, isCarried: Bool, _ color: Color, _ look: Look, on canvas: Canvas) {
         let stroke = Stroke(color: color, width: look.lineWidth, halo: look.halo)
         guard isCarried else { return canvas.outline(box, stroke, cornerRadius: look.cornerRadius) }
         let arm = min(box.width, box.height) / 4
@@ -186,7 +187,7 @@ public final class OverlayPainter {
     // MARK: Labels
 
     private func drawLabel(
-        _ text: String, _ box: Rect, _ score: Float, _ color: Color, _ look: Look, on canvas: Canvas
+        _ text: String, _ box: Box, _ score: Float, _ color: Color, _ look: Look, on canvas: Canvas
     ) {
         let edge = look.lineWidth / 2
         // Also false for a NaN: a face out of sight has no label.
@@ -204,7 +205,7 @@ public final class OverlayPainter {
         // Above the box; inside its top edge where there is no room above.
         let above = (box.y - edge - height).rounded()
         let y = above >= 0 ? above : max(0, (box.y + edge).rounded())
-        canvas.fill(Rect(x: x, y: y, width: width, height: height), color: color, cornerRadius: look.plateRadius)
+        canvas.fill(Box(x: x, y: y, width: width, height: height), color: color, cornerRadius: look.plateRadius)
         let ink = color.contrasting
         if label.width > 0 {
             let drop = Float(max(label.height, number.height) - label.height) / 2

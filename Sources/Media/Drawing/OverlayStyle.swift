@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Annotations
 
 /// What an overlay looks like; sizes are fractions of the picture's height, so that any resolution looks the same.
 public struct OverlayStyle: Sendable, Hashable {

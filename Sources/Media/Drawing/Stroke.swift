@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Annotations
 
 /// A dark (or other) rim around what is drawn, so that it shows on any background.
 public struct Halo: Sendable, Hashable {

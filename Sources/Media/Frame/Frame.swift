@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Annotations
 public import Dataflow
 
 /// What is the same for all frames of a stream.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 
 /// Draws time codes: the plate in the middle, below it the time for people.
 ///
@@ -28,7 +29,7 @@ public final class TimeCodePicture {
         canvas.draw(on: picture) { canvas in
             func fill(_ column: Int, _ row: Int, _ columns: Int, _ rows: Int, _ color: Color) {
                 canvas.fill(
-                    Rect(
+                    Box(
                         x: Float(left + column * cell), y: Float(top + row * cell), width: Float(columns * cell),
                         height: Float(rows * cell)), color: color)
             }

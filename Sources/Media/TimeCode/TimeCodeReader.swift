@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 
 /// Finds a time code in a filmed picture and reads it.
 ///

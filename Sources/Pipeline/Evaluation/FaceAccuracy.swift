@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Media
+public import Annotations
 
 /// Average precision of found faces against labelled ones, as WIDER FACE measures it.
 ///
@@ -12,12 +12,12 @@ public struct FaceAccuracy: Sendable {
     /// One labelled face.
     public struct Truth: Sendable, Hashable {
         /// Where it is.
-        public var box: Rect
+        public var box: Box
         /// Whether finding it counts; finding one that does not is neither right nor wrong.
         public var isCounted: Bool
 
         /// A labelled face.
-        public init(box: Rect, isCounted: Bool = true) {
+        public init(box: Box, isCounted: Bool = true) {
             self.box = box
             self.isCounted = isCounted
         }
@@ -108,7 +108,7 @@ public struct FaceAccuracy: Sendable {
     // MARK: - Steps
 
     /// What becomes of boxes, best first.
-    static func match(_ boxes: [Rect], _ truth: [Truth], smallest: Float = 0) -> [Outcome] {
+    static func match(_ boxes: [Box], _ truth: [Truth], smallest: Float = 0) -> [Outcome] {
         var isFound = [Bool](repeating: false, count: truth.count)
         return boxes.map { box in
             let overlaps = truth.map { Self.overlap(box, $0.box) }
@@ -122,8 +122,8 @@ public struct FaceAccuracy: Sendable {
     }
 
     /// Intersection over union, counting whole pixels.
-    static func overlap(_ a: Rect, _ b: Rect) -> Double {
-        func area(_ r: Rect) -> Double { (Double(r.width) + 1) * (Double(r.height) + 1) }
+    static func overlap(_ a: Box, _ b: Box) -> Double {
+        func area(_ r: Box) -> Double { (Double(r.width) + 1) * (Double(r.height) + 1) }
         let width = Double(min(a.x + a.width, b.x + b.width) - max(a.x, b.x)) + 1
         let height = Double(min(a.y + a.height, b.y + b.height) - max(a.y, b.y)) + 1
         guard width > 0, height > 0 else { return 0 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 internal import Foundation
 internal import Inference
 internal import Media
@@ -67,7 +68,7 @@ public struct FaceEvaluation: EvaluationReport {
         let (x, y) = (face.box.x.rounded(.towardZero), face.box.y.rounded(.towardZero))
         let right = (face.box.x + face.box.width).rounded(.towardZero)
         let bottom = (face.box.y + face.box.height).rounded(.towardZero)
-        return Face(box: Rect(x: x, y: y, width: right - x, height: bottom - y), score: face.score)
+        return Face(box: Box(x: x, y: y, width: right - x, height: bottom - y), score: face.score)
     }
 
     // MARK: - Report

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 internal import Foundation
 internal import Media
 
@@ -12,7 +13,7 @@ struct LabelledFaces {
     /// A picture and what is in it.
     struct Entry: Sendable {
         let path: String
-        let boxes: [Rect]
+        let boxes: [Box]
         /// Whether the labels say that a face is no fair one to look for; as many as boxes.
         var isInvalid: [Bool]
         /// By subset, the indices of the boxes that count.
@@ -85,7 +86,7 @@ struct LabelledFaces {
                 guard corners.count == 4, corners.allSatisfy(\.isFinite) else {
                     throw OutputError("\(path): \(item.file): a box is four numbers (got \(corners))")
                 }
-                return Rect(
+                return Box(
                     x: corners[0], y: corners[1], width: corners[2] - corners[0], height: corners[3] - corners[1])
             }
             return Entry(
@@ -110,7 +111,7 @@ struct LabelledFaces {
                 Entry(
                     path: images + "/" + block.name,
                     boxes: rows.map {
-                        Rect(x: Float($0[0]), y: Float($0[1]), width: Float($0[2]), height: Float($0[3]))
+                        Box(x: Float($0[0]), y: Float($0[1]), width: Float($0[2]), height: Float($0[3]))
                     },
                     isInvalid: rows.map { ($0.count > 7 && $0[7] != 0) || $0[2] <= 0 || $0[3] <= 0 }))
         }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 internal import Dataflow
 internal import Inference
 internal import Media
@@ -38,7 +39,7 @@ public struct SegmentationEvaluation: EvaluationReport {
             let found = try detector.detector.detect(ImageReader.read(pair.picture))
             // The map's region is the picture; the label image may have another size.
             let repeated = found.cells.moved(
-                to: Rect(x: 0, y: 0, width: Float(truth.width), height: Float(truth.height))
+                to: Box(x: 0, y: 0, width: Float(truth.width), height: Float(truth.height))
             ).expanded(width: truth.width, height: truth.height, other: 0)
             exact.add(truth: truth.indices, prediction: found.exact.labels)
             cells.add(truth: truth.indices, prediction: repeated)

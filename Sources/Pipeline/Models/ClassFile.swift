@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Annotations
 internal import Foundation
-public import Media
 internal import Vision
 
 /// The user's own names and colours of a segmentation's classes, in the order of the network's labels.

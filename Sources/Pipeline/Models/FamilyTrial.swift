@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 internal import Foundation
 internal import Inference
 internal import Media
@@ -42,7 +43,7 @@ public final class FamilyTrial {
     }
 
     /// The mean over the true faces of the best detection's score times overlap.
-    private func fit(_ model: ModelImporter.Result, _ sample: [(picture: Picture, faces: [Rect])]) throws -> Double {
+    private func fit(_ model: ModelImporter.Result, _ sample: [(picture: Picture, faces: [Box])]) throws -> Double {
         let detector = try FaceDetector(
             Architecture.find(model.report.network, model.report.variant), weights: model.weights,
             engine: OpenVINOEngine.shared(), compile: .automatic(cores: 1, precision: .f32, cache: .off),
@@ -64,7 +65,7 @@ public final class FamilyTrial {
         let faces: [Face]
     }
 
-    private func sample() throws -> [(picture: Picture, faces: [Rect])] {
+    private func sample() throws -> [(picture: Picture, faces: [Box])] {
         let files = folders.map { ($0 + "/faces.mp4", $0 + "/faces.jsonl") }
         guard
             let (video, text) = files.first(where: { FileManager.default.fileExists(atPath: $0.0) }),
@@ -72,13 +73,13 @@ public final class FamilyTrial {
         else { return [] }
         let lines = try String(contentsOfFile: text, encoding: .utf8).split(separator: "\n")
         let reader = try VideoReader(video)
-        var sample: [(picture: Picture, faces: [Rect])] = []
+        var sample: [(picture: Picture, faces: [Box])] = []
         for index in 0...last {
             guard let decoded = try reader.read(), index < lines.count else { break }
             guard Self.frames.contains(index) else { continue }
             let truth = try JSONDecoder().decode(Truth.self, from: Data(lines[index].utf8))
             let boxes = truth.faces.map(\.box).filter { $0.count == 4 }
-            sample.append((decoded.picture, boxes.map { Rect(x: $0[0], y: $0[1], width: $0[2], height: $0[3]) }))
+            sample.append((decoded.picture, boxes.map { Box(x: $0[0], y: $0[1], width: $0[2], height: $0[3]) }))
         }
         return sample
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 internal import Inference
 internal import Media
 internal import Networks
@@ -152,7 +153,7 @@ public enum ParityCheck {
     }
 
     private static func rows(of result: FrameResult) -> (kind: ResultParity.Kind, rows: [DetailParity.Row])? {
-        func row(_ box: Rect, _ score: Float, _ landmarks: [Point] = []) -> DetailParity.Row {
+        func row(_ box: Box, _ score: Float, _ landmarks: [Point] = []) -> DetailParity.Row {
             .init(
                 quad: Quad(box.x, box.y, box.x + box.width, box.y + box.height), score: score, landmarks: landmarks)
         }

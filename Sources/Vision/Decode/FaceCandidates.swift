@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Media
+internal import Annotations
 
 #if canImport(Glibc)
     internal import Glibc

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Annotations
 public import Inference
-public import Media
 public import Networks
 
 #if canImport(Glibc)
@@ -133,7 +133,7 @@ public final class FaceDecoder: OutputDecoder {
 extension Face {
     init(_ box: ScoredBox, landmarks: [Point] = []) {
         self.init(
-            box: Rect(x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top),
+            box: Box(x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top),
             score: box.score, landmarks: landmarks)
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Annotations
 public import Inference
-public import Media
 public import Networks
 
 /// M-LSD's decoding: local maxima of the centre map, best first, each with the displacements of its two ends.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Annotations
 public import Inference
-public import Media
 public import Networks
 
 #if canImport(Glibc)
@@ -122,7 +122,7 @@ public final class ObjectDecoder: OutputDecoder {
 
     private static func index(_ value: Float) -> Int { value >= 0 && value < 1e6 ? Int(value.rounded()) : 0 }
 
-    private func box(_ row: Int, _ outputs: [TensorBuffer], _ placement: Placement) -> Rect? {
+    private func box(_ row: Int, _ outputs: [TensorBuffer], _ placement: Placement) -> Box? {
         guard let start = places[.box] else { return nil }
         var (a, b, c, d) = (
             table.value(row, start, in: outputs), table.value(row, start + 1, in: outputs),
@@ -138,12 +138,12 @@ public final class ObjectDecoder: OutputDecoder {
             (a, b, c, d) = (a * width, b * height, c * width, d * height)
         }
         let corner = placement.source(x: a, y: b)
-        let rect = Rect(x: corner.x, y: corner.y, width: c * placement.scaleX, height: d * placement.scaleY)
+        let rect = Box(x: corner.x, y: corner.y, width: c * placement.scaleX, height: d * placement.scaleY)
         let isSound = (rect.x + rect.y + rect.width * rect.height).isFinite && rect.width >= 0 && rect.height >= 0
         return isSound ? rect : nil
     }
 
-    private func overlaps(_ a: Rect, _ b: Rect) -> Bool {
+    private func overlaps(_ a: Box, _ b: Box) -> Bool {
         let width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
         let height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
         guard width > 0, height > 0 else { return false }

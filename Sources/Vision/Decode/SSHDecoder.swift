@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Annotations
 public import Inference
-public import Media
 public import Networks
 
 #if canImport(Glibc)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Annotations
 public import Inference
-public import Media
 public import Networks
 
 /// The class with the largest logit: at the cells of the network's output, or between them after bilinear upsampling.
@@ -239,7 +239,7 @@ public final class SegmentationDecoder: OutputDecoder {
         let corner = placement.source(x: 0, y: 0)
         // To a 64th of a pixel: the whole grid is the whole picture, whatever the scales were rounded to.
         func exact(_ value: Double) -> Float { Float((value * 64).rounded() / 64) }
-        let region = Rect(
+        let region = Box(
             x: corner.x + exact(Double(columns.lowerBound) * stepX),
             y: corner.y + exact(Double(rows.lowerBound) * stepY), width: exact(Double(columns.count) * stepX),
             height: exact(Double(rows.count) * stepY))

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Annotations
 public import Media
 
 /// Carries what was found in one picture to a later one by how the picture moved between them, for frames no network
@@ -132,8 +133,8 @@ public final class MotionCarrier {
         return object
     }
 
-    private func moved(_ box: Rect, by motion: Point) -> Rect {
-        Rect(x: box.x + motion.x, y: box.y + motion.y, width: box.width, height: box.height)
+    private func moved(_ box: Box, by motion: Point) -> Box {
+        Box(x: box.x + motion.x, y: box.y + motion.y, width: box.width, height: box.height)
     }
 
     private func moved(_ point: Point, by motion: Point) -> Point {
@@ -147,7 +148,7 @@ public final class MotionCarrier {
         }
     }
 
-    private func motion(inside box: Rect) -> Point {
+    private func motion(inside box: Box) -> Point {
         collect(count: Self.samples * Self.samples) { index in
             let (column, row) = (index % Self.samples, index / Self.samples)
             return Point(

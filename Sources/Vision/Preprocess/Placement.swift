@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Media
+public import Annotations
 public import Networks
 
 /// Where a picture lies inside a network's input, and the way back from network pixels to source pixels.

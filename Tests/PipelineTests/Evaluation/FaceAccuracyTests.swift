@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Foundation
 import Media
 import Testing
@@ -16,8 +17,8 @@ import Testing
 
     private static func samples(_ generator: inout SeededNumbers) -> [Sample] {
         (0..<12).map { _ in
-            func box() -> Rect {
-                Rect(
+            func box() -> Box {
+                Box(
                     x: .random(in: 0...200, using: &generator), y: .random(in: 0...200, using: &generator),
                     width: .random(in: 4...60, using: &generator), height: .random(in: 4...60, using: &generator))
             }
@@ -33,7 +34,7 @@ import Testing
                     let shift = Float.random(in: -0.4...0.4, using: &generator) * face.box.width
                     found.append(
                         Face(
-                            box: Rect(
+                            box: Box(
                                 x: face.box.x + shift, y: face.box.y, width: face.box.width, height: face.box.height),
                             score: Float(Int.random(in: 0...40, using: &generator)) / 40))
                 }
@@ -105,9 +106,9 @@ import Testing
         #expect(abs(accuracy.averagePrecision - expected) < 0.02)
     }
 
-    private static let square = Rect(x: 10, y: 10, width: 20, height: 20)
-    private static let aside = Rect(x: 18, y: 10, width: 20, height: 20)
-    private static let far = Rect(x: 100, y: 100, width: 20, height: 20)
+    private static let square = Box(x: 10, y: 10, width: 20, height: 20)
+    private static let aside = Box(x: 18, y: 10, width: 20, height: 20)
+    private static let far = Box(x: 100, y: 100, width: 20, height: 20)
 
     @Test func `the first on a face is a hit, the second a miss, one on a face left out is neither`() {
         let truth = [Truth(box: Self.square), Truth(box: Self.far, isCounted: false)]
@@ -126,7 +127,7 @@ import Testing
     }
 
     @Test func `known curves`() {
-        func accuracy(_ scores: [(Rect, Float)], _ truth: [Rect]) -> FaceAccuracy {
+        func accuracy(_ scores: [(Box, Float)], _ truth: [Box]) -> FaceAccuracy {
             var accuracy = FaceAccuracy()
             accuracy.add(
                 found: scores.map { Face(box: $0.0, score: $0.1) }, truth: truth.map { Truth(box: $0) })
@@ -167,7 +168,7 @@ import Testing
         let faces = try LabelledFaces(folder: scratch.path, split: "val")
         #expect(faces.subsets == ["hard"])
         #expect(faces.entries.map { String($0.path.suffix(15)) } == ["0--Parade/a.jpg", "0--Parade/b.jpg"])
-        #expect(faces.entries[0].boxes[0] == Rect(x: 10, y: 20, width: 30, height: 40))
+        #expect(faces.entries[0].boxes[0] == Box(x: 10, y: 20, width: 30, height: 40))
         #expect(faces.entries[0].isInvalid == [false, true])
         #expect(faces.entries[0].subsets == ["hard": [0]])
         #expect(faces.entries[1].boxes.isEmpty && faces.entries[1].subsets == ["hard": []])
@@ -186,7 +187,7 @@ import Testing
         #expect(try names("train") == "1245")
         #expect(try names("val") == "0123456")
         let first = try LabelledFaces(folder: scratch.path, split: "val").entries[0]
-        #expect(first.boxes == [Rect(x: 1, y: 2, width: 3, height: 6.5)])
+        #expect(first.boxes == [Box(x: 1, y: 2, width: 3, height: 6.5)])
     }
 
     @Test(

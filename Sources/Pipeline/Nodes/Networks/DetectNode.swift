@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Annotations
 internal import Dataflow
-package import Media
+internal import Media
 internal import Synchronization
 package import Vision
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 internal import Inference
 internal import Media
 internal import Networks

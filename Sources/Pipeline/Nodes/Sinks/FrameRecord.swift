@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 internal import Media
 
 /// A frame's identity and results as one JSON object, the format of `jsonl`.
@@ -82,7 +83,7 @@ enum FrameRecord {
     }
 
     /// Opens the object of something with a box and a score.
-    private static func box(_ box: Rect, _ score: Float, to text: inout JSONText) {
+    private static func box(_ box: Box, _ score: Float, to text: inout JSONText) {
         text.raw("{\"box\":[")
         text.number(box.x)
         text.raw(",")

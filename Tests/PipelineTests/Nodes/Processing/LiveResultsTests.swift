@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Foundation
 import Media
 import Testing
@@ -31,7 +32,7 @@ import Testing
     }
 
     private func face(_ x: Float) -> FrameResult {
-        .faces([Face(box: Rect(x: x, y: 60, width: 60, height: 60), score: 0.9)])
+        .faces([Face(box: Box(x: x, y: 60, width: 60, height: 60), score: 0.9)])
     }
 
     private func made(_ mode: String, maxAge: String = "3s") throws -> BranchResults {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Dataflow
 import Foundation
 import Media
@@ -23,7 +24,7 @@ import Testing
     }
 
     private let face = Face(
-        box: Rect(x: 1.005, y: -2.5, width: 30, height: 40), score: 0.98766,
+        box: Box(x: 1.005, y: -2.5, width: 30, height: 40), score: 0.98766,
         landmarks: [Point(x: 1, y: 2), Point(x: 3, y: 4)])
     private let line = LineSegment(from: Point(x: 0, y: 1), to: Point(x: 2.125, y: .infinity), score: 0.7)
 
@@ -57,7 +58,7 @@ import Testing
         let classes = ClassSet("test", [.init("road", .white), .init("a \"b\"", .black), .init("sky", .black)])
         let map = ClassMap(
             classes: classes, width: 3, height: 2, labels: [2, 2, 0, 0, 0, 0],
-            region: Rect(x: 0, y: -1, width: 4, height: 4.5))
+            region: Box(x: 0, y: -1, width: 4, height: 4.5))
         let results = Results().adding(.faces([]), by: "f").adding(.segmentation(map), by: "s", age: 1.5)
         let areas =
             #"{"source":"cam\"1","frame":17,"pts":0.566667,"faces":[],"segmentation":{"classes":"#
@@ -76,7 +77,7 @@ import Testing
         // The source frame is 8x8, the picture its lower half at half the size; the map covers the left six columns.
         let map = ClassMap(
             classes: classes, width: 2, height: 2, labels: [1, 1, 0, 1],
-            region: Rect(x: 0, y: 0, width: 6, height: 8))
+            region: Box(x: 0, y: 0, width: 6, height: 8))
         let base = Rational(1, 30)
         let frame = Frame(
             ticket: Ticket(source: 0, sequence: 1, capturedAt: 0),

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Media
 
 extension ClassSet {
     /// The 19 training classes of Cityscapes in the order of their train ids, in its colours.
@@ -47,19 +46,5 @@ extension ClassSet {
             names.prefix(255).enumerated().map { index, name in
                 familiar.first { $0.name == name } ?? Member(name, .distinct(index))
             })
-    }
-}
-
-extension Color {
-    /// One of a row of saturated hues, each far from the ones before: turns by the golden angle.
-    public static func distinct(_ index: Int) -> Color {
-        let turn = Double(index) * 0.381966
-        let hue = (turn - turn.rounded(.down)) * 6
-        let value = index % 2 == 0 ? 230.0 : 170.0
-        func channel(_ offset: Double) -> UInt8 {
-            let place = (hue + offset).truncatingRemainder(dividingBy: 6)
-            return UInt8(value * (1 - 0.75 * max(0, min(1, min(place, 4 - place)))))
-        }
-        return Color(red: channel(5), green: channel(3), blue: channel(1))
     }
 }

@@ -45,8 +45,8 @@ public struct PictureMap: Sendable, Hashable {
     }
 
     /// Maps a rectangle.
-    public func callAsFunction(_ rect: Rect) -> Rect {
-        Rect(
+    public func callAsFunction(_ rect: Box) -> Box {
+        Box(
             x: rect.x * scaleX + offsetX, y: rect.y * scaleY + offsetY, width: rect.width * scaleX,
             height: rect.height * scaleY)
     }

@@ -1,37 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The classes that a segmentation tells apart, in the order of its labels.
-public struct ClassSet: Sendable, Hashable {
-    /// One class: what people call it, and the colour it is drawn in.
-    public struct Member: Sendable, Hashable {
-        /// As in records and legends.
-        public var name: String
-        /// Opaque.
-        public var color: Color
-
-        /// Makes a class.
-        public init(_ name: String, _ color: Color) {
-            self.name = name
-            self.color = color
-        }
-    }
-
-    /// What the set is called: `cityscapes`, `camvid`, or a file's name.
-    public let name: String
-    /// Label 0 first; 255 at most.
-    public let members: [Member]
-
-    /// Makes a set; more than 255 members are a bug of the caller.
-    public init(_ name: String, _ members: [Member]) {
-        precondition(members.count <= 255, "labels are bytes, and 255 stands for no class")
-        self.name = name
-        self.members = members
-    }
-
-    /// How many classes there are.
-    public var count: Int { members.count }
-}
-
 /// A class for every cell of a grid that lies over the picture.
 ///
 /// ```
@@ -55,12 +23,12 @@ public struct ClassMap: Sendable, Hashable {
     /// The share of the cells that each class has, 0...1, by label; the sum is 1.
     public let shares: [Float]
     /// Where the grid lies, in pixels of the source frame; may reach beyond it.
-    public private(set) var region: Rect
+    public private(set) var region: Box
 
     /// Makes a map; shares are counted from the labels.
     ///
     /// - Precondition: `labels` holds `width * height` indices into `classes`.
-    public init(classes: ClassSet, width: Int, height: Int, labels: [UInt8], region: Rect) {
+    public init(classes: ClassSet, width: Int, height: Int, labels: [UInt8], region: Box) {
         precondition(width > 0 && height > 0 && labels.count == width * height, "a label for every cell")
         var counts = [Int](repeating: 0, count: 256)
         for label in labels { counts[Int(label)] += 1 }
@@ -74,7 +42,7 @@ public struct ClassMap: Sendable, Hashable {
     }
 
     /// The same labels with the grid elsewhere.
-    public func moved(to region: Rect) -> ClassMap {
+    public func moved(to region: Box) -> ClassMap {
         var map = self
         map.region = region
         return map

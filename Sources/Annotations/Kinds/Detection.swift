@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// An object of some class: its box and what it is.
+public struct Detection: Sendable, Hashable {
+    /// Bounding box.
+    public var box: Box
+    /// Confidence, 0...1.
+    public var score: Float
+    /// Index of the class.
+    public var label: Int
+    /// What people call the class; the index as text where it has no name.
+    public var name: String
+
+    /// Makes a detection.
+    public init(box: Box, score: Float, label: Int, name: String) {
+        self.box = box
+        self.score = score
+        self.label = label
+        self.name = name
+    }
+}

@@ -132,7 +132,10 @@ final class Edge: @unchecked Sendable {
         // A waiting producer is woken when half the ring is free, not for each place: fewer, longer batches. The rest
         // is made up for when the consumer parks, so no join can wait for an item whose producer waits for it.
         // A consumer of quick calls leaves even that to the end of its batch.
-        if policy == .block, !lazily, popped != nil, ring.isHalfDrained { offerRoom() }
+        // Relaxed: a flag set just now is seen at the next item, or at the latest when the consumer parks.
+        if policy == .block, !lazily, popped != nil, producerWaits.load(ordering: .relaxed), ring.isHalfDrained {
+            offerRoom()
+        }
         return popped
     }
 

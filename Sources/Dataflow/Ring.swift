@@ -201,10 +201,12 @@ public final class Ring: @unchecked Sendable {
         producer.pointee.tail &- head.pointee.load(ordering: .sequentiallyConsistent) < limit
     }
 
-    /// Whether the consumer has just come down to half of what it knew to be queued; consumer only.
+    /// Whether at most half of the places are taken; consumer only.
     @inline(__always)
     var isHalfDrained: Bool {
-        consumer.pointee.knownTail &- head.pointee.load(ordering: .relaxed) == limit / 2
+        // Acquire as in popRaw, which trusts what is known of the tail.
+        consumer.pointee.knownTail = tail.pointee.load(ordering: .acquiring)
+        return consumer.pointee.knownTail &- head.pointee.load(ordering: .relaxed) <= limit / 2
     }
 
     /// Makes the head sequentially consistent before the consumer looks whether the producer waits; consumer only.

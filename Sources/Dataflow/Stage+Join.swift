@@ -13,7 +13,8 @@ internal import Synchronization
 /// one of its queues is full and holds up a producer: the missing item may depend on that one.
 ///
 /// **Newest.** `s` goes on at once with the newest item of each port up to `s`. An item that a newer one overtook before
-/// any frame took it along ends as `replaced`; one for which no frame came any more, as `late`.
+/// any frame took it along ends as `replaced`; one for which no frame came any more, as `late`. Its branches are emptied
+/// also while the join waits for room downstream.
 extension Stage {
     /// One frame, if it is complete.
     func stepJoin(_ join: any JoinNode, _ now: inout UInt64) throws -> Step {
@@ -112,6 +113,31 @@ extension Stage {
         if waited >= maxWait { return .progress }
         timer?.schedule(deadline: .now() + .nanoseconds(Int(truncatingIfNeeded: maxWait - waited)))
         return .idle
+    }
+
+    /// Takes what the other ports bring while the stage waits for room downstream.
+    ///
+    /// A join for the newest never holds up its branches: the room it waits for may depend on them, where one of them
+    /// also leads to a join further down.
+    func relieveBranches(_ now: UInt64) {
+        guard handCount > 0, matching == .newest, !isJoinReady, phase <= .closing else { return }
+        // Below this lies nothing that the primary has still to bring.
+        let reached = phase > .running ? .max : hands[0].map { $0.ticket.sequence &+ 1 } ?? joinedBelow
+        forEachPort(from: 1) { port in
+            _ = inputs.with(port) { $0.readBound() }
+            takeNewest(port, below: reached, now)
+            if phase > .running { endShown(port, nil) }
+        }
+    }
+
+    /// Whether a port that `relieveBranches` looks at has something new.
+    var branchesHaveNews: Bool {
+        guard handCount > 0, matching == .newest, !isJoinReady, phase <= .closing else { return false }
+        var hasNews = false
+        forEachPort(from: 1) { port in
+            if hands[port] == nil, inputs.with(port, { $0.hasNews }) { hasNews = true }
+        }
+        return hasNews
     }
 
     @inline(__always)

@@ -179,6 +179,7 @@ final class Stage: @unchecked Sendable {
             if wakeup.takePoke() { mustAdvance = true }
             if graph.isAborted, phase < .discarding { discardFromNow(.aborted) }
             guard output.flush(now: now, lazily: isLazy) else {
+                relieveBranches(now)
                 if park(blocked: true) { return }
                 now = graph.clock.now()
                 continue
@@ -254,7 +255,7 @@ final class Stage: @unchecked Sendable {
 
     private func hasNews(blocked: Bool) -> Bool {
         if wakeup.isPoked { return true }
-        if blocked { return output.waitForRoom() }
+        if blocked { return output.waitForRoom() || branchesHaveNews }
         switch phase {
         case .running:
             if stalled != nil || isJoinReady { return false }

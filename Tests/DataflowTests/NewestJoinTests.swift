@@ -197,6 +197,68 @@ import Testing
         #expect(graph.edges.first { $0.name == "ahead -> join" }?.ring.capacity == 1)
     }
 
+    /// Keeps two items until it is opened, and takes no third one meanwhile.
+    final class Lock: BaseNode, Node {
+        private let isOpen = Atomic<Bool>(false)
+        private var items: [Item] = []
+        var maxHeld: Int { 2 }
+        func process(_ item: Item, to output: Output) throws -> Disposition {
+            guard items.count < 2 else { return .busy }
+            items.append(item)
+            // As an asynchronous node is woken by a result.
+            if isOpen.load(ordering: .acquiring) { link?.wake() }
+            return .held
+        }
+        func advance(to output: Output) throws {
+            guard isOpen.load(ordering: .acquiring) else { return }
+            for item in items {
+                output.emit(item)
+                output.finish(item.ticket)
+            }
+            items = []
+        }
+        func drain(to output: Output) throws -> Bool {
+            try advance(to: output)
+            return items.isEmpty
+        }
+        func open() {
+            isOpen.store(true, ordering: .releasing)
+            link?.wake()
+        }
+    }
+
+    @Test("a join that waits for room does not hold up the branches it does not wait for", .timeLimit(.minutes(15)))
+    func blockedJoin() throws {
+        let lock = Lock()
+        let join = CollectingJoin(.newest)
+        let last = CollectingJoin()
+        var builder = GraphBuilder(name: "blocked")
+        let source = builder.addSource("source", CountingSource(100))
+        let split = builder.addNode("split", PassNode())
+        let l = builder.addNode("lock", lock)
+        let j = builder.addJoin("join", join)
+        let e = builder.addJoin("last", last)
+        builder.connect(source, to: split, capacity: 16)
+        builder.connect(source, to: j, capacity: 1)
+        builder.connect(split, to: l, capacity: 1)
+        builder.connect(l, port: 0, to: j, port: 1, capacity: 1)
+        builder.connect(j, to: e, capacity: 1)
+        builder.connect(split, port: 0, to: e, port: 1, capacity: 1)
+        builder.connect(e, to: builder.addNode("sink", CollectingSink()))
+        let graph = try builder.build()
+        try graph.start()
+        // `last` waits for the split, the split for the lock; `join` is ahead of them and waits for `last`.
+        waitUntil {
+            let report = graph.snapshot()
+            return ["split", "last", "join"].map { report.node($0)?.items } == [5, 5, 8]
+        }
+        lock.open()
+        let report = graph.waitUntilFinished()
+        #expect(last.seen.map(\.sequence) == Array(0..<100))
+        #expect(!join.isWrong && !last.isWrong)
+        #expect(report.ledgerErrors == [])
+    }
+
     @Test("a join without its primary sleeps through what the others promise", .timeLimit(.minutes(15)))
     func aJoinWithoutItsPrimarySleepsThroughWhatTheOthersPromise() throws {
         let reads = Atomic<Int>(0)

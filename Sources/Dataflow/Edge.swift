@@ -28,8 +28,6 @@ final class Edge: @unchecked Sendable {
     let needsBounds: Bool
     private let producer: Wakeup
     private let consumer: Wakeup
-    /// Whether it feeds a join that must not hold up its producers, see Stage+Join.
-    private let isUrgent: Bool
 
     private let bound = Atomic<UInt64>(0)
     /// Set by the producer while it waits for room.
@@ -42,7 +40,7 @@ final class Edge: @unchecked Sendable {
     var seenBound: UInt64 = 0
 
     init(
-        index: Int, name: String, place: Int, policy: EdgePolicy, capacity: Int, needsBounds: Bool, isUrgent: Bool,
+        index: Int, name: String, place: Int, policy: EdgePolicy, capacity: Int, needsBounds: Bool,
         producer: Wakeup, consumer: Wakeup
     ) {
         self.index = index
@@ -50,7 +48,6 @@ final class Edge: @unchecked Sendable {
         self.place = place
         self.policy = policy
         self.needsBounds = needsBounds
-        self.isUrgent = isUrgent
         self.producer = producer
         self.consumer = consumer
         ring = Ring(capacity: capacity, policy: policy)
@@ -115,8 +112,6 @@ final class Edge: @unchecked Sendable {
             producerWaits.store(false, ordering: .sequentiallyConsistent)
             return true
         }
-        // A join that waits for another port must know that it is waited for, see Stage+Join.
-        if isUrgent { consumer.poke() }
         return false
     }
 
@@ -147,12 +142,6 @@ final class Edge: @unchecked Sendable {
         ring.publishRoom()
         guard producerWaits.load(ordering: .sequentiallyConsistent), ring.count < ring.capacity else { return }
         if producerWaits.exchange(false, ordering: .sequentiallyConsistent) { producer.wake() }
-    }
-
-    /// Whether the ring is full and the producer waits for room in it.
-    var holdsUpProducer: Bool {
-        isUrgent && policy == .block && ring.count == ring.capacity
-            && producerWaits.load(ordering: .sequentiallyConsistent)
     }
 
     /// Reads the bound; do so before finding the ring empty, then the two together are the truth.

@@ -26,10 +26,6 @@ public struct NodeID: Sendable, Hashable {
 /// the sum of `maxHeld + 1` and the edge capacities, and one more. The builder raises smaller ones, of any policy, and
 /// says so in `Graph.adjustments`.
 ///
-/// That count is exact as long as a branch passes every frame on. Where it thins out the stream, what it holds spans
-/// more frames than it has items. No matter for nodes that let go of what they hold by themselves; but where a node
-/// also `needsLaterItems`, a join stops waiting once a full `block` queue of its own holds up a producer.
-///
 /// A join for the `newest` never waits, so its primary edge is left as it is; the others hold what may come before the
 /// primary item they belong to.
 public struct GraphBuilder {
@@ -38,9 +34,7 @@ public struct GraphBuilder {
         var role: Stage.Role
         var onError: ErrorPolicy
         var inFlightLimit = 0
-        var maxWait: UInt64?
         var maxHeld: Int
-        var needsLaterItems: Bool
 
         /// How its ports are matched; nil unless it is a join.
         var matching: JoinMatching? { if case .join(let join) = role { join.matching } else { nil } }
@@ -83,35 +77,21 @@ public struct GraphBuilder {
     ) -> NodeID {
         add(
             Entry(
-                name: name, role: .source(node), onError: onError, inFlightLimit: inFlightLimit, maxHeld: node.maxHeld,
-                needsLaterItems: node.needsLaterItems))
+                name: name, role: .source(node), onError: onError, inFlightLimit: inFlightLimit, maxHeld: node.maxHeld))
     }
 
     /// Adds a node with one input, or a sink with one or more.
     public mutating func addNode(_ name: String, _ node: any Node, onError: ErrorPolicy = .isolate) -> NodeID {
         add(
             Entry(
-                name: name, role: .node(node), onError: onError, maxHeld: node.maxHeld,
-                needsLaterItems: node.needsLaterItems))
+                name: name, role: .node(node), onError: onError, maxHeld: node.maxHeld))
     }
 
     /// Adds a join.
     ///
     /// Its input ports are numbered from 0, the primary one, without gaps.
-    ///
-    /// - Parameter maxWait: how long a frame of the primary port waits for the others; for ever when absent. Late items
-    ///   end with the cause `late`. Nothing to a join for the `newest`.
-    public mutating func addJoin(
-        _ name: String, _ node: any JoinNode, maxWait: Duration? = nil, onError: ErrorPolicy = .isolate
-    ) -> NodeID {
-        let nanoseconds = maxWait.map { wait in
-            let (seconds, attoseconds) = wait.components
-            return UInt64(max(0, min(seconds, 1_000_000))) * 1_000_000_000 + UInt64(max(0, attoseconds / 1_000_000_000))
-        }
-        return add(
-            Entry(
-                name: name, role: .join(node), onError: onError, maxWait: nanoseconds, maxHeld: node.maxHeld,
-                needsLaterItems: node.needsLaterItems))
+    public mutating func addJoin(_ name: String, _ node: any JoinNode, onError: ErrorPolicy = .isolate) -> NodeID {
+        add(Entry(name: name, role: .join(node), onError: onError, maxHeld: node.maxHeld))
     }
 
     private mutating func add(_ entry: Entry) -> NodeID {
@@ -158,12 +138,9 @@ public struct GraphBuilder {
         let fits =
             entries.reduce(2) { $0 + $1.maxHeld + 2 }
             + (hasJoin ? plan.connections.reduce(0) { $0 + $1.capacity + 1 } : 0)
-        // A node that waits for later frames must not be starved of them: behind an edge that drops, it may hold an old
-        // frame while the source runs through its whole window, and the window would never open again.
-        let least = entries.contains { $0.needsLaterItems } ? 1 << 14 : 0
         let ledgers = sources.enumerated().map { i, entry in
             Ledger(
-                source: i, window: min(max(entries[entry].inFlightLimit, fits, least), 1 << 17),
+                source: i, window: min(max(entries[entry].inFlightLimit, fits), 1 << 17),
                 placeCount: entries.count + connections.count, historyLength: historyLength)
         }
         let stages = order.enumerated().map { place, index in
@@ -172,7 +149,7 @@ public struct GraphBuilder {
                 graph: control, place: place, ledgers: ledgers, sourceIndex: sources.firstIndex(of: index),
                 maxHeld: entry.maxHeld)
             return Stage(
-                name: entry.name, place: place, role: entry.role, onError: entry.onError, maxWait: entry.maxWait,
+                name: entry.name, place: place, role: entry.role, onError: entry.onError,
                 handCount: entry.isJoin ? plan.inputs(of: index).count : 0, graph: control, output: output)
         }
         let edges = plan.connections.enumerated().map { i, link in
@@ -181,7 +158,7 @@ public struct GraphBuilder {
             return Edge(
                 index: i, name: "\(from) -> \(to)", place: entries.count + i, policy: link.policy,
                 capacity: link.capacity, needsBounds: plan.leadsToJoin(link),
-                isUrgent: plan.mayStarve(link.to), producer: stages[placeOf[link.from]].wakeup,
+                producer: stages[placeOf[link.from]].wakeup,
                 consumer: stages[placeOf[link.to]].wakeup)
         }
         let sourceWakeups = sources.map { stages[placeOf[$0]].wakeup }

@@ -147,14 +147,6 @@ struct GraphPlan {
         }
     }
 
-    /// Whether an entry is a join with a node before it that needs later items to let go of the ones it holds.
-    func mayStarve(_ entry: Int) -> Bool {
-        guard entries[entry].isJoin else { return false }
-        var upstream = Set<Int>()
-        collectUpstream(of: entry, into: &upstream)
-        return upstream.contains { entries[$0].needsLaterItems }
-    }
-
     private func collectUpstream(of entry: Int, into set: inout Set<Int>) {
         guard set.insert(entry).inserted else { return }
         for link in inputs(of: entry) { collectUpstream(of: connections[link].from, into: &set) }

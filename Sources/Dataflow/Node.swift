@@ -32,11 +32,10 @@ public protocol Node: AnyObject {
     /// node.
     ///
     /// The builder sizes the edges of diamonds by it, see `GraphBuilder`. It is read once, when the graph is built.
+    ///
+    /// A held item must become free by itself. A look-ahead, which lets an item go only when later ones have come, works
+    /// where no frame is dropped on the way to it or to the joins after it; otherwise those later ones may never come.
     var maxHeld: Int { get }
-    /// Whether a held item may have to wait for later items to come, as in a look-ahead. Default false: held items are
-    /// worked on and become free by themselves. Read once, when the graph is built; joins need to know, see
-    /// `GraphBuilder`.
-    var needsLaterItems: Bool { get }
     /// Prepares the node. `link.wake()` may be called from any thread from now on.
     func start(_ link: StageLink) throws
     /// Takes one item.
@@ -56,8 +55,6 @@ public protocol Node: AnyObject {
 extension Node {
     /// Keeps nothing.
     public var maxHeld: Int { 0 }
-    /// Needs none.
-    public var needsLaterItems: Bool { false }
     /// Needs no preparation.
     public func start(_ link: StageLink) throws {}
     /// Has nothing under way.

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-@preconcurrency internal import Dispatch
 internal import Synchronization
 
 /// Joining: the primary port 0 says which frames there are, in its order; the others contribute what they have.
 ///
 /// **Same frame.** For the primary's frame `s`, another port contributes its item numbered `s`. It has none when its
 /// next item is later, when its producer has promised that `s` will not come (bound), or when it has ended. Items
-/// numbered below `s` belong to frames the primary never delivered: they end here as `unmatched`, or as `late` when the
-/// join had stopped waiting for them. When the primary ends, so does the join.
-///
-/// It stops waiting when `maxWait` is over and, where a node upstream needs later items to let go of earlier ones, when
-/// one of its queues is full and holds up a producer: the missing item may depend on that one.
+/// numbered below `s` belong to frames the primary never delivered: they end here as `unmatched`. When the primary ends,
+/// so does the join.
 ///
 /// **Newest.** `s` goes on at once with the newest item of each port up to `s`. An item that a newer one overtook before
 /// any frame took it along ends as `replaced`; one for which no frame came any more, as `late`. Its branches are emptied
@@ -66,24 +62,10 @@ extension Stage {
 
     /// Brings the next frame together: `.progress` when it is complete, `.idle` while something may still come.
     private func gather(_ now: UInt64) -> Step {
-        let step = look(pressed: 0, now)
-        guard case .idle = step else { return step }
-        // A queue found full before nothing was found elsewhere: in the other order the missing item could have
-        // come, and the queue have filled, in between.
-        var pressed: UInt64 = 0
-        forEachPort { if inputs.with($0, { $0.holdsUpProducer }) { pressed |= 1 << UInt64($0) } }
-        return pressed == 0 ? .idle : look(pressed: pressed, now)
-    }
-
-    /// Takes what has come.
-    ///
-    /// The ports in `pressed` must not be kept waiting.
-    private func look(pressed: UInt64, _ now: UInt64) -> Step {
         var bound: UInt64 = 0
         if hands[0] == nil {
             bound = inputs.with(0) { $0.readBound() }
             hands[0] = take(0, now)
-            primarySince = now
         }
         let primary = hands[0]?.ticket.sequence
         // Below this nothing will come on port 0. The bound lags behind: it says only what the items do not.
@@ -99,20 +81,13 @@ extension Stage {
             case .newest:
                 takeNewest(port, below: primary.map { $0 &+ 1 } ?? reached, now)
             }
-            guard primary == nil, pressed >> UInt64(port) & 1 == 1, let item = hands[port] else { return }
-            dropUnmatched(port, below: item.ticket.sequence &+ 1, now)
         }
         guard primary != nil else {
             guard bound == Edge.ended else { return .idle }
             forEachPort(from: 1) { endShown($0, nil) }
             return .ended
         }
-        if isComplete || pressed != 0 { return .progress }
-        guard let maxWait else { return .idle }
-        let waited = now > primarySince ? now - primarySince : 0
-        if waited >= maxWait { return .progress }
-        timer?.schedule(deadline: .now() + .nanoseconds(Int(truncatingIfNeeded: maxWait - waited)))
-        return .idle
+        return isComplete ? .progress : .idle
     }
 
     /// Takes what the other ports bring while the stage waits for room downstream.

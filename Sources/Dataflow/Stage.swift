@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-@preconcurrency internal import Dispatch
 internal import Synchronization
 
 /// Runs one node on Dispatch's threads, one run at a time.
@@ -43,14 +42,12 @@ final class Stage: @unchecked Sendable {
     /// Neither a source nor a join; asked first, for looking into `role` retains the node.
     let isPlain: Bool
     let onError: ErrorPolicy
-    let maxWait: UInt64?
     private let trigger = StageTrigger()
     let graph: GraphControl
     let output: Output
     var inputs = EdgeList([])
 
     let wakeup = Wakeup()
-    var timer: (any DispatchSourceTimer)?
 
     var phase = Phase.running
     var isNodeStarted = false
@@ -58,14 +55,13 @@ final class Stage: @unchecked Sendable {
     var discardCause = DropCause.nodeFailed
     /// An item the node answered `.busy` to.
     var stalled: Unmanaged<Item>?
-    /// A join's items in hand, by port: what comes next, and when the primary one came.
+    /// A join's items in hand, by port: what comes next.
     let hands: UnsafeMutablePointer<Item?>
     /// Those that `join` is to be shown, or is being shown if `isJoinReady`: their tokens are given back then.
     let shown: UnsafeMutablePointer<Item?>
     let handCount: Int
     let matching: JoinMatching
     var isJoinReady = false
-    var primarySince: UInt64 = 0
     var joinedBelow: UInt64 = 0
     var nextInput = 0
     var quickCalls = 0
@@ -82,7 +78,7 @@ final class Stage: @unchecked Sendable {
     let lastAt = Atomic<UInt64>(0)
 
     init(
-        name: String, place: Int, role: Role, onError: ErrorPolicy, maxWait: UInt64?, handCount: Int,
+        name: String, place: Int, role: Role, onError: ErrorPolicy, handCount: Int,
         graph: GraphControl,
         output: Output
     ) {
@@ -90,7 +86,6 @@ final class Stage: @unchecked Sendable {
         self.place = place
         self.role = role
         self.onError = onError
-        self.maxWait = maxWait
         self.graph = graph
         self.output = output
         switch role {
@@ -122,13 +117,6 @@ final class Stage: @unchecked Sendable {
         isNodeStarted = true
         trigger.activate(self)  // a cycle, broken in `finish`
         wakeup.connect(trigger)
-        if maxWait != nil, handCount > 0 {
-            let timer = DispatchSource.makeTimerSource(queue: .global())
-            timer.setEventHandler { [wakeup] in wakeup.poke() }
-            timer.schedule(deadline: .distantFuture)
-            self.timer = timer
-            timer.activate()
-        }
     }
 
     /// Lets the stage run for the first time.
@@ -139,7 +127,7 @@ final class Stage: @unchecked Sendable {
     /// Takes back a start when another node's failed.
     func unstart() {
         stopNode()
-        cancelSources()
+        trigger.cancel()
     }
 
     func stopNode() {
@@ -148,15 +136,10 @@ final class Stage: @unchecked Sendable {
         node.stop()
     }
 
-    private func cancelSources() {
-        trigger.cancel()
-        timer?.cancel()
-    }
-
     private func finish() {
         phase = .finished
         countAsStopped()
-        cancelSources()
+        trigger.cancel()
         graph.stageFinished(self)
     }
 

@@ -49,7 +49,6 @@ final class QuietSink: Node {
 private final class QuietDelay: Node {
     var last: Item?
     var maxHeld: Int { 2 }
-    var needsLaterItems: Bool { true }
     func process(_ item: Item, to output: Output) throws -> Disposition {
         if let last {
             output.emit(last)

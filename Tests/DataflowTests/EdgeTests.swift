@@ -8,7 +8,7 @@ import Testing
     func halfFull(capacity: Int) {
         let producer = Wakeup()
         let edge = Edge(
-            index: 0, name: "a -> b", place: 1, policy: .block, capacity: capacity, needsBounds: false, isUrgent: false,
+            index: 0, name: "a -> b", place: 1, policy: .block, capacity: capacity, needsBounds: false,
             producer: producer, consumer: Wakeup())
         var next: UInt64 = 0
         for round in 0..<4 {

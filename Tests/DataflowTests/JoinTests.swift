@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Synchronization
 import Testing
 
 @testable import Dataflow
@@ -99,71 +98,5 @@ import Testing
             #expect(report.ledgerErrors == [])
             #expect(report.source("source")?.deliveredPartly == 0)
         }
-    }
-
-    /// Holds everything until it is told to let go.
-    final class Gate: BaseNode, Node {
-        let isOpen = Atomic<Bool>(false)
-        var items: [Item] = []
-        var maxHeld: Int { 1000 }
-        func process(_ item: Item, to output: Output) throws -> Disposition {
-            items.append(item)
-            return .held
-        }
-        func advance(to output: Output) throws {
-            guard isOpen.load(ordering: .acquiring) else { return }
-            for item in items {
-                output.emit(item)
-                output.finish(item.ticket)
-            }
-            items = []
-        }
-        func drain(to output: Output) throws -> Bool {
-            try advance(to: output)
-            return items.isEmpty
-        }
-    }
-
-    /// Opens a gate once it has seen so many items.
-    final class Opener: BaseNode, Node {
-        let gate: Gate
-        let after: Int
-        init(_ gate: Gate, after: Int) {
-            self.gate = gate
-            self.after = after
-        }
-        func process(_ item: Item, to output: Output) throws -> Disposition {
-            calls += 1
-            if calls == after {
-                gate.isOpen.store(true, ordering: .releasing)
-                gate.link?.wake()
-            }
-            return .done
-        }
-    }
-
-    @Test("a bounded wait goes on without the other port, whose items end as late", .timeLimit(.minutes(15)))
-    func aBoundedWaitGoesOnWithoutTheOtherPortWhoseItemsEndAsLate()
-        throws
-    {
-        let gate = Gate()
-        let join = CollectingJoin()
-        var builder = GraphBuilder(name: "late")
-        let source = builder.addSource("source", CountingSource(5))
-        let g = builder.addNode("gate", gate)
-        let j = builder.addJoin("join", join, maxWait: .milliseconds(1))
-        let opener = builder.addNode("opener", Opener(gate, after: 5))
-        builder.connect(source, to: j)
-        builder.connect(source, to: g)
-        builder.connect(g, port: 0, to: j, port: 1)
-        builder.connect(j, to: opener)
-        let graph = try builder.build()
-        try graph.start()
-        let report = graph.waitUntilFinished()
-        #expect(join.seen.map(\.sequence) == Array(0..<5))
-        #expect(join.seen.allSatisfy { $0.items == [$0.sequence, nil] })
-        #expect(report.ledgerErrors == [])
-        #expect(report.source("source")?.deliveredPartly == 5)
-        #expect(graph.fate(ofFrame: 0, source: "source") == .deliveredPartly(missedAt: "join", cause: .late))
     }
 }

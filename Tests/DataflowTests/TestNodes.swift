@@ -132,7 +132,6 @@ final class LookaheadNode: BaseNode, Node {
     var items: [Item] = []
     init(_ depth: Int) { self.depth = depth }
     var maxHeld: Int { depth + 1 }
-    var needsLaterItems: Bool { true }
     func process(_ item: Item, to output: Output) throws -> Disposition {
         try attend()
         items.append(item)

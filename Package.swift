@@ -83,10 +83,17 @@ let package = Package(
             name: "MediaTests", dependencies: ["Media", "Basics", "MediaTestWriter", "TestPeers", "TestSupport"],
             swiftSettings: settings),
         .testTarget(name: "CameraTests", dependencies: ["Camera", "TestSupport", "CV4L2"], swiftSettings: settings),
+        // An engine whose inferences end, or fail, as the test says.
+        .target(
+            name: "InferenceTestSupport", dependencies: ["Inference", "Networks"], path: "Tests/InferenceTestSupport",
+            swiftSettings: settings),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
-        .testTarget(name: "VisionTests", dependencies: ["Vision", "CMallocCounter"], swiftSettings: settings),
         .testTarget(
-            name: "PipelineTests", dependencies: ["Pipeline", "Camera", "Inference", "TestPeers"],
+            name: "VisionTests", dependencies: ["Vision", "CMallocCounter", "InferenceTestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "PipelineTests",
+            dependencies: ["Pipeline", "Camera", "Inference", "InferenceTestSupport", "TestPeers"],
             swiftSettings: settings),
         .testTarget(name: "vpipeTests", dependencies: ["vpipe", "Networks"], swiftSettings: settings),
     ]

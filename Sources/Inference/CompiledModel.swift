@@ -6,7 +6,7 @@
 public final class CompiledModel: Sendable {
     /// What the engine says it really uses, read back after compiling.
     public struct Settings: Sendable, Hashable {
-        /// The precision that was asked for and granted.
+        /// The precision that was granted: the one asked for, or `f32` where the processor or the model lacks it.
         public let precision: Precision
         /// The engine's own word for the arithmetic of floating-point layers: `f32`, `bf16`.
         public let engineFloat: String
@@ -14,10 +14,17 @@ public final class CompiledModel: Sendable {
         public let streams: Int
         /// Threads of all streams together.
         public let threads: Int
-        /// Whether threads are bound to cores.
-        public let pinsThreads: Bool
         /// Requests in flight that keep the engine busy, in its own estimate.
         public let optimalRequests: Int
+
+        /// States all of them.
+        package init(precision: Precision, engineFloat: String, streams: Int, threads: Int, optimalRequests: Int) {
+            self.precision = precision
+            self.engineFloat = engineFloat
+            self.streams = streams
+            self.threads = threads
+            self.optimalRequests = optimalRequests
+        }
     }
 
     /// How the model came to be ready.
@@ -28,6 +35,13 @@ public final class CompiledModel: Sendable {
         public let duration: Duration
         /// Why compiled code could not be kept, when it could not; never a reason to fail.
         public let cacheProblem: String?
+
+        /// States all of them.
+        package init(fromCache: Bool, duration: Duration, cacheProblem: String?) {
+            self.fromCache = fromCache
+            self.duration = duration
+            self.cacheProblem = cacheProblem
+        }
     }
 
     /// For messages and reports: the name of the first source that asked.
@@ -46,7 +60,8 @@ public final class CompiledModel: Sendable {
     public let preparation: Preparation
     private let driver: any ModelDriver
 
-    init(
+    /// Made by an engine.
+    package init(
         source: ModelSource, options: CompileOptions, inputs: [TensorInfo], outputs: [TensorInfo],
         settings: Settings, preparation: Preparation, driver: any ModelDriver
     ) {

@@ -2,7 +2,7 @@
 
 /// A library that runs neural networks.
 ///
-/// Today there is one: ``OpenVINOEngine``.
+/// An engine is a folder of `Engines`, made by whoever starts the program and handed down from there.
 ///
 /// - Note: Thread-safety: thread-safe. Compiling blocks for up to seconds; call it from the control plane.
 public protocol InferenceEngine: Sendable {
@@ -12,6 +12,14 @@ public protocol InferenceEngine: Sendable {
     var version: String { get }
     /// What the engine can do on this processor, in its own words (`FP32`, `BF16`, `INT8`, ...).
     var capabilities: [String] { get }
+    /// The processor, in the engine's own words.
+    var processor: String { get }
+    /// Where the library is: the path of the file in use.
+    var libraryPath: String { get }
+
+    /// The inputs of a model, without preparing it.
+    /// - Throws: `invalidModel`, `unsupportedModel`.
+    func inputs(of source: ModelSource) throws(InferenceError) -> [ModelInput]
 
     /// Prepares `source`, or returns the model that some other caller already had prepared with equal options.
     /// - Throws: `invalidModel`, `unsupportedModel`, `compileFailed`.
@@ -19,12 +27,12 @@ public protocol InferenceEngine: Sendable {
 }
 
 /// What an engine implements for each prepared model.
-protocol ModelDriver: AnyObject, Sendable {
+package protocol ModelDriver: AnyObject, Sendable {
     func makeRequest() throws(InferenceError) -> any RequestDriver
 }
 
 /// What an engine implements for each inference in flight.
-protocol RequestDriver: AnyObject, Sendable {
+package protocol RequestDriver: AnyObject, Sendable {
     var inputs: [TensorBuffer] { get }
     var outputs: [TensorBuffer] { get }
 

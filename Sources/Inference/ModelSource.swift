@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 /// A model to compile: its ONNX bytes, a name for people, and a hash of the content that keys every cache.
 public struct ModelSource: Sendable {
     /// For messages and reports; it takes no part in identity.
@@ -10,6 +16,21 @@ public struct ModelSource: Sendable {
     public let inputShapes: [String: [Int]]
     /// Identity of `bytes` and `inputShapes`.
     public let hash: ContentHash
+    /// Whether the model quantises anything, without which integer arithmetic has nothing to work on.
+    public var isQuantised: Bool {
+        let name = Array("QuantizeLinear".utf8)
+        return bytes.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return false }
+            var offset = 0
+            while offset + name.count <= bytes.count,
+                let next = memchr(base + offset, Int32(name[0]), bytes.count - name.count + 1 - offset)
+            {
+                if memcmp(next, name, name.count) == 0 { return true }
+                offset = UnsafeRawPointer(next) - base + 1
+            }
+            return false
+        }
+    }
 
     /// Takes the bytes as they are; they are read when the model is compiled.
     public init(name: String, onnx bytes: [UInt8], inputShapes: [String: [Int]] = [:]) {

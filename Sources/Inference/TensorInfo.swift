@@ -52,6 +52,12 @@ public struct TensorBuffer: @unchecked Sendable {
     /// The first byte; aligned for any element.
     public let base: UnsafeMutableRawPointer
 
+    /// Describes memory that the engine owns.
+    package init(info: TensorInfo, base: UnsafeMutableRawPointer) {
+        self.info = info
+        self.base = base
+    }
+
     /// The elements as 32-bit floats.
     /// - Precondition: `info.element == .f32`.
     public var floats: UnsafeMutableBufferPointer<Float> {

@@ -37,7 +37,7 @@ struct CacheTests {
         arguments: [Precision.f32, .bf16])
     func coldAndWarm(precision: Precision) throws {
         let source = try TestModels.face(seed: 40, width: 320, height: 240)
-        let options = TestModels.options(precision: precision, streams: 2, threads: 2, cache: .directory(folder.path))
+        let options = TestModels.options(.throughput, cores: 2, precision: precision, cache: .directory(folder.path))
         let cold = try compileAndRun(source, options)
         let warm = try compileAndRun(source, options)
         print(
@@ -58,7 +58,7 @@ struct CacheTests {
         _ = try compileAndRun(TestModels.face(seed: 41), options)
         #expect(try !compileAndRun(TestModels.face(seed: 42), options).preparation.fromCache)
         var wide = options
-        wide.threads = 2
+        wide.cores = 2
         #expect(try !compileAndRun(TestModels.face(seed: 41), wide).preparation.fromCache)
         #expect(folder.files(ending: ".blob").count == 3)
         #expect(folder.files(ending: "/seal").count == 3)
@@ -70,8 +70,8 @@ struct CacheTests {
     func optionsOfRestored() async throws {
         let source = try TestModels.face(seed: 47)
         let (engine, path) = (engine, folder.path)
-        let wishes = [(1, 1), (1, 2), (2, 2)].map { streams, threads in
-            TestModels.options(streams: streams, threads: threads, cache: .directory(path))
+        let wishes = [(CompileOptions.Goal.single, 1), (.single, 2), (.throughput, 2)].map { goal, cores in
+            TestModels.options(goal, cores: cores, cache: .directory(path))
         }
         let cold = try wishes.map { try compileAndRun(source, $0).outputs }
         #expect(cold.allSatisfy { $0 == cold[0] })
@@ -81,8 +81,8 @@ struct CacheTests {
                     group.addTask {
                         let model = try engine.compile(source, options: options)
                         #expect(model.preparation.fromCache)
-                        #expect(model.settings.streams == options.streams)
-                        #expect(model.settings.threads == options.threads)
+                        #expect(model.settings.streams == Parallelism(options).streams)
+                        #expect(model.settings.threads == options.cores)
                     }
                 }
                 try await group.waitForAll()

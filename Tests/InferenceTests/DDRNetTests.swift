@@ -70,7 +70,7 @@ struct DDRNetTests {
         return try OpenVINOEngine.shared()
             .compile(
                 ModelSource(name: "ddrnet \(variant.rawValue) \(size)", onnx: onnx),
-                options: TestModels.options(threads: 2)
+                options: TestModels.options(cores: 2)
             ).makeRequest()
     }
 

@@ -50,18 +50,28 @@ struct EngineTests {
     @Test(
         "Options are what the engine then says it uses",
         arguments: [
-            TestModels.options(), TestModels.options(streams: 2, threads: 2), TestModels.options(threads: 2),
-            TestModels.options(precision: .int8),
-            CompileOptions(precision: .f32, streams: 1, threads: 1, pinsThreads: true, cache: .off),
+            TestModels.options(), TestModels.options(.throughput, cores: 2), TestModels.options(cores: 2),
+            TestModels.options(.latency, cores: 2),
         ])
     func settings(options: CompileOptions) throws {
         let settings = try engine.compile(TestModels.face(seed: 3), options: options).settings
         #expect(settings.precision == options.precision)
         #expect(settings.engineFloat == "f32")
-        #expect(settings.streams == options.streams)
-        #expect(settings.threads == options.threads)
-        #expect(settings.optimalRequests >= options.streams)
-        if !options.pinsThreads { #expect(!settings.pinsThreads) }
+        let parallelism = Parallelism(options)
+        #expect(settings.streams == parallelism.streams)
+        #expect(settings.threads == parallelism.threads)
+        #expect(settings.optimalRequests >= parallelism.streams)
+    }
+
+    @Test("int8 is reported as f32 where the model has nothing quantised")
+    func int8OfFloatModel() throws {
+        let source = try TestModels.face(seed: 3)
+        #expect(!source.isQuantised)
+        let model = try engine.compile(source, options: TestModels.options(precision: .int8))
+        #expect(model.settings.precision == .f32)
+        #expect(ModelSource(name: "q", onnx: Array("..DequantizeLinear..QuantizeLinear".utf8)).isQuantised)
+        #expect(!ModelSource(name: "d", onnx: Array("..DequantizeLinear..".utf8)).isQuantised)
+        #expect(!ModelSource(name: "empty", onnx: []).isQuantised)
     }
 
     @Test("bf16 is granted where the processor has it, and reported as f32 where not")
@@ -80,7 +90,7 @@ struct EngineTests {
         var first: CompiledModel? = try engine.compile(source, options: options)
         let renamed = try engine.compile(ModelSource(name: "other", onnx: source.bytes), options: options)
         #expect(first === renamed)
-        #expect(try engine.compile(source, options: TestModels.options(threads: 2)) !== first)
+        #expect(try engine.compile(source, options: TestModels.options(cores: 2)) !== first)
         #expect(try engine.compile(TestModels.face(seed: 5), options: options) !== first)
         weak let watched = first
         #expect(watched != nil)

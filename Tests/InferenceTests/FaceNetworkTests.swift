@@ -73,7 +73,7 @@ struct FaceNetworkTests {
         let network = try SSH(.vgg16).network(at: InputSize(width: width, height: height))
         let onnx = try network.onnx(weights: Self.goldenWeights(network))
         let model = try OpenVINOEngine.shared()
-            .compile(ModelSource(name: "ssh", onnx: onnx), options: TestModels.options(threads: 2))
+            .compile(ModelSource(name: "ssh", onnx: onnx), options: TestModels.options(cores: 2))
         let request = try model.makeRequest()
         let input = request.inputs[0].floats
         for (channel, mean) in SSH.normalisation.mean.enumerated() {
@@ -117,7 +117,7 @@ struct FaceNetworkTests {
         let weights = Self.goldenWeights(network)
         let onnx = try network.onnx(weights: weights)
         let model = try OpenVINOEngine.shared()
-            .compile(ModelSource(name: variant, onnx: onnx), options: TestModels.options(threads: 2))
+            .compile(ModelSource(name: variant, onnx: onnx), options: TestModels.options(cores: 2))
         let request = try model.makeRequest()
         TestModels.fill(request, seed: 4)
         try request.run()
@@ -140,7 +140,7 @@ struct FaceNetworkTests {
             .build(at: InputSize(width: size.width, height: size.height))
         let onnx = try built.onnx(weights: built.initialWeights(seed: 1))
         let model = try OpenVINOEngine.shared()
-            .compile(ModelSource(name: name, onnx: onnx), options: TestModels.options(threads: 2))
+            .compile(ModelSource(name: name, onnx: onnx), options: TestModels.options(cores: 2))
         let request = try model.makeRequest()
         TestModels.fill(request, seed: 4)
         try request.run()

@@ -45,7 +45,7 @@ struct GoldenTests {
         let onnx = try Architecture.find("mlsd", imported.report.variant)
             .onnx(at: InputSize(width: side, height: side), weights: imported.weights)
         let model = try OpenVINOEngine.shared()
-            .compile(ModelSource(name: expected.file, onnx: onnx), options: TestModels.options(threads: 2))
+            .compile(ModelSource(name: expected.file, onnx: onnx), options: TestModels.options(cores: 2))
         let request = try model.makeRequest()
         let input = request.inputs[0].floats
         for (channel, colours) in [(64, 200), (96, 180), (128, 160)].enumerated() {
@@ -86,7 +86,7 @@ struct GoldenTests {
         let onnx = try Architecture.find("retinaface", imported.report.variant)
             .onnx(at: InputSize(width: width, height: height), weights: imported.weights)
         let model = try OpenVINOEngine.shared()
-            .compile(ModelSource(name: "retinaface", onnx: onnx), options: TestModels.options(threads: 2))
+            .compile(ModelSource(name: "retinaface", onnx: onnx), options: TestModels.options(cores: 2))
         let request = try model.makeRequest()
         let input = request.inputs[0].floats
         for (channel, mean) in [104, 117, 123].enumerated() {

@@ -33,10 +33,16 @@ struct LowerPriorityTests {
         #expect(seen == [seen[0], lower, lower, seen[0]])
     }
 
-    @Test("Only pipelines of files stand back")
-    func whoStandsBack() {
-        #expect(CompileOptions.automatic(cores: 2, precision: .f32).standsBack)
-        #expect(!CompileOptions.live(cores: 2, precision: .f32).standsBack)
-        #expect(!CompileOptions.lowLatency(cores: 2, precision: .f32).standsBack)
+    @Test(
+        "Each goal has its layout of threads, and only throughput lowers their priority",
+        arguments: [
+            (CompileOptions.Goal.throughput, 1, 1), (.throughput, 4, 4), (.latency, 1, 1), (.latency, 2, 1),
+            (.latency, 5, 2), (.single, 1, 1), (.single, 4, 1),
+        ])
+    func layout(goal: CompileOptions.Goal, cores: Int, streams: Int) {
+        let parallelism = Parallelism(CompileOptions(goal, cores: cores, precision: .f32))
+        #expect(parallelism.streams == streams)
+        #expect(parallelism.threads == cores)
+        #expect(parallelism.lowersPriority == (goal == .throughput))
     }
 }

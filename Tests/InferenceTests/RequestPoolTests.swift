@@ -17,7 +17,7 @@ import Testing
             bias: [Float](repeating: 0, count: channels), repeats: 40)
         return try OpenVINOEngine.shared().compile(
             ModelSource(name: "identity", onnx: bytes),
-            options: CompileOptions(precision: .f32, streams: streams, threads: streams, cache: .off))
+            options: CompileOptions(.throughput, cores: streams, precision: .f32, cache: .off))
     }
 
     @Test func `asynchronous inferences come back in submission order with their own results`() throws {

@@ -11,7 +11,7 @@ struct RequestTests {
 
     init() throws {
         model = try OpenVINOEngine.shared()
-            .compile(TestModels.face(seed: 20), options: TestModels.options(streams: 2, threads: 2))
+            .compile(TestModels.face(seed: 20), options: TestModels.options(.throughput, cores: 2))
     }
 
     /// What each seed gives when run alone.

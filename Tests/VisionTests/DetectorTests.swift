@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Inference
+import InferenceTestSupport
 import Media
 import Networks
 import Synchronization
@@ -22,7 +23,7 @@ private func grey(_ level: UInt8, width: Int = 8, height: Int = 8) -> Picture {
 
 private func make(requests: Int) throws -> (detector: Detector<FakeDecoder>, engine: FakeEngine) {
     let engine = FakeEngine(inputShape: [1, 3, 8, 8])
-    let options = CompileOptions(precision: .f32, streams: 1, threads: 1, cache: .off)
+    let options = CompileOptions(.single, cores: 1, precision: .f32, cache: .off)
     let model = try engine.compile(ModelSource(name: "fake", onnx: []), options: options)
     let preprocessor = Preprocessor(size: size, normalisation: identity, filter: .bilinear)
     let detector = try Detector(model: model, preprocessor: preprocessor, requests: requests) { _ in FakeDecoder() }
@@ -88,7 +89,7 @@ private func make(requests: Int) throws -> (detector: Detector<FakeDecoder>, eng
     @Test(arguments: [[1, 3, 8, 9], [1, 1, 8, 8], [3, 8, 8]])
     func `a model with another input is refused`(shape: [Int]) throws {
         let engine = FakeEngine(inputShape: shape)
-        let options = CompileOptions(precision: .f32, streams: 1, threads: 1, cache: .off)
+        let options = CompileOptions(.single, cores: 1, precision: .f32, cache: .off)
         let model = try engine.compile(ModelSource(name: "fake", onnx: []), options: options)
         let preprocessor = Preprocessor(size: size, normalisation: identity, filter: .bilinear)
         let error = #expect(throws: VisionError.self) {
@@ -99,7 +100,7 @@ private func make(requests: Int) throws -> (detector: Detector<FakeDecoder>, eng
 
     @Test func `a detector refuses another network's architecture`() throws {
         let engine = FakeEngine(inputShape: [1, 3, 8, 8])
-        let options = CompileOptions(precision: .f32, streams: 1, threads: 1, cache: .off)
+        let options = CompileOptions(.single, cores: 1, precision: .f32, cache: .off)
         let lines = #expect(throws: VisionError.self) {
             try LineDetector(
                 Architecture.find("retinaface", "mobilenet0.25"), weights: Weights(), engine: engine, compile: options)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Vision
 
-private let compile = CompileOptions(precision: .f32, streams: 1, threads: 1, cache: .off)
+private let compile = CompileOptions(.single, cores: 1, precision: .f32, cache: .off)
 
 private func lineDetector(_ path: String, side: Int) throws -> LineDetector {
     let imported = try ModelImporter.read(path: path, network: "mlsd")

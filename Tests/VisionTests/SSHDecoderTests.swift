@@ -148,7 +148,7 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
 @Suite struct PyramidTests {
     private static let size = InputSize(width: 64, height: 48)
     private static let options = BoxSelection.ssh.with(scoreThreshold: 0.3, overlapThreshold: 0.3)
-    private static let compile = CompileOptions(precision: .f32, streams: 1, threads: 1, cache: .off)
+    private static let compile = CompileOptions(.single, cores: 1, precision: .f32, cache: .off)
 
     private static func noise(_ seed: UInt64, width: Int, height: Int) -> Picture {
         var generator = SeededGenerator(seed: seed)

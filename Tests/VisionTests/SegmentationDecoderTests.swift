@@ -145,7 +145,7 @@ private let folded = Result {
         let detector = try SegmentationDetector(
             Architecture.find("ddrnet", "23-slim"), weights: folded.get(), size: size,
             engine: OpenVINOEngine.shared(),
-            compile: CompileOptions(precision: .f32, streams: 1, threads: 2, cache: .off), classes: .camvid,
+            compile: CompileOptions(.single, cores: 2, precision: .f32, cache: .off), classes: .camvid,
             resolution: .input)
         let format: PixelFormat = width % 16 == 0 ? .nv12 : .i420
         let map = try detector.detect(randomPicture(format, width: pictureWidth, height: pictureHeight))

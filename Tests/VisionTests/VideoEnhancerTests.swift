@@ -125,7 +125,7 @@ import Testing
         }
         return try EnhancementNetworks(
             architecture, weights: weights, size: Self.size, engine: OpenVINOEngine.shared(),
-            compile: CompileOptions(precision: .f32, streams: 1, threads: 1, cache: .off))
+            compile: CompileOptions(.single, cores: 1, precision: .f32, cache: .off))
     }
 
     /// Submits as fast as the enhancer takes them and collects in order.
@@ -181,7 +181,7 @@ import Testing
         #expect {
             try EnhancementNetworks(
                 Architecture.find("mlsd", "tiny"), weights: Weights(), engine: OpenVINOEngine.shared(),
-                compile: CompileOptions(precision: .f32, streams: 1, threads: 1, cache: .off))
+                compile: CompileOptions(.single, cores: 1, precision: .f32, cache: .off))
         } throws: { "\($0)" == "video is enhanced by \"dwtanet\", not by \"mlsd tiny\"" }
     }
 }

@@ -48,7 +48,7 @@ public struct EngineRunner: NetworkRunner {
         let source = ModelSource(
             name: "\(network.name) \(network.variant)", onnx: try network.onnxAsIs(weights: weights))
         let model = try engine.compile(
-            source, options: .lowLatency(cores: 2, precision: precision, cache: .off))
+            source, options: CompileOptions(.single, cores: 2, precision: precision, cache: .off))
         guard model.settings.precision == precision else {
             throw InferenceError(
                 .unsupportedModel, operation: name,

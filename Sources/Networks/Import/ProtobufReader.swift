@@ -5,9 +5,9 @@
 /// Nothing is known of the schema: the caller picks fields by number and skips the others.
 ///
 /// Source: protobuf.dev, "Encoding".
-struct ProtobufReader {
+package struct ProtobufReader {
     /// One field's value by its wire type.
-    enum Value {
+    package enum Value {
         case varint(UInt64)
         case fixed64(UInt64)
         case fixed32(UInt32)
@@ -17,12 +17,12 @@ struct ProtobufReader {
 
     private var reader: ByteReader
 
-    init(_ bytes: ArraySlice<UInt8>) { reader = ByteReader(bytes: bytes, position: bytes.startIndex) }
+    package init(_ bytes: ArraySlice<UInt8>) { reader = ByteReader(bytes: bytes, position: bytes.startIndex) }
 
     /// The next field; nil at the message's end.
     ///
     /// - Throws: `NetworkError.Code.format` where the bytes are no message.
-    mutating func next() throws(NetworkError) -> (field: UInt64, value: Value)? {
+    package mutating func next() throws(NetworkError) -> (field: UInt64, value: Value)? {
         guard reader.position < reader.bytes.endIndex else { return nil }
         let key = try varint()
         guard key >> 3 > 0 else { throw NetworkError(.format, "damaged file: a field without a number") }
@@ -43,7 +43,7 @@ struct ProtobufReader {
     }
 
     /// A whole sequence of packed varints.
-    static func varints(_ bytes: ArraySlice<UInt8>) throws(NetworkError) -> [UInt64] {
+    package static func varints(_ bytes: ArraySlice<UInt8>) throws(NetworkError) -> [UInt64] {
         var reader = ProtobufReader(bytes)
         var numbers: [UInt64] = []
         while reader.reader.position < bytes.endIndex { numbers.append(try reader.varint()) }

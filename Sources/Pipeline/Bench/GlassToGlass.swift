@@ -71,17 +71,17 @@ public final class GlassToGlass {
     /// Opens the camera that `settings` describe, as the parameters of a `camera` node.
     ///
     /// - Throws: `PipelineFileError` for settings that no camera has, else a sentence naming the device.
-    public convenience init(camera settings: [(name: String, value: String)]) throws {
+    public convenience init(camera settings: [(name: String, value: String)], registry: NodeRegistry) throws {
         let text = #"{"nodes":{"camera":{"type":"camera","onLost":"gap"},"end":{"type":"null","input":"camera"}}}"#
         let pipeline = try PipelineFile(name: "g2g", text: text).validated(
-            against: BuiltInNodes.registry.contracts, overrides: settings.map { "camera.\($0.name)=\($0.value)" })
+            against: registry.contracts, overrides: settings.map { "camera.\($0.name)=\($0.value)" })
         guard let node = pipeline["camera"] else { preconditionFailure("the text has a camera") }
         var settings = CameraNode.cameraSettings(node.settings)
         settings.takesNewest = true
         let camera = Camera(settings)
         try camera.connect()
         let source = CameraNode(
-            camera, source: node.id, gate: nil, events: BuildContext(pipeline: pipeline, options: .init()).events,
+            camera, source: node.id, gate: nil, events: EventBox(now: { MonotonicClock.system.now() }),
             isBlanked: false)
         try self.init(source, overtaken: { camera.statistics.overtaken }, read: TimeCodeReader().read)
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
 internal import Glibc
-internal import Inference
+public import Inference
 internal import Media
 internal import Networks
 
@@ -57,15 +57,15 @@ public struct PipelineBench: Sendable {
     public var share: Double { fps / limit }
 
     /// Runs all measurements; takes some seconds.
-    public init(_ options: Options) throws {
+    public init(_ options: Options, registry: NodeRegistry, engine: any InferenceEngine) throws {
         let build = BuildContext.Options(overwrites: true)
         cores = build.cores
         let output = "\(Self.temporaryFolder)/vpipe-bench-\(getpid()).mp4"
         defer { unlink(output) }
 
-        let pipeline = try Self.pipeline(options, output: output)
+        let pipeline = try Self.pipeline(options, output: output, contracts: registry.contracts)
         let begin = MonotonicClock.system.now()
-        let run = try PipelineRun(pipeline, options: build)
+        let run = try PipelineRun(pipeline, registry: registry, engine: engine, options: build)
         try run.start()
         var first: (at: UInt64, delivered: UInt64, cpuSeconds: Double)?
         var report: RunReport?
@@ -88,7 +88,7 @@ public struct PipelineBench: Sendable {
 
         decodeCPU = try Self.measureDecoder(options)
         encodeCPU = try Self.measureEncoder(options, picturesOf: output, cores: cores)
-        inferenceCPU = try Self.measureInference(options, cores: cores)
+        inferenceCPU = try Self.measureInference(options, cores: cores, engine)
     }
 
     private static var temporaryFolder: String {
@@ -96,7 +96,9 @@ public struct PipelineBench: Sendable {
         return String(cString: folder)
     }
 
-    private static func pipeline(_ options: Options, output: String) throws -> ValidatedPipeline {
+    private static func pipeline(
+        _ options: Options, output: String, contracts: ContractTable
+    ) throws -> ValidatedPipeline {
         var text = JSONText()
         text.raw(#"{"name":"bench","nodes":{"video":{"type":"video","url":"#)
         text.string(options.input)
@@ -120,7 +122,7 @@ public struct PipelineBench: Sendable {
         text.string(output)
         text.raw("}}}")
         let file = PipelineFile(name: "bench", bytes: text.withBytes { Array($0) })
-        return try file.validated(against: BuiltInNodes.registry.contracts, overrides: [])
+        return try file.validated(against: contracts, overrides: [])
     }
 
     /// CPU milliseconds per frame of decoding.
@@ -165,7 +167,9 @@ public struct PipelineBench: Sendable {
     }
 
     /// CPU milliseconds per inference of the engine alone, with every stream busy.
-    private static func measureInference(_ options: Options, cores: Int) throws -> Double {
+    private static func measureInference(
+        _ options: Options, cores: Int, _ engine: any InferenceEngine
+    ) throws -> Double {
         guard let usual = Architecture.all.first(where: { $0.network == options.network })?.variant else {
             throw OutputError("there is no network \"\(options.network)\"")
         }
@@ -174,7 +178,8 @@ public struct PipelineBench: Sendable {
             size: options.size.flatMap { InputSize($0) })
         let source = ModelSource(
             name: options.network, onnx: try model.architecture.onnx(at: model.size, weights: model.weights))
-        let compiled = try OpenVINOEngine.shared().compile(source, options: .automatic(cores: cores, precision: .f32))
+        let compiled = try engine.compile(
+            source, options: CompileOptions(.throughput, cores: cores, precision: .f32))
         let pool = try RequestPool(model: compiled)
         let warmUp = pool.requests.count
         let total = max(20, options.frames / 2)

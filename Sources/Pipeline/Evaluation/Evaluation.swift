@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
+public import Inference
 public import Networks
 
 /// Measures weights against labelled pictures: one kind of evaluation per kind of network.
@@ -38,11 +39,11 @@ public enum Evaluation {
     ///
     /// - Throws: what is wrong with weights or data, in a sentence that names the file.
     public static func run(
-        _ options: Options, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+        _ options: Options, engine: any InferenceEngine, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) throws -> any EvaluationReport {
         switch options.network {
-        case "ddrnet": return try SegmentationEvaluation(options, progress: progress)
-        case "retinaface", "ssh": return try FaceEvaluation(options, progress: progress)
+        case "ddrnet": return try SegmentationEvaluation(options, engine: engine, progress: progress)
+        case "retinaface", "ssh": return try FaceEvaluation(options, engine: engine, progress: progress)
         default:
             throw OutputError(
                 "there is no evaluation for \"\(options.network)\"; there are ones for ddrnet, retinaface and ssh")

@@ -26,7 +26,9 @@ public struct FaceEvaluation: EvaluationReport {
     /// More than any picture of the set holds.
     private static let limit = 5000
 
-    init(_ options: Evaluation.Options, progress: (Int, Int) -> Void) throws {
+    init(
+        _ options: Evaluation.Options, engine: any InferenceEngine, progress: (Int, Int) -> Void
+    ) throws {
         let (cores, variant) = Evaluation.defaults(options)
         let data = try LabelledFaces(folder: options.data, split: options.split)
         let model = try NodeModel(
@@ -36,7 +38,7 @@ public struct FaceEvaluation: EvaluationReport {
         var subsets = data.subsets.map { _ in FaceAccuracy() }
         let finder = FaceFinder(
             model, size: options.size, pyramid: options.pyramid, threshold: Self.thresholds[options.network] ?? 0,
-            limit: Self.limit, cores: cores)
+            limit: Self.limit, engine: engine, cores: cores)
         for (index, entry) in data.entries.enumerated() {
             let found = try finder.faces(in: ImageReader.read(entry.path))
             all.add(
@@ -122,10 +124,15 @@ private final class FaceFinder {
     private let pyramid: Bool
     private let threshold: Float
     private let limit: Int
+    private let engine: any InferenceEngine
     private let cores: Int
     private var current: (size: InputSize, find: (Picture) throws -> [Face])?
 
-    init(_ model: NodeModel, size: InputSize?, pyramid: Bool, threshold: Float, limit: Int, cores: Int) {
+    init(
+        _ model: NodeModel, size: InputSize?, pyramid: Bool, threshold: Float, limit: Int,
+        engine: any InferenceEngine, cores: Int
+    ) {
+        self.engine = engine
         self.model = model
         self.size = size
         self.pyramid = pyramid
@@ -143,8 +150,7 @@ private final class FaceFinder {
     }
 
     private func detector(at size: InputSize) throws -> (Picture) throws -> [Face] {
-        let engine = try OpenVINOEngine.shared()
-        let compile = CompileOptions.automatic(cores: cores, precision: .f32, cache: .off)
+        let compile = CompileOptions(.throughput, cores: cores, precision: .f32, cache: .off)
         if model.architecture.network == "ssh" {
             let options = BoxSelection.ssh.with(scoreThreshold: threshold, candidates: limit, limit: limit)
             if pyramid {

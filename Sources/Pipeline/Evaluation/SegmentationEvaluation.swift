@@ -23,13 +23,15 @@ public struct SegmentationEvaluation: EvaluationReport {
     public let pictures: Int
     private let model: String
 
-    init(_ options: Evaluation.Options, progress: (Int, Int) -> Void) throws {
+    init(
+        _ options: Evaluation.Options, engine: any InferenceEngine, progress: (Int, Int) -> Void
+    ) throws {
         let (cores, variant) = Evaluation.defaults(options)
         let data = try LabelledPictures(folder: options.data, split: options.split)
         let model = try NodeModel(
             network: "ddrnet", variant: variant, weights: options.weights, size: options.size)
         let set = try model.classSet("auto")
-        let detector = try Self.detector(model, set, cores: cores)
+        let detector = try Self.detector(model, set, engine, cores: cores)
         var (exact, cells) = (ConfusionMatrix(classes: set.count), ConfusionMatrix(classes: set.count))
         var (agreeing, total) = (0, 0)
         var best = (exact: Double.infinity, cells: Double.infinity)
@@ -58,11 +60,12 @@ public struct SegmentationEvaluation: EvaluationReport {
     }
 
     private static func detector(
-        _ model: NodeModel, _ classes: ClassSet, cores: Int
+        _ model: NodeModel, _ classes: ClassSet, _ engine: any InferenceEngine, cores: Int
     ) throws -> (detector: Detector<BothDecoder>, decoder: BothDecoder) {
         let source = ModelSource(
             name: "ddrnet", onnx: try model.architecture.onnx(at: model.size, weights: model.weights))
-        let compiled = try OpenVINOEngine.shared().compile(source, options: .lowLatency(cores: cores, precision: .f32))
+        let compiled = try engine.compile(
+            source, options: CompileOptions(.single, cores: cores, precision: .f32))
         let decoder = try BothDecoder(
             SegmentationDecoder(outputs: compiled.outputs, size: model.size, classes: classes))
         let preprocessor = Preprocessor(

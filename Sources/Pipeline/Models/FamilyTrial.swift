@@ -16,6 +16,7 @@ public final class FamilyTrial {
     /// What was tried and chosen, in a sentence; nil when there was nothing to choose or no picture to try.
     public private(set) var outcome: String?
     private let folders: [String]
+    private let engine: BuildContext.EngineSource
 
     /// The choice is made when the best fits at least so well, and the next at most this share of it.
     private static let enough = 0.5
@@ -24,10 +25,17 @@ public final class FamilyTrial {
     private static let frames = [0, 60, 120]
 
     /// Tries on the sample that comes with the program.
-    public convenience init() { self.init(folders: ModelStore.shipped("samples")) }
+    ///
+    /// - Parameter engine: opened when there is something to try.
+    public convenience init(engine: @escaping @autoclosure BuildContext.EngineSource) {
+        self.init(folders: ModelStore.shipped("samples"), engine: try engine())
+    }
 
     /// Tries on `faces.mp4` and `faces.jsonl` of the first of `folders` that has them.
-    init(folders: [String]) { self.folders = folders }
+    init(folders: [String], engine: @escaping @autoclosure BuildContext.EngineSource) {
+        self.folders = folders
+        self.engine = engine
+    }
 
     /// The position of the import that fits, or nil when none stands out.
     public func choose(among imports: [ModelImporter.Result]) -> Int? {
@@ -46,7 +54,7 @@ public final class FamilyTrial {
     private func fit(_ model: ModelImporter.Result, _ sample: [(picture: Picture, faces: [Box])]) throws -> Double {
         let detector = try FaceDetector(
             Architecture.find(model.report.network, model.report.variant), weights: model.weights,
-            engine: OpenVINOEngine.shared(), compile: .automatic(cores: 1, precision: .f32, cache: .off),
+            engine: engine(), compile: CompileOptions(.throughput, cores: 1, precision: .f32, cache: .off),
             options: .retinaFace.with(scoreThreshold: 0.1), requests: 1)
         var sum = 0.0
         for (picture, faces) in sample {

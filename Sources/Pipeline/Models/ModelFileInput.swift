@@ -12,7 +12,7 @@ struct ModelFileInput {
     ///
     /// - Throws: a sentence that names the file, what its input is, and what to set.
     static func resolve(
-        _ path: String, size: InputSize?, _ engine: OpenVINOEngine
+        _ path: String, size: InputSize?, _ engine: any InferenceEngine
     ) throws -> (source: ModelSource, input: ModelFileInput) {
         let bytes = try ModelFile.read(path)
         let inputs = try engine.inputs(of: ModelSource(name: path, onnx: bytes))

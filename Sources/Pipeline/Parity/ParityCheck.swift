@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Annotations
-internal import Inference
+public import Inference
 internal import Media
 internal import Networks
 internal import Vision
@@ -18,16 +18,15 @@ public enum ParityCheck {
     ///
     /// - Throws: a sentence that names the node or the array that cannot be compared.
     public static func run(
-        _ pipeline: ValidatedPipeline, node id: String, reference path: String, options: BuildContext.Options = .init()
+        _ pipeline: ValidatedPipeline, node id: String, reference path: String, registry: NodeRegistry,
+        engine: any InferenceEngine, options: BuildContext.Options = .init()
     ) throws -> ParityReport {
         guard let node = pipeline.nodes.first(where: { $0.id == id }) else {
             let names = pipeline.nodes.map(\.id).joined(separator: ", ")
             throw OutputError("there is no node \"\(id)\"; there are \(names)")
         }
-        guard let factory = BuiltInNodes.registry.factory(for: node.type) else {
-            preconditionFailure("a validated node has a registered type")
-        }
-        let built = try factory(node, BuildContext(pipeline: pipeline, options: options))
+        let context = BuildContext(pipeline: pipeline, options: options, engine: engine)
+        let built = try registry.make(node, in: context)
         guard case .node(let made) = built, let subject = (made as? any InspectableNode)?.stages else {
             throw OutputError(
                 "node \"\(id)\": \"\(node.type)\" has no picture in and results out that could be compared")

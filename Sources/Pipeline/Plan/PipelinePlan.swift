@@ -104,8 +104,6 @@ extension PipelinePlan {
         public var seconds = 1.5
         /// File that keeps the figures; nil is the user's own.
         public var table: String?
-        /// Whether nothing is measured, so that what no earlier plan has measured is an error.
-        var isFromMemory = false
 
         /// All cores, figures of earlier plans used.
         public init() {}
@@ -113,12 +111,29 @@ extension PipelinePlan {
 
     /// Measures what is not known yet and predicts; takes some seconds a node the first time.
     ///
-    /// - Parameter progress: told what is measured next.
+    /// - Parameters:
+    ///   - registry: makes the nodes of the parts that are run.
+    ///   - engine: runs their networks.
+    ///   - progress: told what is measured next.
     /// - Throws: what keeps the pipeline from running.
     public init(
-        _ pipeline: ValidatedPipeline, options: Options = Options(), progress: (String) -> Void = { _ in }
+        _ pipeline: ValidatedPipeline, registry: NodeRegistry,
+        engine: @escaping @autoclosure BuildContext.EngineSource, options: Options = Options(),
+        progress: (String) -> Void = { _ in }
     ) throws {
-        var measuring = Measuring(pipeline, options)
+        var build = BuildContext.Options(cores: options.cores, overwrites: true)
+        build.isLive = pipeline.isLive
+        let rehearsal = Rehearsal { [build] part in
+            try PipelineRun(part, registry: registry, engine: try engine(), options: build)
+        }
+        try self.init(pipeline, options, rehearsal, cores: build.cores, progress)
+    }
+
+    private init(
+        _ pipeline: ValidatedPipeline, _ options: Options, _ rehearsal: Rehearsal?, cores: Int,
+        _ progress: (String) -> Void
+    ) throws {
+        var measuring = Measuring(pipeline, options, rehearsal, cores: cores)
         defer { measuring.finish() }
         let live = pipeline.nodes.filter { $0.reachesSink }
         let sinks = live.filter { $0.contract.category == .sink }.map(\.id)
@@ -146,7 +161,7 @@ extension PipelinePlan {
         self.rungs = rungs
         sourceRate = try isLive ? measuring.sourceRate(of: live) : nil
         target = pipeline.target
-        cores = measuring.cores
+        self.cores = measuring.cores
         foreignCores = wholes[0].foreignCores
         measurements = measuring.count
     }
@@ -171,10 +186,9 @@ extension PipelinePlan {
     /// What an earlier plan found, nothing measured; nil where it did not see this pipeline with these settings.
     init?(remembered pipeline: ValidatedPipeline, cores: Int?, table: String?) {
         var options = Options()
-        options.cores = cores
         options.table = table
-        options.isFromMemory = true
-        guard let plan = try? PipelinePlan(pipeline, options: options) else { return nil }
+        let cores = BuildContext.Options(cores: cores).cores
+        guard let plan = try? PipelinePlan(pipeline, options, nil, cores: cores, { _ in }) else { return nil }
         self = plan
     }
 
@@ -190,21 +204,19 @@ extension PipelinePlan {
         let folder: String
         let seconds: Double
         let isFresh: Bool
-        let isFromMemory: Bool
-        var rehearsal = Rehearsal()
+        /// Nil where nothing is measured, so that what no earlier plan has measured is an error.
+        let rehearsal: Rehearsal?
         var table: CostTable
         var count = 0
         /// Figures of this plan, which even a fresh one takes only once.
         var taken: [String: Rehearsal.Figures] = [:]
 
-        init(_ pipeline: ValidatedPipeline, _ options: Options) {
+        init(_ pipeline: ValidatedPipeline, _ options: Options, _ rehearsal: Rehearsal?, cores: Int) {
             self.pipeline = pipeline
-            rehearsal.options = BuildContext.Options(cores: options.cores, overwrites: true)
-            rehearsal.options.isLive = pipeline.isLive
+            self.rehearsal = rehearsal
+            self.cores = cores
             seconds = options.seconds
-            cores = rehearsal.options.cores
             isFresh = options.isFresh
-            isFromMemory = options.isFromMemory
             table = options.table.map { CostTable(path: $0) } ?? CostTable()
             folder = NSTemporaryDirectory() + "/vpipe-plan-" + UUID().uuidString
         }
@@ -215,7 +227,7 @@ extension PipelinePlan {
             let part = pipeline.part(feeding: ids, on: rung, isPaced: isPaced, folder: folder)
             let key = CostTable.key(of: part, isPaced: isPaced, isLive: pipeline.isLive, cores: cores)
             if let known = taken[key] ?? (isFresh ? nil : table[key]) { return known }
-            if isFromMemory { throw OutputError("not measured yet") }
+            guard let rehearsal else { throw OutputError("not measured yet") }
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             // At the source's pace a frame in so many waits for a network: longer, so that several do.
             let figures = try rehearsal.run(part, seconds: isPaced ? 2 * seconds : seconds)

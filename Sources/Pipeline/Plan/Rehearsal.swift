@@ -21,14 +21,14 @@ struct Rehearsal {
     /// Frames measured at least, and the seconds after which fewer have to do.
     static let frames: UInt64 = 20
     static let patience = 15.0
-    /// How the run may use the machine.
-    var options = BuildContext.Options()
+    /// Makes the run of a part.
+    let makeRun: (ValidatedPipeline) throws -> PipelineRun
 
     /// Runs it, and measures for `seconds` after the first frames have been delivered.
     ///
     /// - Throws: what keeps the part from running, or a sentence when too few frames came through.
     func run(_ pipeline: ValidatedPipeline, seconds: Double = 1.5) throws -> Figures {
-        let run = try PipelineRun(pipeline, options: options)
+        let run = try makeRun(pipeline)
         try run.start()
         // The first frames pay for caches and threads, and for all that is under way when they come out; a short file may be
         // over before they have.

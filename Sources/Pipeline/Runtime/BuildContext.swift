@@ -30,6 +30,11 @@ public final class BuildContext {
         }
     }
 
+    /// Opens the engine that networks run on.
+    ///
+    /// - Throws: what keeps it from working, such as `InferenceError.Code.libraryMissing`.
+    public typealias EngineSource = @Sendable () throws -> any InferenceEngine
+
     /// How the run may use the machine.
     public let options: Options
     /// The pipeline being built.
@@ -41,10 +46,28 @@ public final class BuildContext {
     /// The nodes made so far, by id.
     public internal(set) var made: [String: BuiltNode] = [:]
 
-    init(pipeline: ValidatedPipeline, options: Options) {
+    private let openEngine: EngineSource
+
+    /// - Parameter engine: opened when the first node asks for it; pipelines without networks never do.
+    init(
+        pipeline: ValidatedPipeline, options: Options,
+        engine: @escaping @autoclosure EngineSource
+    ) {
         self.pipeline = pipeline
         self.options = options
+        openEngine = engine
         gate = pipeline.target?.latencyMilliseconds.map { AdmissionGate(latencyMilliseconds: $0) }
+    }
+
+    /// The engine that the pipeline's networks run on.
+    ///
+    /// - Throws: what keeps it from working.
+    public var engine: any InferenceEngine { get throws { try openEngine() } }
+
+    /// How a node's network is compiled for this run: for throughput, or for latency where frames come by themselves.
+    func compileOptions(_ precision: Precision) -> CompileOptions {
+        CompileOptions(
+            isLive ? .latency : .throughput, cores: options.cores, precision: precision, cache: options.cache)
     }
 
     /// Whether frames come by themselves rather than as fast as they are taken.

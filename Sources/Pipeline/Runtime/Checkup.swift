@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
-internal import Inference
 internal import Camera
+public import Inference
 internal import Media
 internal import Networks
 
@@ -25,10 +25,10 @@ public struct Checkup: Sendable {
     /// Everything found, in the order of looking.
     public private(set) var findings: [Finding] = []
 
-    /// Looks.
-    public init() {
+    /// Looks at everything; an engine that cannot be opened is a finding.
+    public init(engine: @autoclosure () throws -> any InferenceEngine) {
         lookAtMachine()
-        lookAtEngine()
+        lookAt(engine)
         lookAtFFmpeg()
         lookAtModels()
         lookAtCameras()
@@ -46,10 +46,10 @@ public struct Checkup: Sendable {
             "\(info.activeProcessorCount) cores, \((memory * 10).rounded() / 10) GiB of memory")
     }
 
-    private mutating func lookAtEngine() {
+    private mutating func lookAt(_ openEngine: () throws -> any InferenceEngine) {
         do {
-            let engine = try OpenVINOEngine.shared()
-            add("inference", .good, "OpenVINO \(engine.version) at \(engine.libraryPath)")
+            let engine = try openEngine()
+            add("inference", .good, "\(engine.name) \(engine.version) at \(engine.libraryPath)")
             add("processor", .good, "\(engine.processor): \(engine.capabilities.joined(separator: ", "))")
         } catch {
             add("inference", .bad, "\(error)", fix: "run `make deps` in the source tree")

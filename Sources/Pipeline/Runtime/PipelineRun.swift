@@ -26,21 +26,24 @@ public final class PipelineRun: @unchecked Sendable {
 
     /// Opens everything the pipeline names and joins it up.
     ///
+    /// - Parameters:
+    ///   - registry: makes the nodes; knows at least the types that the pipeline was validated against.
+    ///   - engine: runs the networks; opened when the first of them is built.
     /// - Throws: `PipelineRunError` naming the node that cannot work and why.
-    public init(_ pipeline: ValidatedPipeline, options: BuildContext.Options = .init()) throws {
-        let context = BuildContext(pipeline: pipeline, options: options)
+    public init(
+        _ pipeline: ValidatedPipeline, registry: NodeRegistry,
+        engine: @escaping @autoclosure BuildContext.EngineSource, options: BuildContext.Options = .init()
+    ) throws {
+        let context = BuildContext(pipeline: pipeline, options: options, engine: try engine())
         // Nodes may keep the context, to build more networks while they run.
         defer { context.made = [:] }
         var builder = GraphBuilder(name: pipeline.name ?? "pipeline")
         var ids: [String: NodeID] = [:]
         var nodes: [(id: String, node: AnyObject)] = []
         for node in pipeline.nodes where node.reachesSink {
-            guard let factory = BuiltInNodes.registry.factory(for: node.type) else {
-                preconditionFailure("a validated node has a registered type")
-            }
             let built: BuiltNode
             do {
-                built = try factory(node, context)
+                built = try registry.make(node, in: context)
             } catch {
                 throw PipelineRunError(node: node.id, cause: error)
             }

@@ -59,7 +59,7 @@ public final class VideoEnhancer {
         let plan: Plan
         let turn: Int
         /// Whether what was before has nothing to do with it.
-        let isFresh: Bool
+        var isFresh: Bool
         /// Whether stage I ran, or runs, without features of the past.
         var isAlone: Bool
     }
@@ -80,6 +80,8 @@ public final class VideoEnhancer {
     private var current: Work?
     private var waiting: Work?
     private var finished: Picture?
+    /// Why stage I of the current picture could not be started.
+    private var failure: InferenceError?
     private var turn = 0
     private var seconds: Double?
     private var isCut = true
@@ -111,7 +113,7 @@ public final class VideoEnhancer {
 
     /// Takes a picture shown at `seconds`; false, and nothing done, when `capacity` pictures are inside.
     ///
-    /// - Throws: `inferenceFailed`.
+    /// - Throws: `inferenceFailed` when its inference cannot be started; the picture is not inside then.
     public func submit(_ picture: Picture, at seconds: Double) throws(InferenceError) -> Bool {
         guard inside < capacity, waiting == nil else { return false }
         let work = prepare(picture, at: seconds)
@@ -120,29 +122,39 @@ public final class VideoEnhancer {
             return true
         }
         waiting = work
-        if phase == .idle { try begin() }
+        guard phase == .idle else { return true }
+        begin()
+        if let failure { throw abandon(failure) }
         return true
     }
 
     /// The oldest picture's result if it is ready, in the order of submission.
     ///
-    /// - Throws: `inferenceFailed`.
+    /// - Throws: `inferenceFailed` in place of that picture's result; the next one begins without a past.
     public func next() throws(InferenceError) -> Picture? {
         if let picture = finished {
             finished = nil
             return picture
         }
         guard let networks else { return nil }
-        if phase == .enhancing, let work = current, networks.hasEnhanced(work.turn) {
-            try refine(work, networks)
+        if let failure { throw abandon(failure) }
+        let work: Work
+        let result: FloatPlanes
+        do {
+            if phase == .enhancing, let work = current, networks.hasEnhanced(work.turn) {
+                try refine(work, networks)
+            }
+            guard phase == .refining, let refined = current, networks.hasRefined else { return nil }
+            work = refined
+            result = try networks.refined()
+        } catch {
+            throw abandon(error)
         }
-        guard phase == .refining, let work = current, networks.hasRefined else { return nil }
-        let result = try networks.refined()
         work.plan.aggregator.commit(result)
         current = nil
         phase = .idle
         // The engine goes on before the picture is composed.
-        if waiting != nil { try begin() }
+        if waiting != nil { begin() }
         return work.plan.compose(result, work.picture, turn: work.turn)
     }
 
@@ -177,8 +189,22 @@ public final class VideoEnhancer {
         return work.plan.compose(result, work.picture, turn: work.turn)
     }
 
-    /// Aligns the waiting picture and starts stage I.
-    private func begin() throws(InferenceError) {
+    /// Gives the current picture up for what went wrong with it; the next one begins without a past.
+    private func abandon(_ error: InferenceError) -> InferenceError {
+        failure = nil
+        current = nil
+        phase = .idle
+        isCut = true
+        if waiting != nil {
+            waiting?.isFresh = true
+            isCut = false
+            begin()
+        }
+        return error
+    }
+
+    /// Aligns the waiting picture and starts stage I; a failure is kept for the picture's turn.
+    private func begin() {
         guard let networks, var work = waiting else { return }
         waiting = nil
         let aggregator = work.plan.aggregator
@@ -187,7 +213,11 @@ public final class VideoEnhancer {
         work.isAlone = aggregator.isFresh
         current = work
         phase = .enhancing
-        try networks.startEnhancing(work.turn, along: work.isAlone ? nil : aggregator.flow)
+        do {
+            try networks.startEnhancing(work.turn, along: work.isAlone ? nil : aggregator.flow)
+        } catch {
+            failure = error
+        }
     }
 
     /// Blends what stage I made and starts the refinement.

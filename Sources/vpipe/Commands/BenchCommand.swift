@@ -23,7 +23,7 @@ struct BenchCommand: ParsableCommand {
             options.weights = weights
             let bench: PipelineBench
             do {
-                bench = try PipelineBench(options)
+                bench = try PipelineBench(options, registry: Installation.registry, engine: Installation.engine)
             } catch let error as PipelineFileError {
                 throw Failure(error)
             } catch {

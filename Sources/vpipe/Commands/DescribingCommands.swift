@@ -14,7 +14,7 @@ struct ValidateCommand: ParsableCommand {
         let check: PipelineFile.Check
         do {
             check = try PipelineFile(path: file.pipeline).check(
-                against: BuiltInNodes.registry.contracts, overrides: file.overrides)
+                against: Installation.registry.contracts, overrides: file.overrides)
         } catch {
             throw Failure(error)
         }
@@ -35,11 +35,11 @@ struct NodesCommand: ParsableCommand {
     @Flag(help: "Print the whole reference page as Markdown.") var markdown = false
 
     func run() throws {
-        let reference = NodeReference(BuiltInNodes.registry.contracts)
+        let reference = NodeReference(Installation.registry.contracts)
         if markdown { return Console.print(reference.markdown) }
         guard let type else { return Console.print(reference.list) }
         guard let text = reference.text(for: type) else {
-            let nearest = BuiltInNodes.registry.contracts.nearest(to: type).map { "; did you mean \"\($0)\"?" } ?? ""
+            let nearest = Installation.registry.contracts.nearest(to: type).map { "; did you mean \"\($0)\"?" } ?? ""
             throw Failure(.usage, "vpipe: there is no node type \"\(type)\"\(nearest)")
         }
         Console.print(text)
@@ -51,7 +51,7 @@ struct SchemaCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "schema", abstract: "Print the JSON Schema of pipeline files, for editors.")
 
-    func run() { Console.print(PipelineSchema(BuiltInNodes.registry.contracts).text) }
+    func run() { Console.print(PipelineSchema(Installation.registry.contracts).text) }
 }
 
 /// `vpipe graph`.

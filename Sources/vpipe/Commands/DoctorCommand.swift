@@ -9,7 +9,7 @@ struct DoctorCommand: ParsableCommand {
         commandName: "doctor", abstract: "Check libraries, processor, cameras and models, and say what to do.")
 
     func run() throws {
-        let checkup = Checkup()
+        let checkup = Checkup(engine: try Installation.engine)
         for finding in checkup.findings {
             let mark =
                 switch finding.state {

@@ -49,7 +49,7 @@ struct G2GCommand: ParsableCommand {
 
     private func measure(_ settings: [(name: String, value: String)]) throws -> GlassToGlass.Outcome {
         guard show != "terminal" else {
-            let bench = try GlassToGlass(camera: settings)
+            let bench = try GlassToGlass(camera: settings, registry: Installation.registry)
             defer { Console.print("\u{1B}[?25h\u{1B}[0m\n", to: .errors) }
             Console.print("\u{1B}[?25l\u{1B}[2J", to: .errors)
             return try bench.run(seconds: duration, rate: rate) { Console.print(Self.text($0), to: .errors) }
@@ -58,7 +58,7 @@ struct G2GCommand: ParsableCommand {
         let picture = TimeCodePicture()
         let output = try CameraOutput(show, rate: rate)
         try output.write(picture.picture(of: TimeCode(nanoseconds: MonotonicClock.system.now())))
-        let bench = try GlassToGlass(camera: settings)
+        let bench = try GlassToGlass(camera: settings, registry: Installation.registry)
         return try bench.run(seconds: duration, rate: rate) { try output.write(picture.picture(of: $0)) }
     }
 

@@ -14,7 +14,7 @@ struct PipelineArguments: ParsableArguments {
     func validated(log: LogFormat = .text) throws -> ValidatedPipeline {
         do {
             let file = try PipelineFile(path: pipeline)
-            let valid = try file.validated(against: BuiltInNodes.registry.contracts, overrides: overrides)
+            let valid = try file.validated(against: Installation.registry.contracts, overrides: overrides)
             for warning in valid.warnings { log.say("warning", warning.description) }
             return valid
         } catch {

@@ -27,7 +27,9 @@ struct PlanCommand: ParsableCommand {
         let isShown = Console.Stream.errors.isTerminal && !json
         let plan: PipelinePlan
         do {
-            plan = try PipelinePlan(pipeline, options: options) { part in
+            plan = try PipelinePlan(
+                pipeline, registry: Installation.registry, engine: Installation.engine, options: options
+            ) { part in
                 if isShown { Console.print("\r\u{1B}[Kmeasuring \(part)", to: .errors) }
             }
         } catch {

@@ -39,7 +39,8 @@ struct RunCommand: ParsableCommand {
         do {
             var options = BuildContext.Options(cores: cores, overwrites: overwrite)
             options.startingRung = PipelinePlan.startingRung(cores: cores)
-            run = try PipelineRun(pipeline, options: options)
+            run = try PipelineRun(
+                pipeline, registry: Installation.registry, engine: Installation.engine, options: options)
             log = RunLog(run, format: logFormat, isQuiet: quiet)
             log.followLadder()
             log.followEvents()

@@ -26,7 +26,7 @@ final class ReloadSignal: Sendable {
     private static func reload(_ run: PipelineRun, file: String, overrides: [String]) -> [String] {
         do {
             let pipeline = try PipelineFile(path: file)
-                .validated(against: BuiltInNodes.registry.contracts, overrides: overrides)
+                .validated(against: Installation.registry.contracts, overrides: overrides)
             let changes = try run.reload(pipeline)
             return changes.isEmpty ? ["reloaded: nothing has changed"] : changes.map { "reloaded: \($0)" }
         } catch let error as PipelineFileError {

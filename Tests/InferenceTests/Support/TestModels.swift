@@ -45,9 +45,10 @@ enum TestModels {
     static func outputs(of request: InferRequest) -> [Float] { request.outputs.flatMap { Array($0.floats) } }
 
     static func options(
-        precision: Precision = .f32, streams: Int = 1, threads: Int = 1, cache: CompileOptions.Cache = .off
+        _ goal: CompileOptions.Goal = .single, cores: Int = 1, precision: Precision = .f32,
+        cache: CompileOptions.Cache = .off
     ) -> CompileOptions {
-        CompileOptions(precision: precision, streams: streams, threads: threads, cache: cache)
+        CompileOptions(goal, cores: cores, precision: precision, cache: cache)
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Inference
+import InferenceTestSupport
 import Media
 import Networks
 import Testing
@@ -75,14 +76,16 @@ import Vision
         options.cores = 1
         var steps: [Int] = []
         let report = try #require(
-            Evaluation.run(options) { done, total in steps.append(done * 10 + total) } as? SegmentationEvaluation)
+            Evaluation.run(options, engine: OpenVINOEngine.shared()) { done, total in steps.append(done * 10 + total) }
+                as? SegmentationEvaluation)
         #expect(steps == [12, 22])
         #expect(report.pictures == 2)
 
         // The same pictures through a detector, and pixels counted by hand.
         let detector = try SegmentationDetector(
             Architecture.find("ddrnet", "23-slim"), weights: SafeTensors.read(path: weights), size: size,
-            engine: OpenVINOEngine.shared(), compile: .lowLatency(cores: 1, precision: .f32), classes: .camvid,
+            engine: OpenVINOEngine.shared(), compile: CompileOptions(.single, cores: 1, precision: .f32),
+            classes: .camvid,
             resolution: .size(InputSize(width: 96, height: 64)))
         var (both, either) = ([Int](repeating: 0, count: 11), [Int](repeating: 0, count: 11))
         for (picture, labels) in pairs {
@@ -111,7 +114,7 @@ import Vision
         _ = try folder(scratch)
         try FileManager.default.removeItem(atPath: scratch.file("valannot/1.png"))
         #expect {
-            try Evaluation.run(Evaluation.Options(network: "ddrnet", data: scratch.path))
+            try Evaluation.run(Evaluation.Options(network: "ddrnet", data: scratch.path), engine: FakeEngine())
         } throws: { "\($0)".contains("val/1.png: has no labels") }
     }
 }

@@ -5,13 +5,12 @@ import Testing
 @testable import Pipeline
 
 @Suite struct `Contracts and registry` {
-    @Test func `types and aliases lead to contract and factory`() {
-        var registry = NodeRegistry<@Sendable (Settings) -> Int>()
-        registry.register(Sample.Detect.contract) { Int($0[Sample.Detect.threshold] * 100) }
-        registry.register(Sample.Camera.contract) { _ in 7 }
-        let settings = Settings([Sample.Detect.threshold], ["threshold": .number(0.25)])
-        #expect(registry.factory(for: "detect")?(settings) == 25)
-        #expect(registry.factory(for: "v4l2")?(settings) == 7)
+    @Test func `types and aliases lead to contract and factory`() throws {
+        var registry = NodeRegistry()
+        try registry.register(Sample.Detect.contract) { _, _ in throw OutputError("not made here") }
+        try registry.register(Sample.Camera.contract) { _, _ in throw OutputError("not made here") }
+        #expect(registry.factory(for: "detect") != nil)
+        #expect(registry.factory(for: "v4l2") != nil)
         #expect(registry.factory(for: "nothing") == nil)
         #expect(registry.contracts["v4l2"]?.type == "camera")
         #expect(registry.contracts.names == ["detect", "camera", "v4l2"])

@@ -63,7 +63,7 @@ import Testing
                 "o":{"type":"overlay","inputs":["c","f"],\(mode)},"e":{"type":"null","input":"o"},"n":{"type":"null","input":"b"}}}
                 """
             let check = PipelineFile(name: "p", text: text).check(
-                against: BuiltInNodes.registry.contracts, environment: [:])
+                against: NodeRegistry.builtIn.contracts, environment: [:])
             let pipeline = try #require(check.pipeline, "\(check.diagnostics)")
             let links = pipeline.links.map { "\($0.from)>\($0.to).\($0.toPortIndex) \($0.rule)" }
             if isLive {

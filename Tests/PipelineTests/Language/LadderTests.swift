@@ -12,7 +12,7 @@ import Testing
         """#
 
     private func check(_ top: String, nodes: String = nodes) -> PipelineFile.Check {
-        PipelineFile(name: "p.json", text: "{\(top) \(nodes)}").check(against: BuiltInNodes.registry.contracts)
+        PipelineFile(name: "p.json", text: "{\(top) \(nodes)}").check(against: NodeRegistry.builtIn.contracts)
     }
 
     private func messages(_ ladder: String) -> [String] {

@@ -7,18 +7,18 @@ import Testing
 
 @Suite struct BuiltInNodesTests {
     @Test func `every contract is sound and every example valid`() {
-        for contract in BuiltInNodes.registry.contracts.contracts {
+        for contract in NodeRegistry.builtIn.contracts.contracts {
             #expect(contract.mistakes.isEmpty, "\(contract.type)")
             #expect(contract.exampleProblems.isEmpty, "\(contract.type)")
-            #expect(BuiltInNodes.registry.factory(for: contract.type) != nil, "\(contract.type)")
+            #expect(NodeRegistry.builtIn.factory(for: contract.type) != nil, "\(contract.type)")
         }
     }
 
     @Test func `the reference page is the one generated`() throws {
         let page = try String(contentsOfFile: packageRoot + "/docs/nodes.md", encoding: .utf8)
-        #expect(page == NodeReference(BuiltInNodes.registry.contracts).markdown, "run `make docs`")
+        #expect(page == NodeReference(NodeRegistry.builtIn.contracts).markdown, "run `make docs`")
         let schema = try String(contentsOfFile: packageRoot + "/docs/pipeline.schema.json", encoding: .utf8)
-        #expect(schema == PipelineSchema(BuiltInNodes.registry.contracts).text, "run `make docs`")
+        #expect(schema == PipelineSchema(NodeRegistry.builtIn.contracts).text, "run `make docs`")
     }
 
     @Test func `all shipped pipelines are valid`() throws {
@@ -27,7 +27,7 @@ import Testing
         #expect(names.count >= 3)
         for name in names {
             let check = try PipelineFile(path: folder + "/" + name).check(
-                against: BuiltInNodes.registry.contracts, overrides: [])
+                against: NodeRegistry.builtIn.contracts, overrides: [])
             #expect(check.diagnostics.isEmpty, "\(name): \(check.diagnostics)")
         }
     }

@@ -89,7 +89,10 @@ private struct Planted {
             "e": {"type": "null", "input": "n"}
             """)
         let node = try #require(valid.nodes.first { $0.id == "n" })
-        let built = try ONNXNode.make(node, in: BuildContext(pipeline: valid, options: .init(cache: .off)))
+        let built = try ONNXNode.make(
+            node,
+            in: BuildContext(
+                pipeline: valid, options: .init(cache: .off), engine: try OpenVINOEngine.shared()))
         guard case .node(let made) = built else { throw OutputError("not a node") }
         return try #require((made as? any InspectableNode)?.stages)
     }

@@ -15,7 +15,7 @@ import Testing
         """#
 
     private func pipeline() throws -> ValidatedPipeline {
-        try PipelineFile(name: "p.json", text: text).validated(against: BuiltInNodes.registry.contracts)
+        try PipelineFile(name: "p.json", text: text).validated(against: NodeRegistry.builtIn.contracts)
     }
 
     @Test func `a part holds what feeds it, a sink, and writes nowhere near the user's files`() throws {
@@ -36,7 +36,9 @@ import Testing
         options.table = scratch.file("costs.json")
         options.seconds = 0.3
         var parts: [String] = []
-        let plan = try PipelinePlan(pipeline(), options: options) { parts.append($0) }
+        let plan = try PipelinePlan(
+            pipeline(), registry: .builtIn, engine: noEngine(), options: options
+        ) { parts.append($0) }
         #expect(plan.nodes.map(\.id) == ["bars", "thin", "big", "text", "end"])
         #expect(parts.contains("the whole pipeline"))
         #expect(plan.measurements >= 4)
@@ -45,7 +47,8 @@ import Testing
         #expect(plan.keepsRate())
         #expect(plan.dearest?.id == "big")
         #expect(plan.sourceRate == nil)
-        let again = try PipelinePlan(pipeline(), options: options)
+        let again = try PipelinePlan(
+            pipeline(), registry: .builtIn, engine: noEngine(), options: options)
         #expect(again.measurements == 0)
         #expect(again.rungs[0].capacity == plan.rungs[0].capacity)
         let known = PipelinePlan(remembered: try pipeline(), cores: plan.cores, table: options.table)
@@ -54,7 +57,10 @@ import Testing
         let start = PipelinePlan.startingRung(cores: plan.cores, table: options.table)(try pipeline())
         #expect(start == StartingRung(costs: plan.rungs.map(\.cpuPerFrame)))
         options.isFresh = true
-        #expect(try PipelinePlan(pipeline(), options: options).measurements == plan.measurements)
+        #expect(
+            try PipelinePlan(
+                pipeline(), registry: .builtIn, engine: noEngine(), options: options
+            ).measurements == plan.measurements)
         #expect(!FileManager.default.fileExists(atPath: "/nowhere/at/all.jsonl"))
     }
 
@@ -73,11 +79,11 @@ import Testing
         #expect(CostTable(path: path)[CostTable.key(of: pipeline, isPaced: true, isLive: false, cores: 2)] == nil)
         #expect(CostTable(path: path)[CostTable.key(of: pipeline, isPaced: false, isLive: true, cores: 2)] == nil)
         let other = try PipelineFile(name: "p.json", text: text.replacing("640x480", with: "640x360"))
-            .validated(against: BuiltInNodes.registry.contracts)
+            .validated(against: NodeRegistry.builtIn.contracts)
         #expect(CostTable.key(of: other, isPaced: false, isLive: false, cores: 2) != key)
         // Where it writes does not matter.
         let moved = try PipelineFile(name: "p.json", text: text.replacing("/nowhere", with: "/elsewhere"))
-            .validated(against: BuiltInNodes.registry.contracts)
+            .validated(against: NodeRegistry.builtIn.contracts)
         #expect(CostTable.key(of: moved, isPaced: false, isLive: false, cores: 2) == key)
         try Data("{not json".utf8).write(to: URL(fileURLWithPath: path))
         #expect(CostTable(path: path)[key] == nil)

@@ -17,7 +17,7 @@ import Testing
 
     private func pipeline(_ changes: [(String, String)] = [], of text: String = text) throws -> ValidatedPipeline {
         let text = changes.reduce(text) { $0.replacing($1.0, with: $1.1) }
-        return try PipelineFile(name: "p.json", text: text).validated(against: BuiltInNodes.registry.contracts)
+        return try PipelineFile(name: "p.json", text: text).validated(against: NodeRegistry.builtIn.contracts)
     }
 
     @Test func `changeable parameters change while frames flow`() throws {

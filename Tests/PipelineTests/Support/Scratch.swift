@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dataflow
 import Foundation
+import Inference
 
 @testable import Pipeline
 
@@ -29,7 +30,22 @@ let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().de
 /// Validates a pipeline given as the text of its `nodes`.
 func pipeline(_ nodes: String, overrides: [String] = []) throws -> ValidatedPipeline {
     try PipelineFile(name: "test.json", text: #"{"nodes":{\#(nodes)}}"#)
-        .validated(against: BuiltInNodes.registry.contracts, overrides: overrides)
+        .validated(against: NodeRegistry.builtIn.contracts, overrides: overrides)
+}
+
+extension PipelineRun {
+    /// A run of built-in nodes, on the usual engine unless the test brings its own.
+    convenience init(
+        _ pipeline: ValidatedPipeline, options: BuildContext.Options = .init(),
+        on engine: @escaping @autoclosure BuildContext.EngineSource = try OpenVINOEngine.shared()
+    ) throws {
+        try self.init(pipeline, registry: .builtIn, engine: try engine(), options: options)
+    }
+}
+
+/// For runs of pipelines without networks.
+@Sendable func noEngine() throws -> any InferenceEngine {
+    throw InferenceError(.libraryMissing, operation: "test", detail: "a pipeline without networks opens no engine")
 }
 
 extension PipelineRun {

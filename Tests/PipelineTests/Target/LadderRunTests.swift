@@ -7,7 +7,7 @@ import Testing
 @Suite struct LadderRunTests {
     private func pipeline(_ top: String, _ nodes: String) throws -> ValidatedPipeline {
         try PipelineFile(name: "test.json", text: "{\(top),\"nodes\":{\(nodes)}}")
-            .validated(against: BuiltInNodes.registry.contracts)
+            .validated(against: NodeRegistry.builtIn.contracts)
     }
 
     @Test(.timeLimit(.minutes(15))) func `a rung takes effect while frames flow, and back again`() throws {
@@ -85,7 +85,7 @@ import Testing
         let run = try PipelineRun(
             PipelineFile(
                 name: "t", text: #"{"nodes":{"a":{"type":"testpattern","frames":20},"z":{"type":"null","input":"a"}}}"#
-            ).validated(against: BuiltInNodes.registry.contracts))
+            ).validated(against: NodeRegistry.builtIn.contracts))
         try run.start()
         return run.waitUntilFinished()
     }

@@ -44,7 +44,7 @@ enum DDRNetNode: NodeType {
         try DetectNode.make(node, in: context) { settings in
             let model = try NetworkParams.model("ddrnet", variant: settings[variant].rawValue, settings)
             let detector = try SegmentationDetector(
-                model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
+                model.architecture, weights: model.weights, size: model.size, engine: context.engine,
                 compile: context.compileOptions(NetworkParams.precision(settings)),
                 classes: model.classSet(settings[classes]),
                 resolution: settings[upsample] == .exact ? .input : .cells)

@@ -91,19 +91,26 @@ enum DWTANetNode: NodeType {
         guard settings[variant] != .denoise else {
             let enhancer = VideoEnhancer(denoisingAt: wanted, options: options)
             let place = wanted.map { "at \($0)" } ?? "at the picture's size"
-            return .node(EnhanceNode(enhancer, gate: gate, summary: "aggregation over time \(place), no network"))
+            return .node(
+                EnhanceNode(
+                    enhancer, gate: gate, summary: "aggregation over time \(place), no network",
+                    failures: InferenceFailures(of: node.id, context.events)))
         }
         let model = try model(settings, size: wanted)
         let networks = try EnhancementNetworks(
-            model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
-            compile: .lowLatency(
-                cores: context.options.cores, precision: NetworkParams.precision(settings), cache: context.options.cache
+            model.architecture, weights: model.weights, size: model.size, engine: context.engine,
+            compile: CompileOptions(
+                .single, cores: context.options.cores, precision: NetworkParams.precision(settings),
+                cache: context.options.cache
             ))
         let used = networks.enhance.settings
         let summary =
             "dwtanet \(model.architecture.variant) at \(networks.size), \(used.engineFloat), \(used.threads) threads, "
             + "\(model.path)\(model.weights.metadata["state"] == "preview" ? " (preview weights: weak)" : "")"
-        return .node(EnhanceNode(VideoEnhancer(networks, options: options), gate: gate, summary: summary))
+        return .node(
+            EnhanceNode(
+                VideoEnhancer(networks, options: options), gate: gate, summary: summary,
+                failures: InferenceFailures(of: node.id, context.events)))
     }
 
     private static func model(_ settings: Settings, size: InputSize?) throws -> NodeModel {
@@ -124,7 +131,9 @@ enum DWTANetNode: NodeType {
 final class EnhanceNode: Node, ReportingNode {
     private struct Held {
         let frame: Frame
-        let isSubmitted: Bool
+        let work: Work
+
+        enum Work { case enhance, pass, failed }
     }
 
     private let enhancer: VideoEnhancer
@@ -134,7 +143,10 @@ final class EnhanceNode: Node, ReportingNode {
     private var enhanced = 0
     private var passed = 0
 
-    init(_ enhancer: VideoEnhancer, gate: DarknessGate?, summary: String) {
+    private var failures: InferenceFailures
+
+    init(_ enhancer: VideoEnhancer, gate: DarknessGate?, summary: String, failures: InferenceFailures) {
+        self.failures = failures
         self.enhancer = enhancer
         self.gate = gate
         self.summary = summary
@@ -156,28 +168,47 @@ final class EnhanceNode: Node, ReportingNode {
                 output.forward()
                 return .done
             }
-            return hold(Held(frame: frame, isSubmitted: false))
+            return hold(Held(frame: frame, work: .pass))
         }
         guard held.count < max(maxHeld, 1) else { return .busy }
-        guard try enhancer.submit(frame.picture, at: frame.pts.seconds) else { return .busy }
+        do {
+            guard try enhancer.submit(frame.picture, at: frame.pts.seconds) else { return .busy }
+        } catch {
+            try failures.note(error)
+            guard !held.isEmpty else {
+                output.drop(frame.ticket, cause: .failed)
+                return .done
+            }
+            return hold(Held(frame: frame, work: .failed))
+        }
         if maxHeld == 0, let picture = try enhancer.next() {
             emit(frame, picture, to: output)
             return .done
         }
-        return hold(Held(frame: frame, isSubmitted: true))
+        return hold(Held(frame: frame, work: .enhance))
     }
 
     func advance(to output: Output) throws {
         while let oldest = held.first {
-            if oldest.isSubmitted {
-                guard let picture = try enhancer.next() else { return }
-                emit(oldest.frame, picture, to: output)
-            } else {
+            switch oldest.work {
+            case .enhance:
+                do {
+                    guard let picture = try enhancer.next() else { return }
+                    failures.noteSuccess()
+                    emit(oldest.frame, picture, to: output)
+                    output.finish(oldest.frame.ticket)
+                } catch {
+                    output.drop(oldest.frame.ticket, cause: .failed)
+                    try failures.note(error)
+                }
+            case .pass:
                 passed += 1
                 output.emit(oldest.frame)
+                output.finish(oldest.frame.ticket)
+            case .failed:
+                output.drop(oldest.frame.ticket, cause: .failed)
             }
             held.removeFirst()
-            output.finish(oldest.frame.ticket)
         }
     }
 
@@ -195,7 +226,7 @@ final class EnhanceNode: Node, ReportingNode {
             func text(_ gain: Float) -> String { "\((gain * 10).rounded() / 10)" }
             line += "; gain \(text(gains.lowerBound)) to \(text(gains.upperBound))"
         }
-        return [summary, line]
+        return [summary, line] + [failures.summary].compactMap { $0 }
     }
 
     private func hold(_ entry: Held) -> Disposition {

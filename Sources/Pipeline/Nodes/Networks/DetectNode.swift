@@ -33,14 +33,23 @@ package protocol InspectableNode: AnyObject {
 ///
 ///     process: frame --submit--> [held ...] --advance: completed, oldest first--> frame + result
 ///
+/// A failed inference costs its frame; ``InferenceFailures`` says when the node gives up.
 /// With `every` above 1 the frames between carry the last result on with the picture's motion, marked as carried. The
 /// rungs of the ladder and a reload may name other settings (size, variant, precision): their networks are built beside the
 /// one in force, and the frames under way in the old one are finished in order.
 final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     private struct Held {
+        enum Work {
+            /// A network is at work on it.
+            case inference(Network)
+            /// It carries the last result on.
+            case carry
+            /// Its inference could not be started.
+            case failed
+        }
+
         let frame: Frame
-        /// What works on it; nil for a frame that carries the last result on.
-        let network: Network?
+        let work: Work
         /// The node's setting when the frame came.
         let every: Int
     }
@@ -103,6 +112,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     private var lastNumber: UInt64 = 0
     private var foundAt = 0.0
     private let carrier = MotionCarrier()
+    private var failures: InferenceFailures
 
     /// Makes a node of the detectors that `build` makes for its settings, now and while it runs.
     static func make(
@@ -110,18 +120,20 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     ) throws -> BuiltNode {
         let ladder = context.pipeline.ladder
         let most = (0..<ladder.rungCount).map { ladder.settings(of: node, on: $0)[NetworkParams.every] }.max() ?? 1
-        return .node(try DetectNode(node.id, node.settings, mostEvery: most, build))
+        return .node(try DetectNode(node.id, node.settings, mostEvery: most, events: context.events, build))
     }
 
     /// - Parameters:
     ///   - mostEvery: the largest `every` that is expected, for which room is made.
+    ///   - events: where failed inferences are reported.
     ///   - build: called once for each network that some settings ask for, by one caller at a time.
     init(
-        _ id: String, _ settings: Settings, mostEvery: Int,
+        _ id: String, _ settings: Settings, mostEvery: Int, events: EventBox,
         _ build: @escaping (Settings) throws -> any PictureDetector
     ) throws {
         self.id = id
         self.build = build
+        failures = InferenceFailures(of: id, events)
         let detector = try build(settings)
         try detector.onCompletion { [wakeUp] in wakeUp.link?.wake() }
         let usage = Usage(summary: detector.summary)
@@ -171,26 +183,49 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
             emit(frame, isCarried: true, every: mode.every, to: output)
             return .done
         }
+        var work = Held.Work.carry
         if !isCarried {
-            guard try mode.network.detector.submit(frame.picture) else { return .busy }
-            mode.network.usage.frames += 1
+            do {
+                guard try mode.network.detector.submit(frame.picture) else { return .busy }
+                mode.network.usage.frames += 1
+                work = .inference(mode.network)
+            } catch {
+                try failures.note(error)
+                work = .failed
+            }
             sinceInference = 0
         }
         sinceInference += 1
-        held.append(Held(frame: frame, network: isCarried ? nil : mode.network, every: mode.every))
+        if case .failed = work, held.isEmpty {
+            output.drop(frame.ticket, cause: .failed)
+            return .done
+        }
+        held.append(Held(frame: frame, work: work, every: mode.every))
         return .held
     }
 
     func advance(to output: Output) throws {
         while let oldest = held.first {
-            if let network = oldest.network {
-                guard let result = try network.detector.nextResult() else { return }
-                // In the source's coordinates, so that frames carried to or scaled later agree.
-                last = oldest.frame.map.isIdentity ? result : oldest.frame.map(result)
+            switch oldest.work {
+            case .inference(let network):
+                do {
+                    guard let result = try network.detector.nextResult() else { return }
+                    // In the source's coordinates, so that frames carried to or scaled later agree.
+                    last = oldest.frame.map.isIdentity ? result : oldest.frame.map(result)
+                    failures.noteSuccess()
+                    emit(oldest.frame, isCarried: false, every: oldest.every, to: output)
+                    output.finish(oldest.frame.ticket)
+                } catch {
+                    output.drop(oldest.frame.ticket, cause: .failed)
+                    try failures.note(error)
+                }
+            case .carry:
+                emit(oldest.frame, isCarried: true, every: oldest.every, to: output)
+                output.finish(oldest.frame.ticket)
+            case .failed:
+                output.drop(oldest.frame.ticket, cause: .failed)
             }
             held.removeFirst()
-            emit(oldest.frame, isCarried: oldest.network == nil, every: oldest.every, to: output)
-            output.finish(oldest.frame.ticket)
         }
     }
 
@@ -201,7 +236,9 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
 
     var notes: [String] {
         let usages = usages.withLock { $0 }
-        return usages.count == 1 ? usages.map(\.summary) : usages.map { "\($0.summary): \($0.frames) frames" }
+        let networks =
+            usages.count == 1 ? usages.map(\.summary) : usages.map { "\($0.summary): \($0.frames) frames" }
+        return networks + [failures.summary].compactMap { $0 }
     }
 
     private func emit(_ frame: Frame, isCarried: Bool, every: Int, to output: Output) {

@@ -42,12 +42,3 @@ final class EngineDetector<Network: PictureNetwork>: PictureDetector {
 
     func nextResult() throws -> FrameResult? { try detector.nextCompleted().map(wrap) }
 }
-
-extension BuildContext {
-    /// How a node's network is compiled for this run: for throughput, or for soon where frames come by themselves.
-    func compileOptions(_ precision: Precision) -> CompileOptions {
-        isLive
-            ? .live(cores: options.cores, precision: precision, cache: options.cache)
-            : .automatic(cores: options.cores, precision: precision, cache: options.cache)
-    }
-}

@@ -32,7 +32,7 @@ enum MLSDNode: NodeType {
             let options = LineDecoder.Options(
                 scoreThreshold: Float(settings[threshold]), minimumLength: Float(length))
             let detector = try LineDetector(
-                model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
+                model.architecture, weights: model.weights, size: model.size, engine: context.engine,
                 compile: context.compileOptions(NetworkParams.precision(settings)), options: options)
             return EngineDetector(detector, model) { .lines($0) }
         }

@@ -108,7 +108,7 @@ enum ONNXNode: NodeType {
     }
 
     private static func detector(_ settings: Settings, _ context: BuildContext) throws -> any PictureDetector {
-        let engine = try OpenVINOEngine.shared()
+        let engine = try context.engine
         let (source, input) = try ModelFileInput.resolve(
             settings[model], size: settings[size].map { InputSize(width: $0.width, height: $0.height) }, engine)
         let compiled = try engine.compile(

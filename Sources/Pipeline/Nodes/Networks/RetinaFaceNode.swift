@@ -41,7 +41,7 @@ enum RetinaFaceNode: NodeType {
             let options = BoxSelection.retinaFace.with(
                 scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]))
             let detector = try FaceDetector(
-                model.architecture, weights: model.weights, size: model.size, engine: OpenVINOEngine.shared(),
+                model.architecture, weights: model.weights, size: model.size, engine: context.engine,
                 compile: context.compileOptions(NetworkParams.precision(settings)), options: options)
             return EngineDetector(detector, model) { .faces($0) }
         }

@@ -45,7 +45,7 @@ enum SSHNode: NodeType {
             let options = BoxSelection.ssh.with(
                 scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]))
             let compile = context.compileOptions(NetworkParams.precision(settings))
-            let engine = try OpenVINOEngine.shared()
+            let engine = try context.engine
             guard settings[pyramid] else {
                 let network = try SSHDetector(
                     model.architecture, weights: model.weights, size: model.size, engine: engine, compile: compile,

@@ -33,7 +33,7 @@ extension ModelsCommand {
             options.pyramid = pyramid
             let report: any EvaluationReport
             do {
-                report = try Evaluation.run(options)
+                report = try Evaluation.run(options, engine: Installation.engine)
             } catch {
                 throw Failure(.failed, "vpipe: \(error)")
             }

@@ -21,7 +21,7 @@ extension ModelsCommand {
 
         func run() throws {
             do {
-                let trial = FamilyTrial()
+                let trial = FamilyTrial(engine: try Installation.engine)
                 let result = try ModelImporter.read(
                     path: file, network: network, variant: variant, choose: { trial.choose(among: $0) })
                 let report = result.report

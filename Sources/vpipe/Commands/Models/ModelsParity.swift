@@ -26,8 +26,10 @@ extension ModelsCommand {
                 let file = try pipeline.map { try PipelineFile(path: $0) } ?? PipelineFile(name: node, text: text)
                 let id = pipeline == nil ? Self.id : node
                 let valid = try file.validated(
-                    against: BuiltInNodes.registry.contracts, overrides: settings.map { "\(id).\($0)" })
-                report = try ParityCheck.run(valid, node: id, reference: reference)
+                    against: Installation.registry.contracts, overrides: settings.map { "\(id).\($0)" })
+                report = try ParityCheck.run(
+                    valid, node: id, reference: reference, registry: Installation.registry,
+                    engine: Installation.engine)
             } catch let error as PipelineFileError {
                 throw Failure(error)
             } catch {

@@ -96,8 +96,8 @@ extension ModelsCommand {
         private static func runner(_ side: Side) throws -> any NetworkRunner {
             switch side {
             case .plain: PlainRunner()
-            case .f32: EngineRunner(try OpenVINOEngine.shared(), precision: .f32)
-            case .bf16: EngineRunner(try OpenVINOEngine.shared(), precision: .bf16)
+            case .f32: EngineRunner(try Installation.engine, precision: .f32)
+            case .bf16: EngineRunner(try Installation.engine, precision: .bf16)
             }
         }
 

@@ -69,7 +69,8 @@ import Vision
         var options = VideoEnhancer.Options()
         options.exposure = .automatic(limit: 8)
         let node = EnhanceNode(
-            VideoEnhancer(options: options), gate: DarknessGate(threshold: 60), summary: "test")
+            VideoEnhancer(options: options), gate: DarknessGate(threshold: 60), summary: "test",
+            failures: InferenceFailures(of: "n", EventBox(now: { 0 })))
         let (sent, got) = try run([100, 30, 30, 100, 30], node)
         #expect(got.map(\.ticket.sequence) == [0, 1, 2, 3, 4])
         #expect(zip(sent, got).map { $0 === $1.picture } == [true, false, false, true, false])
@@ -88,7 +89,8 @@ import Vision
         options.exposure = .fixed(1)
         options.keepsSize = false
         let node = EnhanceNode(
-            VideoEnhancer(denoisingAt: .init(width: 32, height: 40), options: options), gate: nil, summary: "test")
+            VideoEnhancer(denoisingAt: .init(width: 32, height: 40), options: options), gate: nil, summary: "test",
+            failures: InferenceFailures(of: "n", EventBox(now: { 0 })))
         let (_, got) = try run([100, 100], node)
         #expect(got.map { [$0.picture.width, $0.picture.height] } == [[32, 40], [32, 40]])
         #expect(got[1].map(Point(x: 16, y: 20)) == Point(x: 32, y: 24))

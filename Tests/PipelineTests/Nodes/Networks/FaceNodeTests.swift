@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dataflow
 import Foundation
+import Inference
 import Networks
 import Testing
 
@@ -22,12 +23,12 @@ private let sharedWeights: String? = ["/../shared/weights", "/../../shared/weigh
         var weights = try ModelImporter.read(path: #require(sharedWeights) + "/" + file).weights
         weights.metadata = [:]
         let bytes = SafeTensors.write(weights)
-        let trial = FamilyTrial(folders: [packageRoot + "/samples"])
+        let trial = FamilyTrial(folders: [packageRoot + "/samples"], engine: try OpenVINOEngine.shared())
         let result = try ModelImporter.read(bytes) { trial.choose(among: $0) }
         #expect(result.report.variant == variant, "\(trial.outcome ?? "")")
         #expect(trial.outcome?.contains(variant) == true)
         // Without a picture to try, the caller must say.
-        let blind = FamilyTrial(folders: [])
+        let blind = FamilyTrial(folders: [], engine: try noEngine())
         #expect { try ModelImporter.read(bytes) { blind.choose(among: $0) } } throws: {
             "\($0)".hasSuffix("name one of mobilenet0.25, mobilenet0.25-leaky, mobilenet0.25-first")
         }
@@ -37,7 +38,7 @@ private let sharedWeights: String? = ["/../shared/weights", "/../../shared/weigh
         let network = try RetinaFace(.relu).network(at: InputSize(width: 64, height: 64))
         var weights = network.initialWeights(seed: 2)
         weights.metadata = [:]
-        let trial = FamilyTrial(folders: [packageRoot + "/samples"])
+        let trial = FamilyTrial(folders: [packageRoot + "/samples"], engine: try OpenVINOEngine.shared())
         #expect(throws: NetworkError.self) {
             try ModelImporter.read(SafeTensors.write(weights)) { trial.choose(among: $0) }
         }

@@ -107,11 +107,11 @@ extension CompileOptions {
     ///
     /// `engine` names the library's release and the processor that it compiles for.
     func cacheName(for hash: ContentHash, engine: String) -> String {
+        let parallelism = Parallelism(self)
         let engine = engine.utf8.map { byte -> Character in
             let character = Character(UnicodeScalar(byte))
             return character.isASCII && (character.isLetter || character.isNumber || character == ".") ? character : "-"
         }
-        let pinned = pinsThreads ? "-pinned" : ""
-        return "\(String(engine))/\(hash)-\(precision.rawValue)-\(streams)x\(threads)\(pinned)"
+        return "\(String(engine))/\(hash)-\(precision.rawValue)-\(parallelism.streams)x\(parallelism.threads)"
     }
 }

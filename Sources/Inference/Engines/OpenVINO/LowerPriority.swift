@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 
-/// Work on a thread that lets others go first, as do all threads that it makes: Linux keeps a nice value for each thread
-/// and hands it on.
+/// Work on a thread of lower priority, as are all threads that it makes: Linux keeps a nice value for each thread, and a
+/// new one inherits it.
 enum LowerPriority {
     /// Nice values below the caller's; each gives about a fifth less of a core that is fought for.
     static let step: Int32 = 2

@@ -22,7 +22,7 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
 
     let functions: OpenVINOFunctions
     private let core: OpaquePointer
-    private let shelf = Mutex<[Key: Shelf]>([:])
+    private let places = Mutex<[Key: Place]>([:])
     private let importing = Mutex<Void>(())
     private static let device = "CPU"
     #if arch(arm64)
@@ -36,11 +36,22 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
         let options: CompileOptions
     }
 
+    /// A model that somebody has compiled or is compiling.
+    private struct Place {
+        let shelf = Shelf()
+        /// Callers of `compile` that have not returned yet.
+        var callers = 0
+        var isNeeded: Bool { callers > 0 || shelf.state.withLock { $0.model != nil } }
+    }
+
     /// Where users of equal models meet: the first compiles under the lock, the others find what it made.
     private final class Shelf: Sendable {
         struct State { weak var model: CompiledModel? }
         let state = Mutex(State())
     }
+
+    /// Whether a model is kept in mind, for the tests.
+    func remembers(_ hash: ContentHash) -> Bool { places.withLock { $0.keys.contains { $0.hash == hash } } }
 
     /// The engine of this process, opened on first use; the result of that attempt stays.
     /// - Throws: `libraryMissing` naming `make deps`, `libraryUnsuitable`.
@@ -83,11 +94,15 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
     /// - Throws: `invalidModel`, `unsupportedModel`, `compileFailed`.
     public func compile(_ source: ModelSource, options: CompileOptions) throws(InferenceError) -> CompiledModel {
         let key = Key(hash: source.hash, options: options)
-        let shelf = self.shelf.withLock { shelves in
-            let found = shelves[key] ?? Shelf()
-            shelves[key] = found
-            return found
+        let shelf = places.withLock { places in
+            // Models that nobody uses any more leave nothing behind.
+            places = places.filter { $0.value.isNeeded }
+            var place = places[key] ?? Place()
+            place.callers += 1
+            places[key] = place
+            return place.shelf
         }
+        defer { places.withLock { $0[key]?.callers -= 1 } }
         return try shelf.state.withLock { state throws(InferenceError) in
             if let model = state.model { return model }
             let model = try prepare(source, options)
@@ -101,11 +116,13 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
     private func prepare(_ source: ModelSource, _ options: CompileOptions) throws(InferenceError) -> CompiledModel {
         let start = ContinuousClock.now
         // The library makes its threads with the model.
-        let made = options.standsBack ? LowerPriority.run { attempt(source, options) } : attempt(source, options)
+        let made =
+            Parallelism(options).lowersPriority
+            ? LowerPriority.run { attempt(source, options) } : attempt(source, options)
         let (compiled, fromCache, problem) = try made.get()
         return CompiledModel(
             source: source, options: options, inputs: compiled.inputs, outputs: compiled.outputs,
-            settings: settings(of: compiled, options),
+            settings: settings(of: compiled, source, options),
             preparation: CompiledModel.Preparation(
                 fromCache: fromCache, duration: ContinuousClock.now - start, cacheProblem: problem),
             driver: compiled)
@@ -231,19 +248,24 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
 
     /// What the library says it uses.
     ///
-    /// Where a processor lacks bf16 the library falls back, and this tells.
-    private func settings(of model: OpenVINOModel, _ options: CompileOptions) -> CompiledModel.Settings {
+    /// It falls back to f32 where a processor lacks bf16, and where there is nothing quantised to compute in int8.
+    private func settings(
+        of model: OpenVINOModel, _ source: ModelSource, _ options: CompileOptions
+    ) -> CompiledModel.Settings {
+        let parallelism = Parallelism(options)
         let float = model.property("INFERENCE_PRECISION_HINT") ?? "unknown"
-        let granted: Precision = options.precision == .bf16 && float != "bf16" ? .f32 : options.precision
-        let streams = model.property("NUM_STREAMS").flatMap { Int($0) } ?? options.streams
+        let isGranted =
+            switch options.precision {
+            case .f32: true
+            case .bf16: float == "bf16"
+            case .int8: source.isQuantised && capabilities.contains("INT8")
+            }
+        let streams = model.property("NUM_STREAMS").flatMap { Int($0) } ?? parallelism.streams
         return CompiledModel.Settings(
-            precision: granted, engineFloat: float, streams: streams,
-            threads: model.property("INFERENCE_NUM_THREADS").flatMap { Int($0) } ?? options.threads,
-            pinsThreads: model.property("ENABLE_CPU_PINNING").map { Self.isYes($0) } ?? options.pinsThreads,
+            precision: isGranted ? options.precision : .f32, engineFloat: float, streams: streams,
+            threads: model.property("INFERENCE_NUM_THREADS").flatMap { Int($0) } ?? parallelism.threads,
             optimalRequests: max(1, model.property("OPTIMAL_NUMBER_OF_INFER_REQUESTS").flatMap { Int($0) } ?? streams))
     }
-
-    private static func isYes(_ value: String?) -> Bool { value == "YES" || value == "true" || value == "1" }
 
     private static func property(
         _ core: OpaquePointer, _ functions: OpenVINOFunctions, _ key: String
@@ -278,11 +300,13 @@ extension CompileOptions {
     /// `PERFORMANCE_HINT` stays unset: it would override streams and threads. The precision is always given: the
     /// library's own default is bf16 where the processor has it.
     fileprivate var engineProperties: [(key: String, value: String)] {
-        [
+        let parallelism = Parallelism(self)
+        return [
             ("INFERENCE_PRECISION_HINT", precision == .bf16 ? "bf16" : "f32"),
-            ("NUM_STREAMS", String(streams)),
-            ("INFERENCE_NUM_THREADS", String(threads)),
-            ("ENABLE_CPU_PINNING", pinsThreads ? "YES" : "NO"),
+            ("NUM_STREAMS", String(parallelism.streams)),
+            ("INFERENCE_NUM_THREADS", String(parallelism.threads)),
+            // Two models in one process would share the cores they are bound to.
+            ("ENABLE_CPU_PINNING", "NO"),
         ]
     }
 }

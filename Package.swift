@@ -48,16 +48,25 @@ let package = Package(
         .target(name: "Inference", dependencies: ["Networks", "COpenVINO"], swiftSettings: settings),
         .target(
             name: "Vision", dependencies: ["Annotations", "Media", "Networks", "Inference"], swiftSettings: settings),
+        .target(name: "PipelineLanguage", dependencies: ["Basics"], swiftSettings: settings),
         .target(
             name: "Pipeline",
             dependencies: [
                 "Basics", "Dataflow", "Annotations", "Media", "Camera", "Networks", "Inference", "Vision",
+                "PipelineLanguage",
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "Workbench",
+            dependencies: [
+                "Basics", "Dataflow", "Annotations", "Media", "Camera", "Networks", "Inference", "Vision",
+                "PipelineLanguage", "Pipeline",
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "vpipe",
             dependencies: [
-                "Pipeline", "Dataflow", "Camera", "Networks", "Inference",
+                "Pipeline", "PipelineLanguage", "Workbench", "Dataflow", "Camera", "Networks", "Inference",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -91,10 +100,22 @@ let package = Package(
         .testTarget(
             name: "VisionTests", dependencies: ["Vision", "CMallocCounter", "InferenceTestSupport"],
             swiftSettings: settings),
+        .testTarget(name: "PipelineLanguageTests", dependencies: ["PipelineLanguage"], swiftSettings: settings),
         .testTarget(
             name: "PipelineTests",
-            dependencies: ["Pipeline", "Camera", "Inference", "InferenceTestSupport", "TestPeers"],
+            dependencies: [
+                "Pipeline", "PipelineLanguage", "Camera", "Inference", "InferenceTestSupport", "TestPeers",
+                "TestSupport",
+            ],
             swiftSettings: settings),
-        .testTarget(name: "vpipeTests", dependencies: ["vpipe", "Networks"], swiftSettings: settings),
+        .testTarget(
+            name: "WorkbenchTests",
+            dependencies: [
+                "Workbench", "Pipeline", "PipelineLanguage", "Camera", "InferenceTestSupport", "TestSupport",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "vpipeTests", dependencies: ["vpipe", "Networks", "PipelineLanguage", "Workbench"],
+            swiftSettings: settings),
     ]
 #endif

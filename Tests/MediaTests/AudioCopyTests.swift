@@ -9,7 +9,7 @@ import Testing
 struct `Sound is copied in sync` {
     /// A clip with B-frames and a beep track; `arguments` choose the sound's codec.
     static func clip(_ scratch: Scratch, _ name: String, seconds: Double = 4, _ arguments: [String]) throws -> String {
-        let path = scratch.path(name)
+        let path = scratch.file(name)
         let result = try Tool.run(
             Tool.ffmpeg,
             [
@@ -60,7 +60,7 @@ struct `Sound is copied in sync` {
         let (name, arguments, target) = Self.cases[index]
         let scratch = try Scratch()
         let source = try Self.clip(scratch, name, arguments)
-        let output = scratch.path(target)
+        let output = scratch.file(target)
         let statistics = try Self.copy(source, to: output)
         #expect(statistics.warnings == [] && statistics.frames == 100)
         let origin = try VideoReader(source).info.startTime
@@ -95,7 +95,7 @@ struct `Sound is copied in sync` {
         var settings = WriterSettings()
         settings.finalises = false
         settings.preset = "medium"
-        let output = scratch.path("fragments.mp4")
+        let output = scratch.file("fragments.mp4")
         _ = try Self.copy(source, to: output, settings: settings)
         let video = zip(try Self.times(source, "v:0"), try Self.times(output, "v:0")).map { $1 - $0 }
         let audio = zip(try Self.times(source, "a:0"), try Self.times(output, "a:0")).map { $1 - $0 }
@@ -133,7 +133,7 @@ struct `Sound is copied in sync` {
     @Test func `a source that is stopped leaves no sound beyond the last picture`() throws {
         let scratch = try Scratch()
         let source = try Self.clip(scratch, "source.mp4", ["-c:a", "aac"])
-        let output = scratch.path("part.mp4")
+        let output = scratch.file("part.mp4")
         let statistics = try Self.copy(source, to: output, limit: 50)
         #expect(statistics.frames == 50)
         let last = try #require(try Self.times(output, "a:0").last)
@@ -143,9 +143,9 @@ struct `Sound is copied in sync` {
     @Test func `sound that the container cannot hold is left out and said`() throws {
         let scratch = try Scratch()
         let source = try Self.clip(scratch, "pcm.mkv", ["-c:a", "pcm_s16le"])
-        let statistics = try Self.copy(source, to: scratch.path("out.mp4"))
+        let statistics = try Self.copy(source, to: scratch.file("out.mp4"))
         #expect(statistics.warnings == ["audio stream 1 (pcm_s16le) is left out: mp4 cannot hold it"])
-        #expect(try Tool.probe(scratch.path("out.mp4"), stream: "a", "stream=codec_name").isEmpty)
+        #expect(try Tool.probe(scratch.file("out.mp4"), stream: "a", "stream=codec_name").isEmpty)
     }
 
     @Test func `a full tap drops and counts instead of growing`() throws {
@@ -166,7 +166,7 @@ struct `Sound is copied in sync` {
         options.isLooping = true
         let reader = try VideoReader(source, options: options)
         let taps = [try #require(try reader.makeAudioTap()), try #require(try reader.makeAudioTap())]
-        let paths = ["a.mp4", "b.mkv"].map(scratch.path)
+        let paths = ["a.mp4", "b.mkv"].map(scratch.file)
         var settings = WriterSettings()
         settings.preset = "ultrafast"
         let writers = try zip(paths, taps).map { try VideoWriter($0, settings: settings, audio: $1) }

@@ -54,7 +54,7 @@ private struct MissingMap: Error {}
         let palette = (0..<200).map { Color(hex: UInt32($0 * 83_521)) }
         let image = IndexedImage(
             width: width, height: height, indices: (0..<width * height).map { UInt8($0 * 7 % 200) }, palette: palette)
-        let path = scratch.path("mask.png")
+        let path = scratch.file("mask.png")
         try image.write(to: path)
         let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         // The header's colour type: 3 is palette.
@@ -74,24 +74,24 @@ private struct MissingMap: Error {}
             let plane = picture.mutablePlane(index)
             for y in 0..<plane.height { plane.row(y).update(repeating: 128, count: plane.width) }
         }
-        try ImageWriter().write(picture, to: scratch.path("colour.png"))
+        try ImageWriter().write(picture, to: scratch.file("colour.png"))
         #expect {
-            _ = try IndexedImage.read(scratch.path("colour.png"))
+            _ = try IndexedImage.read(scratch.file("colour.png"))
         } throws: { "\($0)".contains("8-bit grey values or a palette") }
-        #expect(throws: MediaError.self) { try IndexedImage.read(scratch.path("none.png")) }
-        #expect(throws: MediaError.self) { try IndexedImage.read(scratch.folder) }
+        #expect(throws: MediaError.self) { try IndexedImage.read(scratch.file("none.png")) }
+        #expect(throws: MediaError.self) { try IndexedImage.read(scratch.path) }
     }
 
     @Test func `damaged files throw or read, and never crash`() throws {
         let scratch = try Scratch()
         let image = IndexedImage(
             width: 16, height: 16, indices: (0..<256).map { UInt8($0) }, palette: [.white, .black])
-        try image.write(to: scratch.path("good.png"))
-        let good = [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.path("good.png"))))
+        try image.write(to: scratch.file("good.png"))
+        let good = [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.file("good.png"))))
         for position in stride(from: 0, to: good.count, by: 11) {
             var bytes = good
             bytes[position] ^= 0x41
-            let path = scratch.path("bad.png")
+            let path = scratch.file("bad.png")
             try Data(bytes).write(to: URL(fileURLWithPath: path))
             _ = try? IndexedImage.read(path)
             try Data(good.prefix(position)).write(to: URL(fileURLWithPath: path))

@@ -16,11 +16,11 @@ import Testing
         let writer = ImageWriter()
         let pattern = try TestPattern(width: 32, height: 16)
         for number in [1, 2, 10, 100] {
-            try writer.write(pattern.frame(number).picture, to: scratch.path("shot\(number).png"))
+            try writer.write(pattern.frame(number).picture, to: scratch.file("shot\(number).png"))
         }
-        try Data().write(to: URL(fileURLWithPath: scratch.path("notes.txt")))
+        try Data().write(to: URL(fileURLWithPath: scratch.file("notes.txt")))
         for location in [
-            scratch.folder, scratch.path("*.png"), scratch.path("shot%d.png"), scratch.path("shot%03d.png"),
+            scratch.path, scratch.file("*.png"), scratch.file("shot%d.png"), scratch.file("shot%03d.png"),
         ] {
             let reader = try ImageReader(location)
             #expect(
@@ -34,7 +34,7 @@ import Testing
             }
             #expect(count == 4)
         }
-        #expect(throws: MediaError.self) { _ = try ImageReader(scratch.path("none*.png")) }
+        #expect(throws: MediaError.self) { _ = try ImageReader(scratch.file("none*.png")) }
     }
 
     @Test(arguments: PixelFormat.allCases, ["png", "jpg"]) func `come back as they were stored`(
@@ -43,7 +43,7 @@ import Testing
         let scratch = try Scratch()
         for (width, height) in [(96, 64), (1, 1), (33, 17)] {
             let source = try TestPattern(width: width, height: height, format: format).frame(7).picture
-            let path = scratch.path("\(width).\(ending)")
+            let path = scratch.file("\(width).\(ending)")
             try ImageWriter().write(source, to: path, quality: 100)
             let back = try ImageReader.read(path)
             #expect((back.width, back.height) == (width, height))
@@ -55,21 +55,21 @@ import Testing
     @Test func `are not overwritten unasked and leave no rests`() throws {
         let scratch = try Scratch()
         let picture = try TestPattern(width: 8, height: 8).frame(0).picture
-        let path = scratch.path("one.png")
+        let path = scratch.file("one.png")
         try ImageWriter().write(picture, to: path)
         let error = #expect(throws: MediaError.self) { try ImageWriter().write(picture, to: path) }
         #expect(error?.code == .alreadyExists)
         try ImageWriter().write(picture, to: path, overwrites: true)
-        #expect(throws: MediaError.self) { try ImageWriter().write(picture, to: scratch.path("one.gif")) }
-        #expect(throws: MediaError.self) { try ImageWriter().write(picture, to: scratch.path("no/one.png")) }
-        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.folder) == ["one.png"])
+        #expect(throws: MediaError.self) { try ImageWriter().write(picture, to: scratch.file("one.gif")) }
+        #expect(throws: MediaError.self) { try ImageWriter().write(picture, to: scratch.file("no/one.png")) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["one.png"])
     }
 
     @Test func `a per cent sign in a name is no pattern`() throws {
         let scratch = try Scratch()
         let picture = try TestPattern(width: 8, height: 8).frame(0).picture
-        try ImageWriter().write(picture, to: scratch.path("50%d.png"))
-        #expect(try ImageReader(scratch.path("50%d.png")).read()?.picture.width == 8)
+        try ImageWriter().write(picture, to: scratch.file("50%d.png"))
+        #expect(try ImageReader(scratch.file("50%d.png")).read()?.picture.width == 8)
     }
 
     @Test func `the probe finds what FFmpeg has`() {

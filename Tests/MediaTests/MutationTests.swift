@@ -49,13 +49,13 @@ import Testing
     func `never crashes and always ends`(index: Int) throws {
         let (name, settings) = Self.sources[index]
         let scratch = try Scratch()
-        try writePattern(scratch.path(name), width: 48, height: 32, frames: 12, settings: settings)
-        let original = [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.path(name))))
+        try writePattern(scratch.file(name), width: 48, height: 32, frames: 12, settings: settings)
+        let original = [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.file(name))))
         var random = SplitMix(seed: UInt64(index) + 1)
         var played = 0
         var refused = 0
         for _ in 0..<Self.rounds {
-            let path = scratch.path("x" + name)
+            let path = scratch.file("x" + name)
             try Data(Self.mutate(original, &random)).write(to: URL(fileURLWithPath: path))
             do throws(MediaError) {
                 let reader = try VideoReader(path)

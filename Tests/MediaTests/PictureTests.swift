@@ -42,16 +42,16 @@ import Testing
     @Test(.enabled(if: Tool.hasFFmpeg, "ffmpeg is not installed"), arguments: [90, 180, 270])
     func `stand upright as FFmpeg's own player turns them`(degrees: Int) throws {
         let scratch = try Scratch()
-        try writePattern(scratch.path("plain.mp4"), width: 96, height: 64, frames: 4)
-        let path = scratch.path("turned.mp4")
+        try writePattern(scratch.file("plain.mp4"), width: 96, height: 64, frames: 4)
+        let path = scratch.file("turned.mp4")
         try Tool.run(
             Tool.ffmpeg,
-            ["-v", "error", "-i", scratch.path("plain.mp4"), "-c", "copy", "-metadata:s:v", "rotate=\(degrees)", path])
+            ["-v", "error", "-i", scratch.file("plain.mp4"), "-c", "copy", "-metadata:s:v", "rotate=\(degrees)", path])
         try Tool.run(
             Tool.ffmpeg,
-            ["-v", "error", "-i", path, "-c:v", "ffv1", "-pix_fmt", "yuv420p", scratch.path("upright.mkv")])
+            ["-v", "error", "-i", path, "-c:v", "ffv1", "-pix_fmt", "yuv420p", scratch.file("upright.mkv")])
         let ours = try Reading(path, keep: true)
-        let theirs = try Reading(scratch.path("upright.mkv"), keep: true)
+        let theirs = try Reading(scratch.file("upright.mkv"), keep: true)
         #expect(ours.count == 4 && theirs.count == 4 && ours.info.orientation != .upright)
         for (a, b) in zip(ours.frames, theirs.frames) {
             #expect((a.picture.width, a.picture.height) == (b.picture.width, b.picture.height))
@@ -76,7 +76,7 @@ import Testing
     func `of any stored layout become the nearest planar one`(index: Int) throws {
         let (name, format) = Self.stored[index]
         let scratch = try Scratch()
-        let path = scratch.path("raw.nut")
+        let path = scratch.file("raw.nut")
         let raw =
             ["nv12", "yuyv422"].contains(name)
             ? "rawvideo" : name.hasPrefix("yuvj") ? "mjpeg" : ["rgb24", "rgb48le"].contains(name) ? "png" : "ffv1"

@@ -10,7 +10,7 @@ import Testing
     @Test(arguments: ["clip.mp4", "clip.mkv", "clip.mov"]) func `loops with timestamps that go on`(name: String) throws
     {
         let scratch = try Scratch()
-        let path = scratch.path(name)
+        let path = scratch.file(name)
         try writePattern(path, frames: 20)
         var options = VideoReader.Options()
         options.isLooping = true
@@ -26,7 +26,7 @@ import Testing
         arguments: ["clip.ts", "clip.264", "clip.avi", "clip.webm", "clip.mpg", "clip.gif", "clip.y4m"])
     func `loops whatever the container`(name: String) throws {
         let scratch = try Scratch()
-        let path = scratch.path(name)
+        let path = scratch.file(name)
         let made = try Tool.run(
             Tool.ffmpeg,
             [
@@ -47,7 +47,7 @@ import Testing
 
     @Test func `describes its input`() throws {
         let scratch = try Scratch()
-        let path = scratch.path("clip.mp4")
+        let path = scratch.file("clip.mp4")
         var settings = WriterSettings()
         settings.frameRate = Rational(30000, 1001)
         try writePattern(
@@ -71,7 +71,7 @@ import Testing
     @Test(arguments: failures.indices) func `says in one line why a file does not open`(index: Int) throws {
         let (name, bytes, code, detail) = Self.failures[index]
         let scratch = try Scratch()
-        let path = scratch.path(name)
+        let path = scratch.file(name)
         if let bytes { try Data(bytes).write(to: URL(fileURLWithPath: path)) }
         let error = #expect(throws: MediaError.self) { _ = try VideoReader(path) }
         #expect(error?.code == code)
@@ -80,7 +80,7 @@ import Testing
 
     @Test func `refuses options nobody knows`() throws {
         let scratch = try Scratch()
-        let path = scratch.path("clip.mp4")
+        let path = scratch.file("clip.mp4")
         try writePattern(path, frames: 2)
         var options = VideoReader.Options()
         options.options = ["no_such_thing": "1"]
@@ -93,7 +93,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(15))) func `is unblocked by a stop from another thread`() throws {
         let scratch = try Scratch()
-        let path = scratch.path("pipe")
+        let path = scratch.file("pipe")
         #expect(mkfifo(path, 0o600) == 0)
         // Both ends here, so that opening does not wait; nothing is ever written.
         let descriptor = open(path, O_RDWR)
@@ -122,12 +122,12 @@ import Testing
         let scratch = try Scratch()
         var random = SplitMix(seed: 7)
         for name in ["whole.mkv", "whole.mp4"] {
-            let path = scratch.path(name)
+            let path = scratch.file(name)
             try writePattern(path, width: 320, height: 180, frames: 120)
             let data = try Data(contentsOf: URL(fileURLWithPath: path))
             let head = name.hasSuffix("mp4") ? 6_000 : 4_000
             for round in 0..<20 {
-                let cut = scratch.path("cut\(round)" + name)
+                let cut = scratch.file("cut\(round)" + name)
                 let length = head + Int(random.next() % UInt64(data.count - head))
                 try data.prefix(length).write(to: URL(fileURLWithPath: cut))
                 let reading = try Reading(cut)
@@ -140,7 +140,7 @@ import Testing
 
     @Test func `hands out pictures over the decoder's memory`() throws {
         let scratch = try Scratch()
-        let path = scratch.path("clip.mp4")
+        let path = scratch.file("clip.mp4")
         try writePattern(path, frames: 10)
         let reading = try Reading(path, keep: true)
         #expect(reading.statistics.converted == 0)

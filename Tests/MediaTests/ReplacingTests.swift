@@ -18,7 +18,7 @@ import Testing
 
         init(_ container: Container = .mp4) throws {
             scratch = try Scratch()
-            path = scratch.path("clip." + container.rawValue)
+            path = scratch.file("clip." + container.rawValue)
             pattern = try TestPattern(width: 160, height: 96, frameRate: Rational(30, 1))
             try writePattern(path, frames: oldFrames)
             settings.overwrites = true
@@ -33,7 +33,7 @@ import Testing
             }
         }
 
-        var names: [String] { get throws { try FileManager.default.contentsOfDirectory(atPath: scratch.folder) } }
+        var names: [String] { get throws { try FileManager.default.contentsOfDirectory(atPath: scratch.path) } }
 
         func expectOldVideo() throws {
             #expect(try Reading(path).count == oldFrames)

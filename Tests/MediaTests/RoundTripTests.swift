@@ -14,7 +14,7 @@ import Testing
         throws
     {
         let scratch = try Scratch()
-        let path = scratch.path("clip." + container.rawValue)
+        let path = scratch.file("clip." + container.rawValue)
         var settings = WriterSettings()
         settings.codec = codec
         if codec == .h264 || codec == .hevc { settings.quality = 12 }
@@ -42,7 +42,7 @@ import Testing
         [VideoCodec.h264, .hevc, .vp9, .mjpeg, .ffv1])
     func `odd sizes`(size: (Int, Int), codec: VideoCodec) throws {
         let scratch = try Scratch()
-        let path = scratch.path("odd.mkv")
+        let path = scratch.file("odd.mkv")
         var settings = WriterSettings()
         settings.codec = codec
         let statistics = try writePattern(path, width: size.0, height: size.1, frames: 5, settings: settings)
@@ -64,7 +64,7 @@ import Testing
         arguments: PixelFormat.allCases, ColorSpec.Matrix.all.flatMap { [($0, ColorSpec.Range.limited), ($0, .full)] })
     func `colours and their tags`(format: PixelFormat, tags: (ColorSpec.Matrix, ColorSpec.Range)) throws {
         let scratch = try Scratch()
-        let path = scratch.path("colour.mp4")
+        let path = scratch.file("colour.mp4")
         var settings = WriterSettings()
         settings.quality = 4
         let color = ColorSpec(matrix: tags.0, range: tags.1, primaries: 1, transfer: 1)
@@ -87,7 +87,7 @@ import Testing
         range: ColorSpec.Range
     ) throws {
         let scratch = try Scratch()
-        let path = scratch.path("clip.mkv")
+        let path = scratch.file("clip.mkv")
         var settings = WriterSettings()
         settings.codec = .mjpeg
         settings.quality = 2
@@ -109,7 +109,7 @@ import Testing
         base: Rational, container: Container
     ) throws {
         let scratch = try Scratch()
-        let path = scratch.path("vfr." + container.rawValue)
+        let path = scratch.file("vfr." + container.rawValue)
         // Steps of 1...5 ticks that begin late: a variable frame rate.
         var times: [Int64] = []
         var time: Int64 = 7
@@ -130,7 +130,7 @@ import Testing
 
     @Test func `low latency and a bit rate`() throws {
         let scratch = try Scratch()
-        let path = scratch.path("rate.mp4")
+        let path = scratch.file("rate.mp4")
         var settings = WriterSettings()
         settings.hasLowLatency = true
         settings.bitRate = 400_000
@@ -143,7 +143,7 @@ import Testing
 
     @Test func `pictures that change size and layout on the way are all kept`() throws {
         let scratch = try Scratch()
-        let path = scratch.path("mixed.mp4")
+        let path = scratch.file("mixed.mp4")
         let writer = try VideoWriter(path, settings: WriterSettings())
         for (number, shape) in [(64, 48, PixelFormat.i420), (64, 48, .nv12), (80, 48, .i444), (31, 47, .gray8)]
             .enumerated()
@@ -160,7 +160,7 @@ import Testing
 
     @Test func `timestamps that do not increase are moved and counted`() throws {
         let scratch = try Scratch()
-        let path = scratch.path("steps.mp4")
+        let path = scratch.file("steps.mp4")
         let statistics = try writePattern(
             path, frames: 4, times: { [10, 10, 5, 40][$0] }, timeBase: Rational(1, 100))
         #expect(statistics.repairedTimestamps == 2)

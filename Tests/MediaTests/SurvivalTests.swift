@@ -12,7 +12,7 @@ import Testing
     @Test(.enabled(if: Place.writer != nil, "the helper MediaTestWriter is not built"), arguments: containers, 0..<8)
     func `what is on disk plays after kill -9 at any moment`(container: Container, round: Int) throws {
         let scratch = try Scratch()
-        let path = scratch.path("killed." + container.rawValue)
+        let path = scratch.file("killed." + container.rawValue)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(Place.writer))
         process.arguments = [path, "1000000"]
@@ -73,7 +73,7 @@ import Testing
         throws
     {
         let scratch = try Scratch()
-        let path = scratch.path("full." + container.rawValue)
+        let path = scratch.file("full." + container.rawValue)
         let pattern = try TestPattern(width: 320, height: 180, frameRate: Rational(30, 1))
         var settings = WriterSettings()
         settings.preset = "ultrafast"
@@ -116,15 +116,15 @@ import Testing
             }
             #expect(try writer.finish().warnings == [])
         }
-        try write(scratch.path("plain.mp4"), OutputCalls())
-        try write(scratch.path("bumpy.mp4"), FullDisk(limit: .max).calls)
+        try write(scratch.file("plain.mp4"), OutputCalls())
+        try write(scratch.file("bumpy.mp4"), FullDisk(limit: .max).calls)
         #expect(
-            FileManager.default.contentsEqual(atPath: scratch.path("plain.mp4"), andPath: scratch.path("bumpy.mp4")))
+            FileManager.default.contentsEqual(atPath: scratch.file("plain.mp4"), andPath: scratch.file("bumpy.mp4")))
     }
 
     @Test(arguments: ["rename", "fsync"]) func `a file that cannot be finalised stays as it is`(what: String) throws {
         let scratch = try Scratch()
-        let path = scratch.path("fragments.mp4")
+        let path = scratch.file("fragments.mp4")
         var calls = OutputCalls()
         if what == "rename" {
             calls.rename = { _, _ in
@@ -146,18 +146,18 @@ import Testing
         let warnings = try writer.finish().warnings
         #expect(warnings == ["\(path) stays in fragments, playable: moving its index failed: the disk is full"])
         #expect(try Reading(path).count == 60)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.folder) == ["fragments.mp4"])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["fragments.mp4"])
     }
 
     @Test func `a finished mp4 has its index at the front and no fragments`() throws {
         let scratch = try Scratch()
-        let path = scratch.path("fast.mp4")
+        let path = scratch.file("fast.mp4")
         try writePattern(path, frames: 200)
         #expect(try Self.boxes(path) == ["ftyp", "moov", "free", "mdat"])
-        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.folder) == ["fast.mp4"])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["fast.mp4"])
         var settings = WriterSettings()
         settings.finalises = false
-        let fragmented = scratch.path("fragments.mp4")
+        let fragmented = scratch.file("fragments.mp4")
         let statistics = try writePattern(fragmented, frames: 200, settings: settings)
         let kinds = try Self.boxes(fragmented)
         #expect(kinds.filter { $0 == "moof" }.count == statistics.fragments && statistics.fragments >= 6)
@@ -180,7 +180,7 @@ import Testing
 
     @Test func `nothing is overwritten unasked`() throws {
         let scratch = try Scratch()
-        let path = scratch.path("mine.mp4")
+        let path = scratch.file("mine.mp4")
         try Data("precious".utf8).write(to: URL(fileURLWithPath: path))
         let error = #expect(throws: MediaError.self) { _ = try VideoWriter(path) }
         #expect(error?.code == .alreadyExists)
@@ -194,9 +194,9 @@ import Testing
 
     @Test func `no picture leaves no file`() throws {
         let scratch = try Scratch()
-        let writer = try VideoWriter(scratch.path("none.mp4"))
+        let writer = try VideoWriter(scratch.file("none.mp4"))
         #expect(throws: MediaError.self) { try writer.finish() }
-        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.folder) == [])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == [])
     }
 
     nonisolated(unsafe) static let refused: [(String, (inout WriterSettings) -> Void, MediaError.Code, String)] = [
@@ -220,9 +220,9 @@ import Testing
         let scratch = try Scratch()
         var settings = WriterSettings()
         change(&settings)
-        let error = #expect(throws: MediaError.self) { _ = try VideoWriter(scratch.path(name), settings: settings) }
+        let error = #expect(throws: MediaError.self) { _ = try VideoWriter(scratch.file(name), settings: settings) }
         #expect(error?.code == code)
-        #expect(error?.description == "\(scratch.path(name)): \(detail)")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.folder) == [])
+        #expect(error?.description == "\(scratch.file(name)): \(detail)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == [])
     }
 }

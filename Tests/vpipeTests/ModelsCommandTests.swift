@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Networks
+@testable import PipelineLanguage
 import Testing
 
 /// A Python that has the onnx checker and ONNX Runtime: `$VPIPE_PYTHON`, or the one on the path.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Annotations
 internal import Foundation
+internal import Media
+public import PipelineLanguage
 internal import Vision
 
 /// The user's own names and colours of a segmentation's classes, in the order of the network's labels.

@@ -82,7 +82,7 @@ public struct ModelStore: Sendable {
     }
 
     /// Where a folder that comes with the program may be: installed beside it, or in the source tree it was built in.
-    static func shipped(_ name: String) -> [String] {
+    package static func shipped(_ name: String) -> [String] {
         // The program's real place: links into a bin folder are followed.
         guard let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
             return []

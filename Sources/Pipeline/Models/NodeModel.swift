@@ -26,7 +26,7 @@ public struct NodeModel: Sendable {
     }
 
     /// The same with the input's sides divided, up to the next size that the network takes.
-    func downscaled(by factor: Int) -> NodeModel {
+    package func downscaled(by factor: Int) -> NodeModel {
         let wanted = InputSize(width: size.width / factor, height: size.height / factor)
         let sizes = architecture.sizes
         return NodeModel(
@@ -71,11 +71,11 @@ public struct NodeModel: Sendable {
 }
 
 /// There are no weights for a node; says what would provide some.
-struct MissingWeights: Error, CustomStringConvertible {
-    let network: String
-    let variant: String
+package struct MissingWeights: Error, CustomStringConvertible {
+    package let network: String
+    package let variant: String
 
-    var description: String {
+    package var description: String {
         "no weights for \(network) \(variant) are installed; import an official release with \"vpipe models import FILE\" "
             + "or train your own with \"python -m vpipe_training train \(network)\" (training/README.md) and name the file "
             + "as \"weights\"; \"vpipe models list\" shows what is there"

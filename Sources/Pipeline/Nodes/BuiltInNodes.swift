@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import PipelineLanguage
 
 extension NodeRegistry {
     /// The node types vpipe comes with.

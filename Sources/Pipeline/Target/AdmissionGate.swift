@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dataflow
+package import Dataflow
 internal import Synchronization
 
 /// Tells a live source whether a frame could still be finished in time, before anything is spent on it.
@@ -7,7 +7,7 @@ internal import Synchronization
 /// By Little's law a frame's transit is the number of frames under way over the throughput, so a frame that finds
 /// *n* others under way is expected to take the usual transit times *(n + 1) / (usual number under way + 1)*.
 /// - Note: Thread-safety: thread-safe and realtime-safe.
-final class AdmissionGate: Sendable {
+package final class AdmissionGate: Sendable {
     /// Frames let under way before the first was delivered.
     private static let untaught = 8
 
@@ -17,10 +17,10 @@ final class AdmissionGate: Sendable {
     private let usual = Atomic<UInt64>(0)
 
     /// - Parameter latencyMilliseconds: from capture to delivery at most.
-    init(latencyMilliseconds: Double) { limit = latencyMilliseconds * 1e6 }
+    package init(latencyMilliseconds: Double) { limit = latencyMilliseconds * 1e6 }
 
     /// Learns from what was delivered between two pulses; nothing delivered teaches nothing.
-    func update(from earlier: GraphPulse, to later: GraphPulse) {
+    package func update(from earlier: GraphPulse, to later: GraphPulse) {
         var slowest: (transit: UInt64, count: UInt64) = (0, 0)
         for (before, after) in zip(earlier.sinks, later.sinks) {
             let summary = after.latency.since(before.latency).summary
@@ -31,7 +31,7 @@ final class AdmissionGate: Sendable {
     }
 
     /// What recent frames took, in nanoseconds from capture to delivery, and how many were delivered a second.
-    func update(transit nanoseconds: UInt64, throughput: Double) {
+    package func update(transit nanoseconds: UInt64, throughput: Double) {
         transit.store(nanoseconds, ordering: .relaxed)
         usual.store(UInt64(max(0, throughput * Double(nanoseconds) / 1e9 * 1000)), ordering: .relaxed)
     }
@@ -40,7 +40,7 @@ final class AdmissionGate: Sendable {
     /// there is something to learn from.
     ///
     /// All instants in nanoseconds of one clock.
-    func admits(capturedAt: UInt64, now: UInt64, inFlight: Int) -> Bool {
+    package func admits(capturedAt: UInt64, now: UInt64, inFlight: Int) -> Bool {
         let age = now > capturedAt ? Double(now - capturedAt) : 0
         guard inFlight > 0 else { return age < limit }
         let transit = Double(transit.load(ordering: .relaxed))
@@ -52,7 +52,7 @@ final class AdmissionGate: Sendable {
 
 extension Output {
     /// What became of a frame at the door.
-    enum Admission {
+    package enum Admission {
         case admitted(Ticket)
         /// It would have been late; it is in the books as refused.
         case refused
@@ -61,7 +61,7 @@ extension Output {
     }
 
     /// Lets the next frame of this source in, if the gate thinks that it can be in time.
-    func admit(capturedAt: UInt64, past gate: AdmissionGate?) -> Admission {
+    package func admit(capturedAt: UInt64, past gate: AdmissionGate?) -> Admission {
         let isInTime = gate?.admits(capturedAt: capturedAt, now: now, inFlight: inFlight) ?? true
         guard let ticket = admit(capturedAt: capturedAt) else { return .full }
         guard isInTime else {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import PipelineLanguage
 
 /// How a run does against its target, over about the last second.
 public struct TargetReading: Sendable, Hashable {
@@ -69,9 +70,9 @@ public struct Governor: Sendable {
     /// Seconds between two changes at least.
     static let dwell = 5.0
     /// Share of the wanted frame rate below which a reading counts as missed.
-    static let tolerance = 0.98
+    package static let tolerance = 0.98
     /// Share of the cores a forecast may fill when going up.
-    static let headroom = 0.85
+    package static let headroom = 0.85
     /// Share of the cores above which they count as full; the kernel counts in hundredths of a second.
     static let full = 0.94
     /// Share of what the run gets that a step down may need while other programs take more and more.

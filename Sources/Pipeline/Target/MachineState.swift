@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
+internal import PipelineLanguage
 
 /// What the kernel says about the machine's load and heat, from files under `/proc` and `/sys`.
 ///
 /// Every file may be absent (containers, boards without sensors); what is not known is nil.
 /// Sources: proc(5); Documentation/ABI/testing/sysfs-class-thermal and sysfs-devices-system-cpu of the kernel.
-struct MachineState: Sendable {
+package struct MachineState: Sendable {
     private let root: String
 
     /// - Parameter root: "" for this machine; tests give a folder of their own.
-    init(root: String = "") { self.root = root }
+    package init(root: String = "") { self.root = root }
 
     /// Processor time of all programs so far, in seconds; nil where it cannot be read.
-    func busySeconds() -> Double? {
+    package func busySeconds() -> Double? {
         // cpu  user nice system idle iowait irq softirq steal ... in ticks of 1/100 s
         guard let line = read("/proc/stat")?.split(separator: "\n").first else { return nil }
         let ticks = line.split(separator: " ").dropFirst().compactMap { Double($0) }
@@ -21,7 +22,7 @@ struct MachineState: Sendable {
     }
 
     /// Why the processor runs below its speed, in words; nil where nothing says that it does.
-    func throttling() -> String? {
+    package func throttling() -> String? {
         guard let (share, policy) = slowestClock(), share < 0.8, let (celsius, zone) = hottestOverTrip() else {
             return nil
         }

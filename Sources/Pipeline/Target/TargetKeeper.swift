@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
 @preconcurrency internal import Dispatch
+internal import PipelineLanguage
 internal import Synchronization
 
 /// Watches a run four times a second, keeps the book of its target, and moves it along the ladder.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
+internal import PipelineLanguage
 
 /// Turns the graph's pulses into readings for the governor and into the book of kept seconds.
 ///

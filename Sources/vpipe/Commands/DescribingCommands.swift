@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import Pipeline
+internal import PipelineLanguage
 
 /// `vpipe validate`.
 struct ValidateCommand: ParsableCommand {

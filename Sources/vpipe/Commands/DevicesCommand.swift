@@ -2,6 +2,7 @@
 import ArgumentParser
 internal import Foundation
 internal import Pipeline
+internal import Workbench
 
 /// `vpipe devices`.
 struct DevicesCommand: ParsableCommand {

@@ -2,6 +2,7 @@
 import ArgumentParser
 internal import Foundation
 import Pipeline
+internal import Workbench
 
 /// `vpipe doctor`.
 struct DoctorCommand: ParsableCommand {

@@ -5,6 +5,8 @@ internal import Dataflow
 internal import Foundation
 internal import Media
 internal import Pipeline
+internal import PipelineLanguage
+internal import Workbench
 
 /// `vpipe g2g`.
 struct G2GCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import Pipeline
+internal import PipelineLanguage
 
 /// What all commands that read a pipeline file take.
 struct PipelineArguments: ParsableArguments {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import Pipeline
+internal import PipelineLanguage
+internal import Workbench
 
 /// `vpipe plan`.
 struct PlanCommand: ParsableCommand {

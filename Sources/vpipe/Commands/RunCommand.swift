@@ -3,6 +3,8 @@ import ArgumentParser
 import Dataflow
 internal import Foundation
 import Pipeline
+internal import PipelineLanguage
+internal import Workbench
 
 /// `vpipe run`.
 struct RunCommand: ParsableCommand {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Pipeline
+internal import PipelineLanguage
 
 /// What the process says at its end.
 enum ExitStatus: Int32 {

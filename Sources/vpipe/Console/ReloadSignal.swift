@@ -2,6 +2,7 @@
 @preconcurrency internal import Dispatch
 internal import Foundation
 internal import Pipeline
+internal import PipelineLanguage
 
 /// Reloads the pipeline file at SIGHUP; a file with errors changes nothing.
 ///

@@ -2,6 +2,8 @@
 internal import Dataflow
 internal import Foundation
 internal import Pipeline
+internal import PipelineLanguage
+internal import Workbench
 
 /// Progress and report of a run as JSON, one object per line.
 enum RunJSON {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
 internal import Pipeline
+internal import PipelineLanguage
 
 /// The report at the end of a run, for people.
 enum RunReportText {

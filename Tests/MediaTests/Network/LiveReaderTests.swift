@@ -122,11 +122,11 @@ struct `A live stream` {
         let scratch = try Scratch()
         let port = try LocalSocket.freePort()
         let maker = try Peer.sending(
-            ["-hls_time", "1", "-hls_list_size", "4", "-hls_flags", "delete_segments", scratch.path("live.m3u8")])
+            ["-hls_time", "1", "-hls_list_size", "4", "-hls_flags", "delete_segments", scratch.file("live.m3u8")])
         defer { maker.kill() }
         let seen = try survivesKill("http://127.0.0.1:\(port)/live.m3u8") {
             try Peer(
-                Peer.python, ["-m", "http.server", String(port), "--bind", "127.0.0.1", "--directory", scratch.folder])
+                Peer.python, ["-m", "http.server", String(port), "--bind", "127.0.0.1", "--directory", scratch.path])
         }
         #expect(seen.mode.contains("(hls)"), "\(seen.mode)")
     }
@@ -135,7 +135,7 @@ struct `A live stream` {
     func `comes back as JPEG pictures over HTTP, timed by their arrival`() throws {
         let scratch = try Scratch()
         let port = try LocalSocket.freePort()
-        let picture = scratch.path("a.jpg")
+        let picture = scratch.file("a.jpg")
         try Tool.run(Tool.ffmpeg, ["-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x48", "-frames:v", "1", picture])
         let seen = try survivesKill("http://127.0.0.1:\(port)/camera") {
             try Peer(Peer.python, ["-c", Peer.mjpegServer, String(port), picture])

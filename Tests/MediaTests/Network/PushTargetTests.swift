@@ -26,7 +26,7 @@ struct `A stream goes` {
     @Test func `as datagrams of MPEG-TS`() throws {
         let scratch = try Scratch()
         let port = try LocalSocket.freePort()
-        let path = scratch.path("a.mkv")
+        let path = scratch.file("a.mkv")
         let peer = try Peer.receiving(["-i", "udp://127.0.0.1:\(port)"], to: path)
         defer { peer.kill() }
         // A receiver that comes late waits for a keyframe: the interval has to be short.
@@ -52,7 +52,7 @@ struct `A stream goes` {
     private static func pushToRTSP(overTLS: Bool) throws {
         let scratch = try Scratch()
         let behind = try LocalSocket.freePort()
-        let path = scratch.path("a.h264")
+        let path = scratch.file("a.h264")
         let server = try Peer(Peer.python, ["-c", Peer.rtspRecorder, String(behind), path])
         defer { server.kill() }
         let front = overTLS ? try TLSFront(of: behind, in: scratch) : nil
@@ -68,7 +68,7 @@ struct `A stream goes` {
     func `as FLV into an RTMP server over TLS`() throws {
         let scratch = try Scratch()
         let behind = try LocalSocket.freePort()
-        let path = scratch.path("a.mkv")
+        let path = scratch.file("a.mkv")
         let server = try Peer.receiving(
             ["-f", "flv", "-listen", "1", "-i", "rtmp://127.0.0.1:\(behind)/live/a"], to: path)
         defer { server.kill() }
@@ -84,7 +84,7 @@ struct `A stream goes` {
     func `under a passphrase, and nowhere with a wrong one`(isRight: Bool) throws {
         let scratch = try Scratch()
         let port = try LocalSocket.freePort()
-        let path = scratch.path("a.mkv")
+        let path = scratch.file("a.mkv")
         let peer = try Peer.receiving(
             ["-i", "srt://127.0.0.1:\(port)?mode=listener&passphrase=correct-horse"], to: path)
         defer { peer.kill() }
@@ -106,7 +106,7 @@ struct `A stream goes` {
 
     private static func pushSegments(overTLS: Bool) throws {
         let scratch = try Scratch()
-        let server = try PutServer(into: scratch.folder)
+        let server = try PutServer(into: scratch.path)
         defer { server.stop() }
         // With TLS 1.3 FFmpeg cuts a segment short now and then (ARCHITECTURE, weak spots).
         let front = overTLS ? try TLSFront(of: server.port, in: scratch, upTo: ["1.2"]) : nil
@@ -116,7 +116,7 @@ struct `A stream goes` {
         var number = 0
         try `A pushed stream`.push(writer, from: &number) { _, seen in seen.packets >= 130 }
         writer.finish()
-        let list = scratch.path("a.m3u8")
+        let list = scratch.file("a.m3u8")
         func isWhole() -> Bool {
             server.isIdle && (try? String(contentsOfFile: list, encoding: .utf8))?.contains("#EXT-X-ENDLIST") == true
         }
@@ -171,7 +171,7 @@ private struct TLSFront {
     private let peer: Peer
 
     init(of behind: Int, in scratch: Scratch, upTo version: [String] = []) throws {
-        let certificate = scratch.path("front.pem")
+        let certificate = scratch.file("front.pem")
         try Tool.run(
             Peer.openssl,
             [

@@ -54,7 +54,7 @@ struct `A pushed stream` {
         var sawAbsence = false
         // Nobody is there at first.
         try Self.push(writer, from: &number) { outcome, _ in outcome == .away }
-        var peer = try Peer.receiving(input, to: scratch.path("first.mkv"))
+        var peer = try Peer.receiving(input, to: scratch.file("first.mkv"))
         try Self.push(writer, from: &number) { _, seen in seen.packets >= 20 }
         peer.kill()
         try Self.push(writer, from: &number) { outcome, _ in
@@ -62,7 +62,7 @@ struct `A pushed stream` {
             return sawAbsence
         }
         let before = writer.statistics.packets
-        peer = try Peer.receiving(input, to: scratch.path("second.mkv"))
+        peer = try Peer.receiving(input, to: scratch.file("second.mkv"))
         try Self.push(writer, from: &number) { _, seen in seen.packets >= before + 60 }
         writer.finish()
         peer.wait()
@@ -70,7 +70,7 @@ struct `A pushed stream` {
         #expect(sawAbsence && seen.connections == 2)
         #expect(seen.outages.count == 1 && seen.outages.returns == 1)
         #expect(seen.failedAttempts[.absent] ?? 0 > 0 || scheme == "srt")
-        let packets = try Tool.probe(scratch.path("second.mkv"), "packet=flags")
+        let packets = try Tool.probe(scratch.file("second.mkv"), "packet=flags")
         #expect(packets.count >= 30, "\(packets.count) of 60 packets arrived")
         #expect(packets.first?.hasPrefix("K") == true)
         // The interval is far: a second keyframe would be one nobody asked for.
@@ -82,13 +82,13 @@ struct `A pushed stream` {
         var settings = StreamWriter.Settings()
         settings.encoding.preset = "ultrafast"
         settings.encoding.frameRate = Rational(50, 1)
-        let writer = try StreamWriter(try #require(StreamTarget(scratch.path("a.m3u8"))), settings: settings)
+        let writer = try StreamWriter(try #require(StreamTarget(scratch.file("a.m3u8"))), settings: settings)
         var number = 0
         try Self.push(writer, from: &number) { _, seen in seen.packets >= 220 }
         writer.finish()
-        let list = try String(contentsOfFile: scratch.path("a.m3u8"), encoding: .utf8)
+        let list = try String(contentsOfFile: scratch.file("a.m3u8"), encoding: .utf8)
         #expect(list.contains("#EXT-X-INDEPENDENT-SEGMENTS") && list.contains("#EXT-X-ENDLIST"))
-        let reading = try Reading(scratch.path("a.m3u8"))
+        let reading = try Reading(scratch.file("a.m3u8"))
         #expect(reading.count == writer.statistics.packets)
         // The first picture, too: it waited for the connection.
         #expect(writer.statistics.packets == number)

@@ -2,6 +2,7 @@
 import Testing
 
 @testable import Pipeline
+@testable import PipelineLanguage
 
 @Suite struct LadderTests {
     private static let nodes = #"""

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Annotations
 import Media
+import TestSupport
 import Testing
 
 @testable import Pipeline
+@testable import PipelineLanguage
 
 @Suite struct ClassFileTests {
     private func messages(_ text: String) -> String {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dataflow
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Pipeline
+@testable import PipelineLanguage
 
 @Suite struct BuiltInNodesTests {
     @Test func `every contract is sound and every example valid`() {

@@ -2,6 +2,7 @@
 import Testing
 
 @testable import Pipeline
+@testable import PipelineLanguage
 
 /// A machine that shares two cores between the pipeline and other programs.
 private struct Plant {

@@ -3,6 +3,7 @@ import Dataflow
 import Testing
 
 @testable import Pipeline
+@testable import PipelineLanguage
 
 @Suite struct LadderRunTests {
     private func pipeline(_ top: String, _ nodes: String) throws -> ValidatedPipeline {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dataflow
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Pipeline
+@testable import PipelineLanguage
 
 /// Instants of frames at 25 fps, off the grid of the beats.
 private func frames(_ count: Int) -> [Double] {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Annotations
+package import Annotations
 internal import Dataflow
 internal import Inference
 internal import Media
 internal import Networks
+internal import PipelineLanguage
 internal import Vision
 
 /// `ddrnet`: a class for every part of the picture.
@@ -58,7 +59,7 @@ extension NodeModel {
     ///
     /// - Parameter choice: `auto`, the name of a known set, or a file for `ClassFile`.
     /// - Throws: `PipelineFileError` for mistakes in the file, a sentence where names and weights differ in number.
-    func classSet(_ choice: String) throws -> ClassSet {
+    package func classSet(_ choice: String) throws -> ClassSet {
         let count = DDRNet(weights: weights)?.classes ?? 0
         let set: ClassSet
         if choice == "auto" {

@@ -2,6 +2,7 @@
 package import Annotations
 internal import Dataflow
 internal import Media
+internal import PipelineLanguage
 internal import Synchronization
 package import Vision
 

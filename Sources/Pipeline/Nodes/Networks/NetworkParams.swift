@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Inference
 internal import Networks
+internal import PipelineLanguage
 
 /// The parameters that all inference nodes share.
 enum NetworkParams {

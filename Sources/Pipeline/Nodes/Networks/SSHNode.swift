@@ -3,6 +3,7 @@ internal import Dataflow
 internal import Inference
 internal import Media
 internal import Networks
+internal import PipelineLanguage
 internal import Vision
 
 /// `ssh`: faces, without landmarks.

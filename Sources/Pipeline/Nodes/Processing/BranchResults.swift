@@ -2,6 +2,7 @@
 internal import Annotations
 internal import Dataflow
 internal import Media
+internal import PipelineLanguage
 internal import Vision
 
 /// What the branches of a join found, brought to the frame at hand.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
 internal import Media
+internal import PipelineLanguage
 
 /// `merge`: brings the results of parallel branches together on one frame.
 final class MergeNode: JoinNode, NodeType, ReportingNode {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dataflow
-internal import Media
+package import Dataflow
+package import Media
+internal import PipelineLanguage
 
 /// `rate`: thins a stream out to a frame rate.
 final class RateNode: Node, NodeType, AdjustableNode {
@@ -47,5 +48,5 @@ extension Item {
     /// The video frame this item is.
     ///
     /// Links of payload `video` carry nothing else: validation saw to that.
-    var frame: Frame { unsafeDowncast(self, to: Frame.self) }
+    package var frame: Frame { unsafeDowncast(self, to: Frame.self) }
 }

@@ -2,6 +2,7 @@
 internal import Annotations
 internal import Dataflow
 internal import Media
+internal import PipelineLanguage
 
 /// `scale`: changes the picture size.
 final class ScaleNode: Node, NodeType {

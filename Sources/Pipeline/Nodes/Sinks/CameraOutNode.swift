@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dataflow
 internal import Camera
+internal import Dataflow
 internal import Media
+internal import PipelineLanguage
 
 /// `camera-out`: a webcam for other programs.
 final class CameraOutNode: Node, NodeType, ReportingNode {

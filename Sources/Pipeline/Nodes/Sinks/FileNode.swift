@@ -1,41 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dataflow
-internal import Media
+package import Dataflow
+package import Media
+package import PipelineLanguage
 
 /// `file`: encodes frames into a video file that plays whatever happens to the process.
-final class FileNode: Node, NodeType, ReportingNode {
+package final class FileNode: Node, NodeType, ReportingNode {
     /// Which of the source's audio goes into the file.
-    enum Audio: String, CaseIterable, Sendable { case copy, none }
+    package enum Audio: String, CaseIterable, Sendable { case copy, none }
 
     /// Fast enough to leave the cores to the networks.
-    static let presetDefault = "veryfast"
+    package static let presetDefault = "veryfast"
 
-    static let path = Param.path("path", writes: true, doc: "File to write; the ending names the container")
-    static let codec = Param.choice(
+    package static let path = Param.path("path", writes: true, doc: "File to write; the ending names the container")
+    package static let codec = Param.choice(
         "codec", of: VideoCodec.allCases.map { .init($0.rawValue, "") },
         doc: "Video codec; the container's usual one when absent"
     ).optional
-    static let quality = Param.integer(
+    package static let quality = Param.integer(
         "quality", range: 0...63, synonyms: ["crf"],
         doc: "Constant quality on the codec's own scale, lower is better (H.264: 23 by default)"
     ).optional
-    static let bitRate = Param.bitrate("bitRate", doc: "Mean bits per second, instead of a quality").optional
-    static let preset = Param.choice(
+    package static let bitRate = Param.bitrate("bitRate", doc: "Mean bits per second, instead of a quality").optional
+    package static let preset = Param.choice(
         "preset", of: VideoCodec.presets.map { .init($0, "") }, default: presetDefault,
         doc: "Encoder speed: slower makes smaller files")
-    static let keyframes = Param.integer(
+    package static let keyframes = Param.integer(
         "keyframeInterval", range: 1...100_000, unit: "frames", doc: "Frames between keyframes at most"
     ).optional
-    static let threads = Param.integer(
+    package static let threads = Param.integer(
         "threads", default: 0, range: 0...64,
         doc: "Encoder threads; 0 chooses so that encoding does not fight inference for cores")
-    static let audio = Param.choice(
+    package static let audio = Param.choice(
         "audio", default: Audio.copy, docs: ["copy": "carry the source's audio over, in sync", "none": "video only"],
         doc: "What happens to the source's audio")
-    static let overwrite = Param.boolean(
+    package static let overwrite = Param.boolean(
         "overwrite", default: false, doc: "Replace the file if it exists, once the new one plays")
 
-    static let contract = Contract(
+    package static let contract = Contract(
         "file", .sink, summary: "Encodes into a video file that always plays",
         details: "Written in fragments under its own name, so that what is on disk plays after a crash or a power cut; "
             + "an mp4 or mov is finished as an ordinary fast-start file. A full disk ends this node, not the file.",
@@ -48,7 +49,7 @@ final class FileNode: Node, NodeType, ReportingNode {
     private var written: WriterStatistics?
     private var isEmpty = false
 
-    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+    package static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let given = node.settings
         var settings = WriterSettings()
         settings.codec = given[codec].flatMap { VideoCodec(rawValue: $0) }
@@ -78,17 +79,17 @@ final class FileNode: Node, NodeType, ReportingNode {
         return hasNetworks && isLight ? threadsBesideNetworks(cores: context.options.cores) : 0
     }
 
-    static func threadsBesideNetworks(cores: Int) -> Int { max(1, cores / 2) }
+    package static func threadsBesideNetworks(cores: Int) -> Int { max(1, cores / 2) }
 
-    init(_ writer: VideoWriter) { self.writer = writer }
+    package init(_ writer: VideoWriter) { self.writer = writer }
 
-    func process(_ item: Item, to output: Output) throws -> Disposition {
+    package func process(_ item: Item, to output: Output) throws -> Disposition {
         let frame = item.frame
         try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
         return .done
     }
 
-    func drain(to output: Output) throws -> Bool {
+    package func drain(to output: Output) throws -> Bool {
         do {
             written = try writer.finish()
         } catch {
@@ -100,7 +101,7 @@ final class FileNode: Node, NodeType, ReportingNode {
         return true
     }
 
-    var notes: [String] {
+    package var notes: [String] {
         if isEmpty { return ["\(writer.path): no picture came, so no file was made"] }
         let seen = written ?? writer.statistics
         let size =

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
 internal import Media
+internal import PipelineLanguage
 
 /// `jsonl`: one JSON object per frame.
 final class JSONLNode: Node, NodeType, ReportingNode {

@@ -1,28 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// JSON written into bytes that are kept between frames, so that a record costs no allocation once they are warm.
-struct JSONText {
+package struct JSONText {
     private var bytes: [UInt8] = []
 
+    package init() {}
+
     /// Bytes written so far.
-    var count: Int { bytes.count }
+    package var count: Int { bytes.count }
 
     /// Starts over, keeping the memory.
-    mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+    package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
     /// Takes back what was written after `mark`.
-    mutating func truncate(to mark: Int) { bytes.removeLast(bytes.count - mark) }
+    package mutating func truncate(to mark: Int) { bytes.removeLast(bytes.count - mark) }
 
     /// Appends text that is JSON already.
-    mutating func raw(_ text: StaticString) {
+    package mutating func raw(_ text: StaticString) {
         text.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
 
     /// Ends the line.
-    mutating func newline() { bytes.append(0x0A) }
+    package mutating func newline() { bytes.append(0x0A) }
 
     /// Appends a quoted string.
-    mutating func string(_ text: String) {
+    package mutating func string(_ text: String) {
         bytes.append(0x22)
         for byte in text.utf8 {
             switch byte {
@@ -37,7 +39,7 @@ struct JSONText {
     }
 
     /// Appends a whole number.
-    mutating func integer(_ value: UInt64) {
+    package mutating func integer(_ value: UInt64) {
         var rest = value
         let start = bytes.count
         repeat {
@@ -48,10 +50,10 @@ struct JSONText {
     }
 
     /// Appends a coordinate with two decimals at most.
-    mutating func number(_ value: Float) { number(Double(value), decimals: 2) }
+    package mutating func number(_ value: Float) { number(Double(value), decimals: 2) }
 
     /// Appends a number with up to `decimals` decimals, without trailing zeros; null when it is not finite.
-    mutating func number(_ value: Double, decimals: Int) {
+    package mutating func number(_ value: Double, decimals: Int) {
         guard value.isFinite, abs(value) < 1e12 else { return raw("null") }
         var scale: UInt64 = 1
         for _ in 0..<decimals { scale *= 10 }
@@ -70,13 +72,13 @@ struct JSONText {
     }
 
     /// Appends the shortest text that reads back as the same number; null when it is not finite.
-    mutating func significant(_ value: Float) {
+    package mutating func significant(_ value: Float) {
         guard value.isFinite else { return raw("null") }
         bytes.append(contentsOf: value.description.utf8)
     }
 
     /// The bytes written.
-    func withBytes<Value>(_ body: (UnsafeRawBufferPointer) throws -> Value) rethrows -> Value {
+    package func withBytes<Value>(_ body: (UnsafeRawBufferPointer) throws -> Value) rethrows -> Value {
         try bytes.withUnsafeBytes(body)
     }
 }

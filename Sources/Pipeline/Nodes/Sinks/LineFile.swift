@@ -89,10 +89,3 @@ final class LineFile {
         }
     }
 }
-
-/// Why an output cannot be made or written, in one sentence.
-struct OutputError: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) { self.description = description }
-}

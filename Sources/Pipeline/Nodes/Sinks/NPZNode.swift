@@ -3,6 +3,7 @@ internal import Dataflow
 internal import Glibc
 internal import Media
 internal import Networks
+internal import PipelineLanguage
 
 /// `npz`: the raw tensors of each frame as a NumPy archive.
 final class NPZNode: Node, NodeType, ReportingNode {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dataflow
+package import Dataflow
+package import PipelineLanguage
 
 /// `null`: takes frames and forgets them.
-final class NullNode: Node, NodeType {
-    static let contract = Contract(
+package final class NullNode: Node, NodeType {
+    package static let contract = Contract(
         "null", .sink, summary: "Takes frames and forgets them, for measuring",
         examples: [.init("Measure a network alone", #"{ "type": "null", "input": "lines" }"#)])
 
-    static func make(_ node: ValidatedNode, in context: BuildContext) -> BuiltNode { .node(NullNode()) }
+    package static func make(_ node: ValidatedNode, in context: BuildContext) -> BuiltNode { .node(NullNode()) }
 
-    func process(_ item: Item, to output: Output) -> Disposition { .done }
+    package func process(_ item: Item, to output: Output) -> Disposition { .done }
 }

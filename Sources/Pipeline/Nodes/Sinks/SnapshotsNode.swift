@@ -2,6 +2,7 @@
 internal import Annotations
 internal import Dataflow
 internal import Media
+internal import PipelineLanguage
 
 /// `snapshots`: stores frames as images.
 final class SnapshotsNode: Node, NodeType, ReportingNode {

@@ -1,42 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Basics
-internal import Dataflow
+package import Dataflow
 internal import Glibc
-internal import Media
+package import Media
+package import PipelineLanguage
 
 /// `stream`: pushes frames to a server or a peer.
-final class StreamNode: Node, NodeType, ReportingNode {
-    static let url = Param.url(
+package final class StreamNode: Node, NodeType, ReportingNode {
+    package static let url = Param.url(
         "url", writes: true, synonyms: ["path", "uri"],
         doc: "Where to push: \(StreamTarget.expected); SRT listens with ?mode=listener")
-    static let codec = Param.choice(
+    package static let codec = Param.choice(
         "codec", of: [.init("h264", "what every player takes"), .init("hevc", "not over RTMP")], default: "h264",
         doc: "Video codec")
-    static let bitRate = Param.bitrate(
+    package static let bitRate = Param.bitrate(
         "bitRate", doc: "Mean bits per second, which no second exceeds by much; constant quality when absent"
     ).optional
-    static let quality = Param.integer(
+    package static let quality = Param.integer(
         "quality", range: 0...51, synonyms: ["crf"],
         doc: "Constant quality on the codec's own scale, lower is better (H.264: 23 by default)"
     ).optional
-    static let preset = Param.choice(
+    package static let preset = Param.choice(
         "preset", of: VideoCodec.presets.map { .init($0, "") }, default: FileNode.presetDefault,
         doc: "Encoder speed: slower makes better pictures of the same bit rate")
-    static let keyframes = Param.integer(
+    package static let keyframes = Param.integer(
         "keyframeInterval", range: 1...100_000, unit: "frames",
         doc: "Frames between keyframes at most, and so how long a new viewer waits; two seconds when absent"
     ).optional
-    static let threads = Param.integer(
+    package static let threads = Param.integer(
         "threads", default: 0, range: 0...64, doc: "Encoder threads; 0 lets the encoder choose")
-    static let audio = Param.choice(
+    package static let audio = Param.choice(
         "audio", default: FileNode.Audio.copy,
         docs: ["copy": "carry the source's audio over where the protocol takes it", "none": "video only"],
         doc: "What happens to the source's audio")
-    static let transport = Param.choice(
+    package static let transport = Param.choice(
         "transport", default: StreamAddress.Transport.tcp,
         docs: ["tcp": "inside the connection", "udp": "datagrams"], doc: "What carries the media of RTSP")
 
-    static let contract = Contract(
+    package static let contract = Contract(
         "stream", .sink, summary: "Pushes live video to a server or a peer (RTSP, RTMP, SRT, HLS, MPEG-TS)",
         details:
             "Encodes without look-ahead or B-frames and never holds the pipeline up, but for the first answer of the peer, a "
@@ -72,7 +73,7 @@ final class StreamNode: Node, NodeType, ReportingNode {
     private var slow = 0
     private var away = 0
 
-    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+    package static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let given = node.settings
         guard let target = StreamTarget(given[url], transport: given[transport]) else {
             throw OutputError("\(redacted(given[url])): nothing can be pushed there")
@@ -96,15 +97,15 @@ final class StreamNode: Node, NodeType, ReportingNode {
         return .node(StreamNode(writer, node.id, context.events, isPacing: target.isRemote && !node.isLive))
     }
 
-    init(_ writer: StreamWriter, _ id: String, _ events: EventBox, isPacing: Bool) {
+    package init(_ writer: StreamWriter, _ id: String, _ events: EventBox, isPacing: Bool) {
         self.writer = writer
         self.isPacing = isPacing
         outages = OutageReporter(id, events)
     }
 
-    func start(_ link: StageLink) { self.link = link }
+    package func start(_ link: StageLink) { self.link = link }
 
-    func process(_ item: Item, to output: Output) throws -> Disposition {
+    package func process(_ item: Item, to output: Output) throws -> Disposition {
         let frame = item.frame
         if isPacing { keepPace(frame.pts.seconds, output) }
         let outcome = try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
@@ -130,14 +131,14 @@ final class StreamNode: Node, NodeType, ReportingNode {
         }
     }
 
-    func drain(to output: Output) -> Bool {
+    package func drain(to output: Output) -> Bool {
         writer.finish()
         return true
     }
 
-    func stop() { writer.cancel() }
+    package func stop() { writer.cancel() }
 
-    var notes: [String] {
+    package var notes: [String] {
         let seen = writer.statistics
         var notes = [
             "\(redacted(writer.target.url)): \(seen.packets) frames of \(seen.encoder), \(seen.videoBytes / 1000) kB"

@@ -1,39 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dataflow
-internal import Camera
-internal import Media
+package import Camera
+package import Dataflow
+package import Media
+package import PipelineLanguage
 
 /// `camera`: a V4L2 camera that comes back when it was away.
-final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource, MeasuredSource {
-    static let device = Param.path(
+package final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource, MeasuredSource {
+    package static let device = Param.path(
         "device", default: "/dev/video0", synonyms: ["path", "url"],
         doc: "Device node, or a stable name out of /dev/v4l/by-id; `vpipe devices` lists them")
-    static let size = Param.size("size", synonyms: ["resolution"], doc: "Width and height, the nearest is taken")
-        .optional
-    static let fps = Param.rate("fps", synonyms: ["rate"], doc: "Frame rate, the nearest is taken").optional
-    static let format = Param.choice(
+    package static let size = Param.size(
+        "size", synonyms: ["resolution"], doc: "Width and height, the nearest is taken"
+    )
+    .optional
+    package static let fps = Param.rate("fps", synonyms: ["rate"], doc: "Frame rate, the nearest is taken").optional
+    package static let format = Param.choice(
         "format",
         of: [.init("auto", "the cheapest that has size and rate")]
             + CameraFormat.readable.map { .init($0, "") }, default: "auto", doc: "Stored format")
-    static let exact = Param.boolean(
+    package static let exact = Param.boolean(
         "exact", default: false, doc: "Fail rather than take the nearest size or rate; the message lists what there is")
-    static let input = Param.string("videoInput", doc: "Number or name of the input, of devices with several").optional
-    static let standard = Param.string("standard", doc: "Television standard of the input, or auto").optional
-    static let timings = Param.string(
+    package static let input = Param.string("videoInput", doc: "Number or name of the input, of devices with several")
+        .optional
+    package static let standard = Param.string("standard", doc: "Television standard of the input, or auto").optional
+    package static let timings = Param.string(
         "timings", doc: "Digital timings of the input such as 1280x720@60, or auto"
     ).optional
-    static let controls = Param.object(
+    package static let controls = Param.object(
         "controls", doc: "Camera controls by name: exposure, gain, focus, white_balance, or any of `vpipe devices`"
     ).optional
-    static let buffers = Param.integer(
+    package static let buffers = Param.integer(
         "buffers", default: 6, range: 2...32, doc: "Driver's buffers; frames travel in them where the format allows")
-    static let stallAfter = Param.duration(
+    package static let stallAfter = Param.duration(
         "stallAfter", default: .seconds(2), seconds: 0.1...600,
         doc: "Time without a usable frame that counts as a loss; five frames at least")
-    static let wait = Param.boolean(
+    package static let wait = Param.boolean(
         "waitForDevice", default: false, doc: "Start without the camera and wait for it, rather than fail")
 
-    static let contract = Contract(
+    package static let contract = Contract(
         "camera", aliases: ["v4l2"], .source, summary: "Reads a camera (V4L2)",
         details:
             "Frames carry the kernel's instant of capture, so latency is counted from there. Planar formats travel in "
@@ -63,7 +67,7 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
     private var outages: OutageReporter
     private var flawed = 0
 
-    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+    package static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let settings = cameraSettings(node.settings)
         let camera = Camera(settings)
         if !node.settings[wait] { try camera.connect() }
@@ -74,7 +78,7 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
     }
 
     /// What to open, as the parameters say it.
-    static func cameraSettings(_ given: Settings) -> Camera.Settings {
+    package static func cameraSettings(_ given: Settings) -> Camera.Settings {
         var settings = Camera.Settings(device: given[device])
         settings.size = given[size].map { ($0.width, $0.height) }
         settings.rate = given[fps]?.perSecond
@@ -92,7 +96,7 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         return settings
     }
 
-    init(_ camera: Camera, source: String, gate: AdmissionGate?, events: EventBox, isBlanked: Bool) {
+    package init(_ camera: Camera, source: String, gate: AdmissionGate?, events: EventBox, isBlanked: Bool) {
         self.camera = camera
         outages = OutageReporter(source, events)
         let rate = FrameRate(perSecond: camera.rate).map { Rational($0.frames, $0.seconds) } ?? Rational(0, 1)
@@ -104,9 +108,9 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
     }
 
     /// Compiling models takes seconds, in which the camera has been filling buffers.
-    func start(_ link: StageLink) { camera.skipToPresent() }
+    package func start(_ link: StageLink) { camera.skipToPresent() }
 
-    func produce(to output: Output) throws -> Production {
+    package func produce(to output: Output) throws -> Production {
         let event = try camera.next()
         tell()
         switch event {
@@ -128,13 +132,13 @@ final class CameraNode: SourceNode, NodeType, ReportingNode, InterruptibleSource
         flawed = seen.flawed
     }
 
-    func interrupt() { camera.interrupt() }
+    package func interrupt() { camera.interrupt() }
 
-    var expectedFrames: Int? { nil }
+    package var expectedFrames: Int? { nil }
 
-    var frameRate: Rational? { frames.frameRate }
+    package var frameRate: Rational? { frames.frameRate }
 
-    var notes: [String] { camera.statistics.notes + frames.notes }
+    package var notes: [String] { camera.statistics.notes + frames.notes }
 
     // MARK: Settings
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
 internal import Media
+internal import PipelineLanguage
 
 /// `images`: still images one after the other.
 final class ImagesNode: SourceNode, NodeType, ReportingNode, MeasuredSource {

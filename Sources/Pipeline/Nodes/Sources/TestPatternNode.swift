@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dataflow
+package import Dataflow
 internal import Glibc
-internal import Media
+package import Media
+package import PipelineLanguage
 
 /// `testpattern`: colour bars, a moving square and the frame number.
-final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
-    static let size = Param.size("size", default: PixelSize(width: 1280, height: 720), doc: "Width and height")
-    static let fps = Param.rate("fps", default: FrameRate(frames: 25), doc: "Frame rate")
-    static let frames = Param.integer(
+package final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
+    package static let size = Param.size("size", default: PixelSize(width: 1280, height: 720), doc: "Width and height")
+    package static let fps = Param.rate("fps", default: FrameRate(frames: 25), doc: "Frame rate")
+    package static let frames = Param.integer(
         "frames", default: 250, atLeast: 0, doc: "Number of frames; 0 goes on until stopped")
-    static let realtime = Param.boolean("realtime", default: false, doc: "Hand frames out at their own pace")
+    package static let realtime = Param.boolean("realtime", default: false, doc: "Hand frames out at their own pace")
 
-    static let contract = Contract(
+    package static let contract = Contract(
         "testpattern", .source, summary: "Makes colour bars with a moving square and the frame number",
         parameters: [size, fps, frames, realtime], liveness: .when { $0[realtime] },
         examples: [.init("Ten seconds", #"{ "type": "testpattern", "size": "640x360", "frames": 250 }"#)])
@@ -25,7 +26,7 @@ final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
     private var link: StageLink?
     private var pace: PlaybackPace?
 
-    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+    package static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let settings = node.settings
         let size = settings[size]
         let rate = settings[fps]
@@ -37,7 +38,7 @@ final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
                 gate: node.isLive ? context.gate : nil))
     }
 
-    init(_ pattern: TestPattern, source: String, frames: Int, paced: Bool, gate: AdmissionGate?) {
+    package init(_ pattern: TestPattern, source: String, frames: Int, paced: Bool, gate: AdmissionGate?) {
         self.pattern = pattern
         self.frames = frames
         self.paced = paced
@@ -45,9 +46,9 @@ final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
         stream = StreamInfo(source: source, frameRate: pattern.frameRate, isLive: paced)
     }
 
-    func start(_ link: StageLink) { self.link = link }
+    package func start(_ link: StageLink) { self.link = link }
 
-    func produce(to output: Output) -> Production {
+    package func produce(to output: Output) -> Production {
         guard frames == 0 || count < frames else { return .ended }
         var capturedAt = output.now
         if paced {
@@ -71,6 +72,6 @@ final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
         return .more
     }
 
-    var expectedFrames: Int? { frames == 0 ? nil : frames }
-    var frameRate: Rational? { stream.frameRate }
+    package var expectedFrames: Int? { frames == 0 ? nil : frames }
+    package var frameRate: Rational? { stream.frameRate }
 }

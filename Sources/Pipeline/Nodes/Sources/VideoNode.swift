@@ -2,6 +2,7 @@
 internal import Dataflow
 internal import Glibc
 internal import Media
+internal import PipelineLanguage
 
 /// `video`: anything libavformat opens.
 final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource, AudioSource, MeasuredSource {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import PipelineLanguage
 
 /// The parameters that sources and sinks share whose other side comes and goes.
 enum ReconnectParams {

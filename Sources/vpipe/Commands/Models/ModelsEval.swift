@@ -2,6 +2,7 @@
 import ArgumentParser
 internal import Networks
 import Pipeline
+internal import Workbench
 
 extension ModelsCommand {
     /// `vpipe models eval`.

@@ -3,6 +3,7 @@ import ArgumentParser
 internal import Foundation
 internal import Networks
 import Pipeline
+internal import Workbench
 
 extension ModelsCommand {
     /// `vpipe models import`.

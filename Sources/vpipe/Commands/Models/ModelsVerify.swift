@@ -3,6 +3,7 @@ import ArgumentParser
 internal import Inference
 internal import Networks
 import Pipeline
+internal import PipelineLanguage
 
 extension ModelsCommand {
     /// `vpipe models verify`.

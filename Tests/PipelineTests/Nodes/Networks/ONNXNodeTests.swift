@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 @testable import Pipeline
+@testable import PipelineLanguage
 
 @Suite struct ONNXNodeTests {
     private func write(_ model: [UInt8], _ scratch: Scratch) throws -> String {

@@ -2,6 +2,7 @@
 import Annotations
 import Foundation
 import Media
+import TestSupport
 import Testing
 
 @testable import Dataflow

@@ -3,10 +3,12 @@ import Dataflow
 import Foundation
 import Synchronization
 import TestPeers
+import TestSupport
 import Testing
 
 @testable import Media
 @testable import Pipeline
+@testable import PipelineLanguage
 
 /// A run whose events are kept.
 private final class WatchedRun {

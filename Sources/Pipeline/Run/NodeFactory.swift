@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Dataflow
+public import Media
+public import PipelineLanguage
+
+/// A node ready for the graph.
+public enum BuiltNode {
+    /// It starts frames.
+    case source(any SourceNode)
+    /// It takes one input, or ends the way of frames.
+    case node(any Node)
+    /// It brings branches of one source together.
+    case join(any JoinNode)
+}
+
+/// Makes the node that a validated declaration describes.
+///
+/// Opens files, devices and models.
+///
+/// - Throws: what keeps it from working, in a sentence that names the file or device.
+public typealias NodeFactory = @Sendable (_ node: ValidatedNode, _ context: BuildContext) throws -> BuiltNode
+
+#if compiler(>=6.2)
+    /// What a type is whose metatype may be used on any thread; the compiler assumed it of every type before 6.2.
+    public typealias SharedType = SendableMetatype
+#else
+    /// What a type is whose metatype may be used on any thread: every one.
+    public typealias SharedType = Any
+#endif
+
+/// A node type as a Swift type: its contract and how it is made.
+public protocol NodeType: SharedType {
+    /// The declaration everything is generated from.
+    static var contract: Contract { get }
+    /// Makes the node; see `NodeFactory`.
+    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode
+}
+
+/// A node that knows something about its run worth a line in the report.
+public protocol ReportingNode: AnyObject {
+    /// What the user should know: settings in force, frames written, faults survived. Called after the run.
+    var notes: [String] { get }
+}
+
+/// A source whose blocking reads can be ended from another thread.
+public protocol InterruptibleSource: AnyObject {
+    /// Makes a read that waits for data return.
+    func interrupt()
+}
+
+/// A source that also has audio to hand on.
+public protocol AudioSource: AnyObject {
+    /// A tap for one sink; nil where the source has no audio.
+    func makeAudioTap() throws -> AudioTap?
+}
+
+/// A source that knows how much is to come.
+public protocol MeasuredSource: AnyObject {
+    /// Frames in all, as the container says or from its length; nil where unknown or endless.
+    var expectedFrames: Int? { get }
+    /// Nominal frame rate; nil where unknown.
+    var frameRate: Rational? { get }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+public import PipelineLanguage
+
+/// The node types a pipeline can use: their contracts, and what makes running nodes of them.
+///
+/// A value: take ``builtIn``, add types of your own, and hand it to ``PipelineRun``.
+/// - Note: Thread-safety: an immutable value once it is built.
+public struct NodeRegistry: Sendable {
+    /// The contracts alone, for checking files and making the reference.
+    public private(set) var contracts = ContractTable()
+    private var factories: [String: NodeFactory] = [:]
+
+    /// Makes a registry without any type.
+    public init() {}
+
+    /// Adds a node type.
+    ///
+    /// - Throws: ``ContractError`` when one of its names is taken, or when its contract contradicts itself.
+    public mutating func register(_ type: any NodeType.Type) throws(ContractError) {
+        try register(type.contract) { node, context in try type.make(node, in: context) }
+    }
+
+    /// Adds a node type as a contract and what makes nodes of it.
+    ///
+    /// - Throws: ``ContractError``, as above.
+    public mutating func register(_ contract: Contract, factory: @escaping NodeFactory) throws(ContractError) {
+        try contracts.add(contract)
+        factories[contract.type] = factory
+    }
+
+    /// What makes nodes of a type (or alias); nil for unknown types.
+    public func factory(for type: String) -> NodeFactory? {
+        contracts[type].flatMap { factories[$0.type] }
+    }
+
+    /// Makes a node of a validated declaration.
+    ///
+    /// - Throws: what its factory throws; a sentence when the registry does not know its type.
+    package func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+        guard let factory = factory(for: node.type) else {
+            throw OutputError("this registry has no node type \"\(node.type)\": validate the pipeline against it")
+        }
+        return try factory(node, context)
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Dataflow
+public import PipelineLanguage
+internal import Synchronization
+
+/// A pipeline in operation: its nodes, opened, and the graph that runs them, once.
+///
+///     init (opens sources, sinks, models) --start()--> running --end of input, stop()--> drained --> report
+///
+/// `@unchecked Sendable`: everything is set in `init`; the graph and the controller guard their own state, and what is
+/// asked of nodes while they run is thread-safe: `interrupt`, `expectedFrames`, and `prepare`, which the controller asks.
+public final class PipelineRun: @unchecked Sendable {
+    /// What one node has to say about the run.
+    public struct Notes: Sendable {
+        /// The node's id.
+        public let node: String
+        /// One sentence each.
+        public let lines: [String]
+    }
+
+    private let graph: Graph
+    private let nodes: [(id: String, node: AnyObject)]
+    private let controller: RunController
+    private let keeper: TargetKeeper?
+    private let events: EventBox
+    private let watcher = Mutex<EventWatcher?>(nil)
+
+    /// Opens everything the pipeline names and joins it up.
+    ///
+    /// - Parameters:
+    ///   - registry: makes the nodes; knows at least the types that the pipeline was validated against.
+    ///   - engine: runs the networks; opened when the first of them is built.
+    /// - Throws: `PipelineRunError` naming the node that cannot work and why.
+    public init(
+        _ pipeline: ValidatedPipeline, registry: NodeRegistry,
+        engine: @escaping @autoclosure BuildContext.EngineSource, options: BuildContext.Options = .init()
+    ) throws {
+        let context = BuildContext(pipeline: pipeline, options: options, engine: try engine())
+        // Nodes may keep the context, to build more networks while they run.
+        defer { context.made = [:] }
+        var builder = GraphBuilder(name: pipeline.name ?? "pipeline")
+        var ids: [String: NodeID] = [:]
+        var nodes: [(id: String, node: AnyObject)] = []
+        for node in pipeline.nodes where node.reachesSink {
+            let built: BuiltNode
+            do {
+                built = try registry.make(node, in: context)
+            } catch {
+                throw PipelineRunError(node: node.id, cause: error)
+            }
+            context.made[node.id] = built
+            let policy: ErrorPolicy = node.onError == .stop ? .stop : .isolate
+            switch built {
+            case .source(let source):
+                nodes.append((node.id, source))
+                ids[node.id] = builder.addSource(node.id, source, onError: policy)
+            case .node(let plain):
+                nodes.append((node.id, plain))
+                ids[node.id] = builder.addNode(node.id, plain, onError: policy)
+            case .join(let join):
+                nodes.append((node.id, join))
+                ids[node.id] = builder.addJoin(node.id, join, onError: policy)
+            }
+            for link in node.inputs {
+                guard let from = ids[link.from], let to = ids[node.id] else {
+                    preconditionFailure("nodes come in topological order")
+                }
+                builder.connect(
+                    from, port: link.fromPortIndex, to: to, port: link.toPortIndex,
+                    policy: EdgePolicy(link.rule.policy),
+                    capacity: link.rule.capacity)
+            }
+        }
+        self.nodes = nodes
+        events = context.events
+        graph = try builder.build()
+        do {
+            controller = try RunController(
+                pipeline, nodes: Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, $0.node) }), graph: graph)
+        } catch let failure as PreparedSettings.Failure {
+            throw failure.causes.first.map { PipelineRunError(node: $0.node, cause: $0.cause) } ?? failure
+        }
+        keeper = pipeline.target.map {
+            TargetKeeper(
+                target: $0, ladder: pipeline.ladder, cores: options.cores,
+                isLive: pipeline.nodes.allSatisfy { $0.contract.category != .source || !$0.reachesSink || $0.isLive },
+                start: pipeline.ladder.rungCount == 1 ? nil : options.startingRung?(pipeline),
+                gate: context.gate)
+        }
+        // Compiling networks leaves tens of megabytes of freed memory behind; give them back before the frames come.
+        Heap.trim()
+    }
+
+    /// Starts all nodes, sinks first.
+    public func start() throws {
+        keeper?.start(pulse: { [graph] in graph.pulse() }, apply: { [weak self] in self?.take(rung: $0) })
+        try graph.start()
+    }
+
+    /// The pipeline as it was validated, or as it was last reloaded.
+    public var pipeline: ValidatedPipeline { controller.pipeline }
+
+    /// Puts a rung of the ladder into force.
+    func take(rung: Int) { controller.take(rung: rung) }
+
+    /// Puts what a changed file says into force, where that needs no restart: all of it, from one frame on, or nothing.
+    ///
+    /// Networks that it needs are built first, which may take seconds; frames go on meanwhile.
+    ///
+    /// - Returns: what changed, one line each, as `node.parameter: old -> new`.
+    /// - Throws: `ReloadError` naming everything that needs a restart or cannot work; then nothing has changed.
+    public func reload(_ new: ValidatedPipeline) throws(ReloadError) -> [String] { try controller.reload(new) }
+
+    /// Names who is told when the pipeline gets cheaper or dearer to hold its target: the change, and the rung taken.
+    ///
+    /// Called on a queue of the run.
+    public func onLadderChange(_ tell: @escaping @Sendable (Governor.Change, String) -> Void) {
+        keeper?.onChange(tell)
+    }
+
+    /// Names who is told of losses and faults as they happen; what comes often is summed up.
+    ///
+    /// Called on a queue of the run's own, until the run ends.
+    public func onEvent(_ tell: @escaping @Sendable (RunEvent) -> Void) {
+        let new = EventWatcher(events, look: { [graph] in graph.snapshot() }, tell: tell)
+        watcher.withLock { $0 = new }
+    }
+
+    /// The book of the target so far; nil where the pipeline has none.
+    public var targetRecord: TargetRecord? { keeper?.record }
+
+    /// Ends the sources; what is under way is delivered and every file finalised.
+    public func stop() {
+        for (_, node) in nodes { (node as? any InterruptibleSource)?.interrupt() }
+        graph.stop()
+    }
+
+    /// Drops what is under way.
+    ///
+    /// Files keep what was written.
+    public func abort() {
+        for (_, node) in nodes { (node as? any InterruptibleSource)?.interrupt() }
+        graph.abort()
+    }
+
+    /// The figures so far; cheap enough for a status line.
+    public func snapshot() -> RunReport { graph.snapshot() }
+
+    /// What has been done so far, for rates.
+    package func pulse() -> GraphPulse { graph.pulse() }
+
+    /// Waits for the end, `seconds` at most; nil when it is still running then.
+    public func waitUntilFinished(seconds: Double) -> RunReport? {
+        graph.waitUntilFinished(nanoseconds: UInt64(max(0, seconds) * 1e9))
+    }
+
+    /// Waits for the end.
+    public func waitUntilFinished() -> RunReport { graph.waitUntilFinished() }
+
+    /// Frames to come in all, where every source knows; nil otherwise.
+    public var expectedFrames: Int? {
+        var sum = 0
+        for (id, node) in nodes where pipeline[id]?.contract.category == .source {
+            guard let frames = (node as? any MeasuredSource)?.expectedFrames else { return nil }
+            sum += frames
+        }
+        return sum
+    }
+
+    /// What the nodes have to say, in the order of the graph.
+    ///
+    /// Call it after the end.
+    public func notes() -> [Notes] {
+        nodes.compactMap { id, node in
+            guard let lines = (node as? any ReportingNode)?.notes, !lines.isEmpty else { return nil }
+            return Notes(node: id, lines: lines)
+        } + (graph.adjustments.isEmpty ? [] : [Notes(node: "graph", lines: graph.adjustments)])
+    }
+}
+
+/// Why a valid pipeline cannot be set up.
+public struct PipelineRunError: Error, CustomStringConvertible {
+    /// Id of the node that cannot work.
+    public let node: String
+    /// What its factory threw.
+    public let cause: any Error
+
+    /// One line for the user.
+    public var description: String { "nodes.\(node): \(cause)" }
+}
+
+extension EdgePolicy {
+    init(_ policy: LinkPolicy) {
+        self =
+            switch policy {
+            case .block: .block
+            case .latest: .latest
+            case .dropOldest: .dropOldest
+            case .dropNewest: .dropNewest
+            }
+    }
+}

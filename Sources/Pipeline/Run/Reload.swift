@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import PipelineLanguage
+
+/// What differs between a running pipeline and a changed file, when all of it can change while running.
+struct Reload {
+    /// Ids of the nodes with new settings.
+    private(set) var nodes: [String] = []
+    /// One line for each changed parameter.
+    private(set) var lines: [String] = []
+
+    /// - Throws: `ReloadError` with everything that needs a restart.
+    init(from old: ValidatedPipeline, to new: ValidatedPipeline) throws(ReloadError) {
+        var reasons: [String] = []
+        if old.target != new.target { reasons.append("target") }
+        // An automatic ladder follows from the nodes' settings: it changes with them.
+        if old.ladder.written != new.ladder.written { reasons.append("ladder") }
+        for node in old.nodes where new[node.id] == nil { reasons.append("nodes.\(node.id) (removed)") }
+        for node in new.nodes {
+            guard let before = old[node.id] else {
+                reasons.append("nodes.\(node.id) (new)")
+                continue
+            }
+            if before.type != node.type { reasons.append("nodes.\(node.id).type") }
+            if before.inputs != node.inputs { reasons.append("nodes.\(node.id).inputs") }
+            if before.onError != node.onError { reasons.append("nodes.\(node.id).onError") }
+            guard before.type == node.type else { continue }
+            for parameter in node.contract.parameters {
+                let (was, now) = (before.text(of: parameter), node.text(of: parameter))
+                guard was != now else { continue }
+                guard parameter.isChangeable else {
+                    reasons.append("nodes.\(node.id).\(parameter.name)")
+                    continue
+                }
+                if nodes.last != node.id { nodes.append(node.id) }
+                lines.append("\(node.id).\(parameter.name): \(was ?? "unset") -> \(now ?? "unset")")
+            }
+        }
+        guard reasons.isEmpty else { throw ReloadError(reasons: reasons) }
+    }
+}
+
+/// A changed file that a running pipeline cannot take over; nothing of it is in force.
+public struct ReloadError: Error, CustomStringConvertible {
+    /// Paths of what would need a restart.
+    public let reasons: [String]
+    /// One sentence for each node that cannot have its new settings.
+    public let failures: [String]
+
+    init(reasons: [String] = [], failures: [String] = []) {
+        self.reasons = reasons
+        self.failures = failures
+    }
+
+    /// One line for the user.
+    public var description: String {
+        let restart = reasons.isEmpty ? [] : ["a restart is needed for " + reasons.joined(separator: ", ")]
+        return "nothing was reloaded: " + (restart + failures).joined(separator: "; ")
+    }
+}
+
+extension ValidatedNode {
+    fileprivate func text(of parameter: ParamSpec) -> String? { settings.value(named: parameter.name)?.text }
+}
+
+extension Ladder {
+    /// The steps that the file names; nil where it names none.
+    fileprivate var written: [String]? { isAutomatic ? nil : (0..<rungCount).map { name(of: $0) } }
+}

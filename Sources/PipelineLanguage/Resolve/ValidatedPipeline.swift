@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a pipeline promises to hold.
+public struct PipelineTarget: Sendable, Hashable {
+    /// Frames per second at every sink.
+    public var fps: Double?
+    /// Milliseconds from capture to delivery.
+    public var latencyMilliseconds: Double?
+
+    /// Makes a target; nil promises nothing.
+    public init(fps: Double? = nil, latencyMilliseconds: Double? = nil) {
+        self.fps = fps
+        self.latencyMilliseconds = latencyMilliseconds
+    }
+}
+
+/// What the failure of a node does to the rest of the pipeline.
+public enum FailureScope: String, Sendable, Hashable, CaseIterable {
+    /// Only the node and what depends on it ends.
+    case isolate
+    /// The whole pipeline stops.
+    case stop
+}
+
+/// A link with everything about it resolved.
+public struct ValidatedLink: Sendable, Hashable {
+    /// Id of the writer.
+    public let from: String
+    /// Name of its output.
+    public let fromPort: String
+    /// Position among the writer's outputs.
+    public let fromPortIndex: Int
+    /// Id of the reader.
+    public let to: String
+    /// Name of the input port; several links may share one that takes many.
+    public let toPort: String
+    /// Position among all inputs of the reader, which is the port number of a join.
+    public let toPortIndex: Int
+    /// Policy and capacity, from the file or by default.
+    public let rule: LinkRule
+    /// Whether the file said what the rule is.
+    public let isRuleGiven: Bool
+
+    package init(
+        from: String, fromPort: String, fromPortIndex: Int, to: String, toPort: String, toPortIndex: Int,
+        rule: LinkRule, isRuleGiven: Bool
+    ) {
+        self.from = from
+        self.fromPort = fromPort
+        self.fromPortIndex = fromPortIndex
+        self.to = to
+        self.toPort = toPort
+        self.toPortIndex = toPortIndex
+        self.rule = rule
+        self.isRuleGiven = isRuleGiven
+    }
+}
+
+/// A node ready to be made.
+public struct ValidatedNode: Sendable {
+    /// The key in `nodes`.
+    public let id: String
+    /// The declaration of its type.
+    public let contract: Contract
+    /// Its parameters, all valid.
+    public let settings: Settings
+    /// What its failure does to the rest.
+    public let onError: FailureScope
+    /// The links it reads, in port order.
+    public let inputs: [ValidatedLink]
+    /// The links that read it, in the order of the file.
+    public let outputs: [ValidatedLink]
+    /// Ids of the sources its frames come from; itself for a source.
+    public let sources: [String]
+    /// Whether any of its sources is live.
+    public let isLive: Bool
+    /// Whether what it makes arrives at a sink; a node that does not is useless work, and has been warned of.
+    public let reachesSink: Bool
+    /// Results that its frames carry when they leave (a sink: when they arrive).
+    public let results: [ResultKind]
+    /// The place of the node in the file.
+    public let position: TextPosition
+
+    package init(
+        id: String, contract: Contract, settings: Settings, onError: FailureScope, inputs: [ValidatedLink],
+        outputs: [ValidatedLink], sources: [String], isLive: Bool, reachesSink: Bool, results: [ResultKind],
+        position: TextPosition
+    ) {
+        self.id = id
+        self.contract = contract
+        self.settings = settings
+        self.onError = onError
+        self.inputs = inputs
+        self.outputs = outputs
+        self.sources = sources
+        self.isLive = isLive
+        self.reachesSink = reachesSink
+        self.results = results
+        self.position = position
+    }
+
+    /// The canonical type name, also where the file used an alias.
+    public var type: String { contract.type }
+}
+
+/// A pipeline in which everything that can be checked before opening anything holds.
+public struct ValidatedPipeline: Sendable {
+    /// The file it came from, as messages call it.
+    public let file: String
+    /// What reports call the pipeline.
+    public let name: String?
+    /// What the pipeline promises; nil promises nothing.
+    public let target: PipelineTarget?
+    /// How it may get cheaper to hold its target.
+    public let ladder: Ladder
+    /// Every node after all the nodes it reads; otherwise in the order of the file.
+    public let nodes: [ValidatedNode]
+    /// What is doubtful, though it can run.
+    public let warnings: [Diagnostic]
+
+    package init(
+        file: String, name: String?, target: PipelineTarget?, ladder: Ladder, nodes: [ValidatedNode],
+        warnings: [Diagnostic]
+    ) {
+        self.file = file
+        self.name = name
+        self.target = target
+        self.ladder = ladder
+        self.nodes = nodes
+        self.warnings = warnings
+    }
+
+    /// All links, ordered by reader.
+    public var links: [ValidatedLink] { nodes.flatMap(\.inputs) }
+
+    /// Whether frames come by themselves rather than as fast as they are taken.
+    package var isLive: Bool { nodes.contains { $0.contract.category == .source && $0.reachesSink && $0.isLive } }
+
+    /// Finds a node by id.
+    public subscript(id: String) -> ValidatedNode? { nodes.first { $0.id == id } }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Foundation
+public import Inference
+public import Networks
+internal import Pipeline
+
+/// Measures weights against labelled pictures: one kind of evaluation per kind of network.
+///
+/// To add one: a type that conforms to `EvaluationReport`, and its line in `run`.
+public enum Evaluation {
+    /// What is measured on what.
+    public struct Options: Sendable {
+        /// The network, as in a pipeline file.
+        public var network: String
+        /// Variant of the network; nil takes the first of the catalogue.
+        public var variant: String?
+        /// Weights file; nil takes the best installed.
+        public var weights: String?
+        /// Size of the network's input; nil takes what the weights were made for, or each picture's for faces.
+        public var size: InputSize?
+        /// Folder with pictures and labels.
+        public var data: String
+        /// The part of the folder to use, where it has parts.
+        public var split = "val"
+        /// Faces: the side, in the labels' pixels, from which they count.
+        public var smallestFace = 0.0
+        /// Faces: whether SSH looks at several sizes of each picture.
+        public var pyramid = false
+        /// Processor cores to count on; nil takes all.
+        public var cores: Int?
+
+        /// Measures `network` on `data`, everything else as it comes.
+        public init(network: String, data: String) {
+            self.network = network
+            self.data = data
+        }
+    }
+
+    /// Runs the network on every picture; `progress` is told how many of how many are done.
+    ///
+    /// - Throws: what is wrong with weights or data, in a sentence that names the file.
+    public static func run(
+        _ options: Options, engine: any InferenceEngine, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) throws -> any EvaluationReport {
+        switch options.network {
+        case "ddrnet": return try SegmentationEvaluation(options, engine: engine, progress: progress)
+        case "retinaface", "ssh": return try FaceEvaluation(options, engine: engine, progress: progress)
+        default:
+            throw OutputError(
+                "there is no evaluation for \"\(options.network)\"; there are ones for ddrnet, retinaface and ssh")
+        }
+    }
+
+    /// Cores to use, and the variant a network is taken in when none is named.
+    static func defaults(_ options: Options) -> (cores: Int, variant: String) {
+        (
+            max(1, options.cores ?? ProcessInfo.processInfo.activeProcessorCount),
+            options.variant ?? Architecture.all.first { $0.network == options.network }?.variant ?? ""
+        )
+    }
+}
+
+/// What an evaluation found, for people and for programs.
+public protocol EvaluationReport: Sendable {
+    /// Sentences above the table: what was measured on what.
+    var introduction: [String] { get }
+    /// The table's first row.
+    var columns: [String] { get }
+    /// The table's other rows.
+    var rows: [[String]] { get }
+    /// Sentences below the table.
+    var conclusion: [String] { get }
+    /// All figures as one JSON object on one line.
+    var json: String { get }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Annotations
+internal import Dataflow
+internal import Inference
+internal import Media
+internal import Networks
+internal import Pipeline
+internal import PipelineLanguage
+internal import Vision
+
+/// DDRNet on labelled pictures: intersection over union per class, with labels from interpolated logits at the label
+/// images' size (the reference's definition) and, for comparison, with those of the cells repeated.
+public struct SegmentationEvaluation: EvaluationReport {
+    /// Names of the classes, by label.
+    public let classes: [String]
+    /// Labels from interpolated logits.
+    public let exact: ConfusionMatrix
+    /// Labels of the cells, repeated over their pixels.
+    public let cells: ConfusionMatrix
+    /// The share of all pixels on which the two agree.
+    public let agreement: Double
+    /// Milliseconds from logits to labels per picture, at the best of all pictures.
+    public let decoding: (exact: Double, cells: Double)
+    /// Pictures measured.
+    public let pictures: Int
+    private let model: String
+
+    init(
+        _ options: Evaluation.Options, engine: any InferenceEngine, progress: (Int, Int) -> Void
+    ) throws {
+        let (cores, variant) = Evaluation.defaults(options)
+        let data = try LabelledPictures(folder: options.data, split: options.split)
+        let model = try NodeModel(
+            network: "ddrnet", variant: variant, weights: options.weights, size: options.size)
+        let set = try model.classSet("auto")
+        let detector = try Self.detector(model, set, engine, cores: cores)
+        var (exact, cells) = (ConfusionMatrix(classes: set.count), ConfusionMatrix(classes: set.count))
+        var (agreeing, total) = (0, 0)
+        var best = (exact: Double.infinity, cells: Double.infinity)
+        for (index, pair) in data.pairs.enumerated() {
+            let truth = try IndexedImage.read(pair.labels)
+            detector.decoder.grid = InputSize(width: truth.width, height: truth.height)
+            let found = try detector.detector.detect(ImageReader.read(pair.picture))
+            // The map's region is the picture; the label image may have another size.
+            let repeated = found.cells.moved(
+                to: Box(x: 0, y: 0, width: Float(truth.width), height: Float(truth.height))
+            ).expanded(width: truth.width, height: truth.height, other: 0)
+            exact.add(truth: truth.indices, prediction: found.exact.labels)
+            cells.add(truth: truth.indices, prediction: repeated)
+            agreeing += zip(repeated, found.exact.labels).reduce(0) { $0 + ($1.0 == $1.1 ? 1 : 0) }
+            total += repeated.count
+            best = (min(best.exact, found.milliseconds.exact), min(best.cells, found.milliseconds.cells))
+            progress(index + 1, data.pairs.count)
+        }
+        classes = set.members.map(\.name)
+        self.exact = exact
+        self.cells = cells
+        agreement = Double(agreeing) / Double(max(1, total))
+        decoding = best
+        pictures = data.pairs.count
+        self.model = "ddrnet \(model.architecture.variant) at \(model.size), \(model.path)"
+    }
+
+    private static func detector(
+        _ model: NodeModel, _ classes: ClassSet, _ engine: any InferenceEngine, cores: Int
+    ) throws -> (detector: Detector<BothDecoder>, decoder: BothDecoder) {
+        let source = ModelSource(
+            name: "ddrnet", onnx: try model.architecture.onnx(at: model.size, weights: model.weights))
+        let compiled = try engine.compile(
+            source, options: CompileOptions(.single, cores: cores, precision: .f32))
+        let decoder = try BothDecoder(
+            SegmentationDecoder(outputs: compiled.outputs, size: model.size, classes: classes))
+        let preprocessor = Preprocessor(
+            size: model.size, normalisation: model.architecture.normalisation, filter: .area)
+        let detector = try Detector(model: compiled, preprocessor: preprocessor, requests: 1) { _ in decoder }
+        return (detector, decoder)
+    }
+
+    // MARK: - Report
+
+    /// What was measured.
+    public var introduction: [String] { ["\(model), \(pictures) pictures"] }
+    /// Class and its intersection over union, in percent.
+    public var columns: [String] { ["class", "IoU", "IoU of cells"] }
+    /// One per class, then their mean.
+    public var rows: [[String]] {
+        classes.indices.map { [classes[$0], percent(exact.overlap(of: $0)), percent(cells.overlap(of: $0))] }
+            + [["mIoU", percent(exact.meanOverlap), percent(cells.meanOverlap)]]
+    }
+    /// Accuracy, and what interpolation costs.
+    public var conclusion: [String] {
+        [
+            "pixel accuracy \(percent(exact.accuracy)) %, of cells \(percent(cells.accuracy)) %; "
+                + "the two agree on \(percent(agreement)) % of the pixels",
+            "logits to labels: \(rounded(decoding.exact, 3)) ms with interpolation, \(rounded(decoding.cells, 3)) ms "
+                + "for cells",
+        ]
+    }
+    /// The same figures, 0...1.
+    public var json: String {
+        func overlaps(_ matrix: ConfusionMatrix) -> JSONDocument {
+            .object(classes.indices.map { (classes[$0], .number(matrix.overlap(of: $0))) })
+        }
+        let document: JSONDocument = [
+            "network": "ddrnet", "model": .string(model), "pictures": .integer(pictures),
+            "mIoU": .number(exact.meanOverlap), "accuracy": .number(exact.accuracy), "IoU": overlaps(exact),
+            "cells": [
+                "mIoU": .number(cells.meanOverlap), "accuracy": .number(cells.accuracy), "IoU": overlaps(cells),
+                "agreement": .number(agreement),
+            ],
+            "decodingMs": ["exact": .number(decoding.exact), "cells": .number(decoding.cells)],
+        ]
+        return document.compact
+    }
+
+    private func percent(_ share: Double) -> String { rounded(share * 100, 2) }
+
+    private func rounded(_ value: Double, _ decimals: Int) -> String {
+        var text = JSONText()
+        text.number(value, decimals: decimals)
+        return text.withBytes { String(decoding: $0, as: UTF8.self) }
+    }
+}
+
+/// Both ways of decoding, from the same logits, timed.
+private final class BothDecoder: OutputDecoder {
+    struct Output: Sendable {
+        let exact: ClassMap
+        let cells: ClassMap
+        let milliseconds: (exact: Double, cells: Double)
+    }
+
+    /// Size of the map from interpolated logits.
+    var grid = InputSize(width: 1, height: 1)
+    private let decoder: SegmentationDecoder
+    private let clock = MonotonicClock.system
+
+    init(_ decoder: SegmentationDecoder) { self.decoder = decoder }
+
+    func decode(_ outputs: [TensorBuffer], placement: Placement) -> Output {
+        func timed(_ resolution: SegmentationDecoder.Resolution) -> (ClassMap, Double) {
+            decoder.resolution = resolution
+            let start = clock.now()
+            let map = decoder.decode(outputs, placement: placement)
+            return (map, Double(clock.now() - start) / 1e6)
+        }
+        let cells = timed(.cells)
+        let exact = timed(.size(grid))
+        return Output(exact: exact.0, cells: cells.0, milliseconds: (exact.1, cells.1))
+    }
+}

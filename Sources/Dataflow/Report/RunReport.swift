@@ -127,7 +127,7 @@ extension Graph {
                 drops: account.dropped.map { .init(place: placeName($0.place), cause: $0.cause, count: $0.count) },
                 inFlight: account.inFlight)
         }
-        let sinks = stages.filter(\.output.isSink)
+        let sinks = stages.filter(\.frames.isSink)
         let end = endedAt == 0 ? now : endedAt
         return RunReport(
             graph: name, state: state, elapsed: startedAt != 0 && end > startedAt ? end - startedAt : 0,
@@ -138,7 +138,7 @@ extension Graph {
                 let fps = items > 1 && last > first ? Double(items - 1) * 1e9 / Double(last - first) : 0
                 return .init(
                     name: stage.name, items: items, fps: fps, processTime: stage.processTime.summary,
-                    endToEnd: stage.output.isSink ? stage.output.endToEnd.summary : nil,
+                    endToEnd: stage.frames.isSink ? stage.frames.endToEnd.summary : nil,
                     hasFailed: failed.contains { $0 === stage })
             },
             edges: edges.map { edge in
@@ -146,7 +146,7 @@ extension Graph {
                     name: edge.name, policy: edge.policy, capacity: edge.ring.capacity, queued: edge.ring.count,
                     wait: edge.wait.summary, dropped: edge.dropped.load(ordering: .relaxed))
             },
-            sources: sources, endToEnd: LatencyHistogram.summary(of: sinks.map(\.output.endToEnd)),
+            sources: sources, endToEnd: LatencyHistogram.summary(of: sinks.map(\.frames.endToEnd)),
             failures: failures, ledgerErrors: errors)
     }
 
@@ -154,8 +154,8 @@ extension Graph {
     static func problems(of account: Ledger.Account, source: String, isOver: Bool) -> [String] {
         var problems: [String] = []
         if account.fateless > 0 { problems.append("source \(source): \(account.fateless) frames ended without a fate") }
-        if account.strayTokens > 0 {
-            problems.append("source \(source): \(account.strayTokens) frames were ended that were not under way")
+        if account.unexpectedReleases > 0 {
+            problems.append("source \(source): \(account.unexpectedReleases) frames were ended that were not under way")
         }
         let sum = account.delivered + account.droppedCount + account.inFlight
         if account.isSteady, account.admitted != sum {

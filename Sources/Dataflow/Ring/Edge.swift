@@ -16,7 +16,7 @@ final class Edge: @unchecked Sendable {
         /// One past the last sequence number that went into the ring.
         var pushedBelow: UInt64 = 0
         var publishedBound: UInt64 = 0
-        var owesWake = false
+        var hasDeferredWake = false
     }
 
     let index: Int
@@ -62,7 +62,7 @@ final class Edge: @unchecked Sendable {
 
     // MARK: Producer's side
 
-    /// Pushes an owned reference and sees to it that the consumer runs, now or, with `lazily`, at `settleWake`.
+    /// Pushes an owned reference and sees to it that the consumer runs, now or, with `lazily`, at `sendDeferredWake`.
     @inline(__always)
     func push(_ item: Unmanaged<Item>, sequence: UInt64, now: UInt64, lazily: Bool) -> Ring.RawPush {
         let result = ring.pushRaw(item, enqueuedAt: now)
@@ -70,7 +70,7 @@ final class Edge: @unchecked Sendable {
         producing.pointee.pushedBelow = sequence &+ 1
         // Pairs with the consumer's park: it clears `awake`, then looks at the tail that pushRaw has stored.
         if lazily {
-            if !consumer.isAwake { producing.pointee.owesWake = true }
+            if !consumer.isAwake { producing.pointee.hasDeferredWake = true }
         } else {
             consumer.wake()
         }
@@ -79,9 +79,9 @@ final class Edge: @unchecked Sendable {
 
     /// Wakes the consumer if a lazy push left that to be done.
     @inline(__always)
-    func settleWake() {
-        guard producing.pointee.owesWake else { return }
-        producing.pointee.owesWake = false
+    func sendDeferredWake() {
+        guard producing.pointee.hasDeferredWake else { return }
+        producing.pointee.hasDeferredWake = false
         consumer.wake()
     }
 
@@ -97,7 +97,7 @@ final class Edge: @unchecked Sendable {
 
     /// Says, once, that the producer has ended.
     func close() {
-        producing.pointee.owesWake = false
+        producing.pointee.hasDeferredWake = false
         producing.pointee.publishedBound = Self.ended
         bound.store(Self.ended, ordering: .sequentiallyConsistent)
         consumer.wake()

@@ -57,7 +57,7 @@ public final class Graph: @unchecked Sendable {
                 throw GraphError(code: .startFailed, detail: "node \(stage.name): \(error)")
             }
         }
-        control.begin(stages: stages.count, sinks: stages.count { $0.output.isSink })
+        control.begin(stages: stages.count, sinks: stages.count { $0.frames.isSink })
         for stage in stages.reversed() { stage.launch() }
     }
 

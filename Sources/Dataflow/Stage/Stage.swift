@@ -21,7 +21,7 @@ final class Stage: @unchecked Sendable {
         case running
         /// All inputs have ended, or the source has; the node empties itself.
         case draining
-        /// The node is through; what it emitted still has to leave.
+        /// The node is done; what it emitted still has to leave.
         case closing
         /// The node failed or the graph was aborted: what comes is dropped so that nobody upstream waits.
         case discarding
@@ -45,9 +45,13 @@ final class Stage: @unchecked Sendable {
     private let trigger = StageTrigger()
     let graph: GraphControl
     let output: Output
-    var inputs = EdgeList([])
+    let frames: OpenFrames
+    let outbox: Outbox
+    let inputs: EdgeList
+    /// What brings the items of the ports together; nil unless the node is a join.
+    let matcher: JoinMatcher?
 
-    let wakeup = Wakeup()
+    let wakeup: Wakeup
 
     var phase = Phase.running
     var isNodeStarted = false
@@ -55,14 +59,6 @@ final class Stage: @unchecked Sendable {
     var discardCause = DropCause.nodeFailed
     /// An item the node answered `.busy` to.
     var stalled: Unmanaged<Item>?
-    /// A join's items in hand, by port: what comes next.
-    let hands: UnsafeMutablePointer<Item?>
-    /// Those that `join` is to be shown, or is being shown if `isJoinReady`: their tokens are given back then.
-    let shown: UnsafeMutablePointer<Item?>
-    let handCount: Int
-    let matching: JoinMatching
-    var isJoinReady = false
-    var joinedBelow: UInt64 = 0
     var nextInput = 0
     var quickCalls = 0
     /// The stage was woken since the node answered `.busy`.
@@ -78,35 +74,30 @@ final class Stage: @unchecked Sendable {
     let lastAt = Atomic<UInt64>(0)
 
     init(
-        name: String, place: Int, role: Role, onError: ErrorPolicy, handCount: Int,
-        graph: GraphControl,
-        output: Output
+        name: String, place: Int, role: Role, onError: ErrorPolicy, graph: GraphControl, wakeup: Wakeup,
+        inputs: EdgeList, output: Output
     ) {
         self.name = name
         self.place = place
         self.role = role
         self.onError = onError
         self.graph = graph
+        self.wakeup = wakeup
+        self.inputs = inputs
         self.output = output
+        frames = output.frames
+        outbox = output.outbox
         switch role {
-        case .source(let source): (node, isPlain, matching) = (source, false, .sameFrame)
-        case .node(let plain): (node, isPlain, matching) = (plain, true, .sameFrame)
-        case .join(let join): (node, isPlain, matching) = (join, false, join.matching)
+        case .source(let source): (node, isPlain, matcher) = (source, false, nil)
+        case .node(let plain): (node, isPlain, matcher) = (plain, true, nil)
+        case .join(let join):
+            node = join
+            isPlain = false
+            matcher = JoinMatcher(join.matching, inputs: inputs, frames: output.frames)
         }
-        self.handCount = handCount
-        hands = .allocate(capacity: max(1, handCount))
-        hands.initialize(repeating: nil, count: max(1, handCount))
-        shown = .allocate(capacity: max(1, handCount))
-        shown.initialize(repeating: nil, count: max(1, handCount))
     }
 
-    deinit {
-        stalled?.release()
-        hands.deinitialize(count: max(1, handCount))
-        hands.deallocate()
-        shown.deinitialize(count: max(1, handCount))
-        shown.deallocate()
-    }
+    deinit { stalled?.release() }
 
     // MARK: Start and end
 
@@ -143,11 +134,11 @@ final class Stage: @unchecked Sendable {
         graph.stageFinished(self)
     }
 
-    /// Tells the graph, once, that nothing is delivered here any more.
+    /// Reports to the graph, once, that nothing is delivered here any more.
     func countAsStopped() {
         guard !isStoppedCounted else { return }
         isStoppedCounted = true
-        if output.isSink { graph.sinkStopped() }
+        if frames.isSink { graph.sinkStopped() }
     }
 
     // MARK: The run
@@ -161,13 +152,13 @@ final class Stage: @unchecked Sendable {
         while true {
             if wakeup.takePoke() { mustAdvance = true }
             if graph.isAborted, phase < .discarding { discardFromNow(.aborted) }
-            guard output.flush(now: now, lazily: isLazy) else {
-                relieveBranches(now)
+            guard outbox.flush(now: now, lazily: isLazy) else {
+                if phase <= .closing { matcher?.relieveBranches(now, hasEnded: phase > .running) }
                 if park(blocked: true) { return }
                 now = graph.clock.now()
                 continue
             }
-            if output.needsBounds, phase <= .draining { output.publishBounds(output.takenBelow) }
+            if outbox.needsBounds, phase <= .draining { outbox.publishBounds(frames.takenBelow) }
             do {
                 if mustAdvance, phase <= .draining {
                     mustAdvance = false
@@ -183,8 +174,8 @@ final class Stage: @unchecked Sendable {
                     case .progress:
                         budget -= 1
                         if budget > 0 { continue }
-                        guard output.flush(now: now, lazily: true) else { continue }
-                        output.settleWakes()
+                        guard outbox.flush(now: now, lazily: true) else { continue }
+                        outbox.sendDeferredWakes()
                         inputs.forEach { $0.offerRoom() }
                         wakeup.runAgain()
                         return
@@ -195,15 +186,15 @@ final class Stage: @unchecked Sendable {
                         phase = .draining
                     }
                 case .draining:
-                    let before = output.emissions
+                    let before = outbox.total
                     let isEmpty = try node.drain(to: output)
                     try checkFault()
                     now = graph.clock.now()
-                    if isEmpty { phase = .closing } else if output.emissions == before, park(blocked: false) { return }
+                    if isEmpty { phase = .closing } else if outbox.total == before, park(blocked: false) { return }
                 case .closing:
-                    output.abandonHeld(.abandoned)
+                    frames.dropHeld(.abandoned)
                     stopNode()
-                    output.close()
+                    outbox.close()
                     countAsStopped()
                     // A join ends with its primary port; what still comes on the others has nowhere to go.
                     discardCause = .unmatched
@@ -226,11 +217,11 @@ final class Stage: @unchecked Sendable {
     /// Whether wake-ups may wait for the end of the batch: never in a source, whose next call may block.
     var isLazy: Bool { quickCalls >= Self.quickCallsBeforeLazy }
 
-    /// Says what there is to say, then stops unless there is news; true when the run is over.
+    /// Wakes the neighbours that wait for this stage, then ends the run unless there is news; true when it is over.
     private func park(blocked: Bool) -> Bool {
-        output.settleWakes()
+        outbox.sendDeferredWakes()
         inputs.forEach { $0.offerRoom() }
-        if output.needsBounds, phase <= .draining { output.publishBounds(inputBound) }
+        if outbox.needsBounds, phase <= .draining { outbox.publishBounds(inputBound) }
         wakeup.park()
         guard hasNews(blocked: blocked) else { return true }
         return !wakeup.unpark()
@@ -238,18 +229,13 @@ final class Stage: @unchecked Sendable {
 
     private func hasNews(blocked: Bool) -> Bool {
         if wakeup.isPoked { return true }
-        if blocked { return output.waitForRoom() || branchesHaveNews }
+        if blocked {
+            return outbox.waitForRoom() || phase <= .closing && matcher?.branchesHaveNews == true
+        }
         switch phase {
         case .running:
-            if stalled != nil || isJoinReady { return false }
-            if handCount > 0 {
-                var port = 0
-                while port < handCount {
-                    if hands[port] == nil, inputs.with(port, { $0.hasNews }) { return true }
-                    port += 1
-                }
-                return false
-            }
+            if stalled != nil { return false }
+            if let matcher { return matcher.hasNews }
             return inputs.contains { $0.hasNews } || output.waitForAdmission()
         case .discarding:
             return inputs.contains { $0.hasNews }
@@ -261,12 +247,12 @@ final class Stage: @unchecked Sendable {
     /// What this stage's inputs and its own state promise: nothing below will be taken in any more.
     private var inputBound: UInt64 {
         if let stalled { return stalled._withUnsafeGuaranteedRef { $0.ticket.sequence } }
-        guard inputs.count > 0 else { return output.takenBelow }
-        if handCount > 0, let item = shown[0] ?? hands[0] { return item.ticket.sequence }
-        // Not read anew: `take` and `gather` have not acted on what came since, so it must still count as news.
-        // `ended` is said by close alone, after draining.
+        guard inputs.count > 0 else { return frames.takenBelow }
+        if let sequence = matcher?.nextSequence { return sequence }
+        // Not read again: `takeNext` and `match` have not acted on what came since, so it must still count as news.
+        // Only `close` says `ended`, after draining.
         let (bound, isEmpty) = inputs.with(0) { ($0.seenBound, $0.ring.isEmpty) }
-        guard isEmpty, bound != Edge.ended else { return output.takenBelow }
-        return max(output.takenBelow, bound)
+        guard isEmpty, bound != Edge.ended else { return frames.takenBelow }
+        return max(frames.takenBelow, bound)
     }
 }

@@ -74,7 +74,7 @@ import Testing
         _ = book.release(0, .delivered)
         book.add(1, to: 5)
         book.noteDrop(6, place: 0, cause: .late)
-        #expect(book.account().strayTokens == 3)
+        #expect(book.account().unexpectedReleases == 3)
         let problems = Graph.problems(of: book.account(), source: "camera", isOver: true)
         #expect(problems == ["source camera: 3 frames were ended that were not under way"])
     }

@@ -57,13 +57,13 @@ extension Graph {
     public func pulse() -> GraphPulse {
         GraphPulse(
             at: control.clock.now(),
-            sinks: stages.filter(\.output.isSink).map { stage in
-                let latency = stage.output.endToEnd.counts
+            sinks: stages.filter(\.frames.isSink).map { stage in
+                let latency = stage.frames.endToEnd.counts
                 return .init(
                     name: stage.name, items: latency.count, lastAt: stage.lastAt.load(ordering: .relaxed),
-                    lastCapturedAt: stage.output.lastCapturedAt.load(ordering: .relaxed), latency: latency)
+                    lastCapturedAt: stage.frames.lastCapturedAt.load(ordering: .relaxed), latency: latency)
             },
             admitted: ledgers.reduce(0) { $0 + $1.admittedCount }, inFlight: ledgers.reduce(0) { $0 + $1.inFlight },
-            isEnding: control.isStopping || stages.allSatisfy { $0.output.sourceIndex == nil || $0.output.isClosed })
+            isEnding: control.isStopping || stages.allSatisfy { !$0.frames.isSource || $0.outbox.isClosed })
     }
 }

@@ -55,7 +55,7 @@ final class Ledger: @unchecked Sendable {
     private let settling = Atomic<UInt64>(0)
     private let settled = Atomic<UInt64>(0)
     private let fateless = Atomic<UInt64>(0)
-    private let strayTokens = Atomic<UInt64>(0)
+    private let unexpectedReleases = Atomic<UInt64>(0)
     /// Set by the source's stage while it waits for a record to come free.
     let sourceWaiting = Atomic<Bool>(false)
 
@@ -107,9 +107,13 @@ final class Ledger: @unchecked Sendable {
         return sequence
     }
 
-    /// Whether `admit` would succeed; part of the source's parking protocol.
-    var canAdmit: Bool {
-        records[Int(truncatingIfNeeded: next & mask)].state.load(ordering: .sequentiallyConsistent) == 0
+    /// Whether `admit` would succeed now; has the source woken when it does otherwise.
+    ///
+    /// Part of the source's parking protocol.
+    func waitForAdmission() -> Bool {
+        // Pairs with `recordFate`: we set the flag and look at the record, it frees the record and looks at the flag.
+        sourceWaiting.store(true, ordering: .sequentiallyConsistent)
+        return records[Int(truncatingIfNeeded: next & mask)].state.load(ordering: .sequentiallyConsistent) == 0
     }
 
     /// Puts more tokens of a frame out.
@@ -118,7 +122,7 @@ final class Ledger: @unchecked Sendable {
     @inline(__always)
     func add(_ count: Int, to sequence: UInt64) {
         let slot = Int(truncatingIfNeeded: sequence & mask)
-        guard isOut(sequence, slot) else { return stray() }
+        guard isOut(sequence, slot) else { return countUnexpected() }
         // Relaxed: the new tokens reach others through rings, whose release orders this.
         records[slot].state.wrappingAdd(UInt64(truncatingIfNeeded: count), ordering: .relaxed)
     }
@@ -130,13 +134,13 @@ final class Ledger: @unchecked Sendable {
     func release(_ sequence: UInt64, _ end: End) -> Bool {
         let slot = Int(truncatingIfNeeded: sequence & mask)
         guard isOut(sequence, slot) else {
-            stray()
+            countUnexpected()
             return false
         }
         var old = records[slot].state.load(ordering: .relaxed)
         while true {
             guard old & Self.tokenMask != 0, old & Self.open != 0 else {
-                stray()
+                countUnexpected()
                 return false
             }
             let new = Self.apply(end, to: old) &- 1
@@ -154,7 +158,7 @@ final class Ledger: @unchecked Sendable {
     /// Records a drop without taking a token back: the frame goes on, but not everywhere.
     func noteDrop(_ sequence: UInt64, place: Int, cause: DropCause) {
         let slot = Int(truncatingIfNeeded: sequence & mask)
-        guard isOut(sequence, slot) else { return stray() }
+        guard isOut(sequence, slot) else { return countUnexpected() }
         var old = records[slot].state.load(ordering: .relaxed)
         while true {
             let (won, seen) = records[slot].state.compareExchange(
@@ -166,8 +170,8 @@ final class Ledger: @unchecked Sendable {
     }
 
     /// Counts a token that nobody had: a node's mistake, and an error in the report.
-    func stray() {
-        strayTokens.wrappingAdd(1, ordering: .relaxed)
+    func countUnexpected() {
+        unexpectedReleases.wrappingAdd(1, ordering: .relaxed)
     }
 
     @inline(__always)
@@ -261,13 +265,13 @@ final class Ledger: @unchecked Sendable {
         var dropped: [(place: Int, cause: DropCause, count: UInt64)] = []
         var inFlight: UInt64 = 0
         var fateless: UInt64 = 0
-        var strayTokens: UInt64 = 0
+        var unexpectedReleases: UInt64 = 0
         /// False when frames kept settling while it was drawn up, so that the sums need not agree.
         var isSteady = true
 
         var droppedCount: UInt64 { dropped.reduce(0) { $0 + $1.count } }
         var isBalanced: Bool {
-            fateless == 0 && strayTokens == 0 && admitted == delivered + droppedCount + inFlight
+            fateless == 0 && unexpectedReleases == 0 && admitted == delivered + droppedCount + inFlight
         }
     }
 
@@ -291,7 +295,7 @@ final class Ledger: @unchecked Sendable {
                 account.inFlight += 1
             }
             account.fateless = fateless.load(ordering: .relaxed)
-            account.strayTokens = strayTokens.load(ordering: .relaxed)
+            account.unexpectedReleases = unexpectedReleases.load(ordering: .relaxed)
             let unchanged =
                 settling.load(ordering: .sequentiallyConsistent) == settledBefore
                 && admitted.load(ordering: .acquiring) == account.admitted

@@ -130,51 +130,49 @@ public struct GraphBuilder {
     private func assemble(_ plan: GraphPlan) -> Graph {
         let control = GraphControl(name: name, clock: clock)
         let order = plan.order
-        var placeOf = [Int](repeating: 0, count: entries.count)
-        for (place, entry) in order.enumerated() { placeOf[entry] = place }
         let sources = order.filter { entries[$0].isSource }
-        // With a join, no admission may be refused that the missing item depends on: room for all that fits anywhere.
-        let hasJoin = entries.contains(where: \.isJoin)
-        let fits =
-            entries.reduce(2) { $0 + $1.maxHeld + 2 }
-            + (hasJoin ? plan.connections.reduce(0) { $0 + $1.capacity + 1 } : 0)
-        let ledgers = sources.enumerated().map { i, entry in
-            Ledger(
-                source: i, window: min(max(entries[entry].inFlightLimit, fits), 1 << 17),
-                placeCount: entries.count + connections.count, historyLength: historyLength)
-        }
-        let stages = order.enumerated().map { place, index in
-            let entry = entries[index]
-            let output = Output(
-                graph: control, place: place, ledgers: ledgers, sourceIndex: sources.firstIndex(of: index),
-                maxHeld: entry.maxHeld)
-            return Stage(
-                name: entry.name, place: place, role: entry.role, onError: entry.onError,
-                handCount: entry.isJoin ? plan.inputs(of: index).count : 0, graph: control, output: output)
-        }
+        let wakeups = entries.map { _ in Wakeup() }
+        let ledgers = makeLedgers(plan, sources: sources)
+        control.sources = sources.map { wakeups[$0] }
         let edges = plan.connections.enumerated().map { i, link in
             let from = entries[link.from].name + (link.fromPort == 0 ? "" : ".\(link.fromPort)")
             let to = entries[link.to].name + (link.toPort == 0 ? "" : ".\(link.toPort)")
             return Edge(
                 index: i, name: "\(from) -> \(to)", place: entries.count + i, policy: link.policy,
-                capacity: link.capacity, needsBounds: plan.leadsToJoin(link),
-                producer: stages[placeOf[link.from]].wakeup,
-                consumer: stages[placeOf[link.to]].wakeup)
+                capacity: link.capacity, needsBounds: plan.leadsToJoin(link), producer: wakeups[link.from],
+                consumer: wakeups[link.to])
         }
-        let sourceWakeups = sources.map { stages[placeOf[$0]].wakeup }
-        control.sources = sourceWakeups
-        for (place, index) in order.enumerated() {
+        let stages = order.enumerated().map { place, index in
+            let entry = entries[index]
             let outputs = plan.outputs(of: index)
-            let portCount = outputs.map { plan.connections[$0].fromPort + 1 }.max() ?? 0
-            stages[place].output.connect(
-                ports: (0..<portCount).map { port in
-                    outputs.filter { plan.connections[$0].fromPort == port }.map { edges[$0] }
-                })
-            stages[place].output.sourceWakeups = sourceWakeups
-            stages[place].inputs = EdgeList(plan.inputs(of: index).map { edges[$0] })
+            let ports = (0..<(outputs.map { plan.connections[$0].fromPort + 1 }.max() ?? 0)).map { port in
+                outputs.filter { plan.connections[$0].fromPort == port }.map { edges[$0] }
+            }
+            let frames = OpenFrames(
+                place: place, isSource: entry.isSource, isSink: outputs.isEmpty, maxHeld: entry.maxHeld, clock: clock,
+                ledgers: ledgers, sourceWakeups: control.sources)
+            let output = Output(
+                graph: control, frames: frames, outbox: Outbox(ports: ports, frames: frames),
+                ledger: sources.firstIndex(of: index).map { ledgers[$0] })
+            return Stage(
+                name: entry.name, place: place, role: entry.role, onError: entry.onError, graph: control,
+                wakeup: wakeups[index], inputs: EdgeList(plan.inputs(of: index).map { edges[$0] }), output: output)
         }
         return Graph(
             name: name, adjustments: plan.adjustments, stages: stages, edges: edges, ledgers: ledgers,
             sourceNames: sources.map { entries[$0].name }, control: control)
+    }
+
+    private func makeLedgers(_ plan: GraphPlan, sources: [Int]) -> [Ledger] {
+        // With a join, no admission may be refused that the missing item depends on: room for all that fits anywhere.
+        let hasJoin = entries.contains(where: \.isJoin)
+        let fits =
+            entries.reduce(2) { $0 + $1.maxHeld + 2 }
+            + (hasJoin ? plan.connections.reduce(0) { $0 + $1.capacity + 1 } : 0)
+        return sources.enumerated().map { i, entry in
+            Ledger(
+                source: i, window: min(max(entries[entry].inFlightLimit, fits), 1 << 17),
+                placeCount: entries.count + connections.count, historyLength: historyLength)
+        }
     }
 }

@@ -11,20 +11,22 @@ extension Stage {
         switch role {
         case .node: return try stepNode(&now)
         case .source(let source): return try stepSource(source, &now)
-        case .join(let join): return try stepJoin(join, &now)
+        case .join(let join):
+            guard let matcher else { return .ended }
+            return try stepJoin(join, matcher, &now)
         }
     }
 
     private func stepSource(_ source: any SourceNode, _ now: inout UInt64) throws -> Step {
         if graph.isStopping { return .ended }
-        let before = output.emissions
+        let before = outbox.total
         output.admissionRefused = false
         let production = try source.produce(to: output)
         try checkFault()
         let after = graph.clock.now()
-        if output.emissions != before {
+        if outbox.total != before {
             // Before it is counted: whoever waits for the frame is woken that much sooner.
-            _ = output.flush(now: after, lazily: false)
+            _ = outbox.flush(now: after, lazily: false)
             count(from: now, to: after)
         }
         now = after
@@ -52,7 +54,7 @@ extension Stage {
         do {
             disposition = try item._withUnsafeGuaranteedRef { try node.process($0, to: output) }
         } catch {
-            if !output.currentWasForwarded { item.release() }
+            if !output.wasForwarded { item.release() }
             throw error
         }
         let after = graph.clock.now()
@@ -62,7 +64,7 @@ extension Stage {
             now = after
             return .idle
         }
-        if !output.currentWasForwarded { item.release() }
+        if !output.wasForwarded { item.release() }
         try checkFault()
         let spent = count(from: now, to: after)
         if spent < Self.quick { quickCalls &+= 1 } else { quickCalls = 0 }
@@ -70,14 +72,34 @@ extension Stage {
         return .progress
     }
 
+    /// Joins one frame, if it is complete.
+    private func stepJoin(_ join: any JoinNode, _ matcher: JoinMatcher, _ now: inout UInt64) throws -> Step {
+        let step = matcher.match(now)
+        guard case .progress = step else { return step }
+        let items = matcher.items
+        output.begin(items.ticket, item: nil)
+        let disposition = try join.join(items, to: output)
+        let after = graph.clock.now()
+        output.complete(disposition, now: after)
+        try checkFault()
+        if disposition == .busy {
+            now = after
+            return .idle
+        }
+        matcher.advance()
+        count(from: now, to: after)
+        now = after
+        return .progress
+    }
+
     /// What came behind a `latest` edge while the node was too busy for `waiting`, which is dropped then.
     ///
-    /// Only the newest counts there: one frame waits before the node, not a second one in its hand.
+    /// Only the newest counts there: one frame waits before the node, not a second one that it has refused.
     private func successor(of waiting: Unmanaged<Item>, _ now: UInt64) -> Unmanaged<Item>? {
         guard inputs.count == 1, inputs.with(0, { $0.policy == .latest }), let newer = takeNext(now) else { return nil }
         inputs.with(0) { edge in
             let ticket = waiting._withUnsafeGuaranteedRef { $0.ticket }
-            output.release(ticket, .dropped(place: edge.place, cause: .replaced))
+            frames.release(ticket, .dropped(place: edge.place, cause: .replaced))
             edge.countDrop()
         }
         waiting.release()
@@ -135,15 +157,15 @@ extension Stage {
 
     func discardFromNow(_ cause: DropCause) {
         discardCause = cause
-        output.abandon(cause)
+        output.dropAll(cause)
         if let stalled {
-            // `abandon` has ended its frame, which was still the current one.
+            // `dropAll` has ended its frame, which was still the current one.
             stalled.release()
             self.stalled = nil
         }
-        dropHands(cause)
+        matcher?.dropAll(cause)
         stopNode()
-        output.close()
+        outbox.close()
         phase = .discarding
         countAsStopped()
     }
@@ -154,10 +176,10 @@ extension Stage {
             _ = edge.readBound()
             while let taken = edge.pop() {
                 var cause = discardCause
-                if cause == .unmatched {
-                    cause = causeOfMiss(taken.item._withUnsafeGuaranteedRef { $0.ticket.sequence })
+                if cause == .unmatched, let matcher {
+                    cause = matcher.causeOfMiss(taken.item._withUnsafeGuaranteedRef { $0.ticket.sequence })
                 }
-                output.discard(taken.item, cause: cause)
+                frames.discard(taken.item, cause: cause)
             }
         }
         return !inputs.contains { !$0.isExhausted }

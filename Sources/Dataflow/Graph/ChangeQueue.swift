@@ -32,7 +32,7 @@ extension Graph {
 /// The changes of settings on their way to a node, each in force from a generation on.
 ///
 /// A frame that finds none costs the node one load. Changes wait until a frame of their generation comes: none replaces
-/// an earlier one, for which frames may still be under way.
+/// an earlier one, for which frames may still be in flight.
 ///
 ///     taken -> waiting -> waiting -> nil        the node moves along the list, the controller appends to it
 ///

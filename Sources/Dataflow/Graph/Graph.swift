@@ -9,7 +9,7 @@ internal import Synchronization
 ///     built --start()--> running --sources end, or stop()--> draining --> finished
 ///                           \------------ abort() -----------------------/
 ///
-/// It goes on to its end also when the caller lets go of it.
+/// A running graph keeps itself alive until it has finished.
 /// - Note: Thread-safety: every method may be called from any thread.
 public final class Graph: @unchecked Sendable {
     // Invariant of @unchecked Sendable: all properties are immutable after init; the stages guard their own state.
@@ -61,10 +61,10 @@ public final class Graph: @unchecked Sendable {
         for stage in stages.reversed() { stage.launch() }
     }
 
-    /// Ends the sources; everything under way is delivered.
+    /// Ends the sources; everything in flight is delivered.
     public func stop() { control.stop() }
 
-    /// Drops everything under way, with the cause `aborted`.
+    /// Drops everything in flight, with the cause `aborted`.
     public func abort() {
         control.abort()
         for stage in stages { stage.wakeup.poke() }
@@ -123,7 +123,7 @@ public final class Graph: @unchecked Sendable {
 
 /// How a frame ended.
 public enum FrameFate: Sendable, Hashable {
-    /// It is still under way.
+    /// It is still in flight.
     case inFlight
     /// Every sink it was meant for took it.
     case delivered

@@ -4,7 +4,7 @@
 public enum ErrorPolicy: Sendable, Hashable {
     /// The others go on; when no sink is left that works, the sources end.
     case isolate
-    /// The sources end and everything under way is delivered.
+    /// The sources end and everything in flight is delivered.
     case stop
 }
 
@@ -20,11 +20,11 @@ public struct NodeID: Sendable, Hashable {
 ///
 /// **Diamonds.** A join waits for the branch that is slowest, while the frames after the one it waits for queue up on
 /// its other ports. If such a queue were smaller than what the slow branch may hold before it lets a frame go, the
-/// fan-out would stall on the full queue, the slow branch would never be fed on, and the join would wait for ever (with
+/// fan-out would stall on the full queue, the slow branch would never be fed on, and the join would wait forever (with
 /// a dropping policy: it would lose the very frames the branch is about to answer). So each edge into a join holds at
 /// least what the nodes and edges of the other ports' branches hold, counted back to where they part from its own:
 /// the sum of `maxHeld + 1` and the edge capacities, and one more. The builder raises smaller ones, of any policy, and
-/// says so in `Graph.adjustments`.
+/// lists them in `Graph.adjustments`.
 ///
 /// A join for the `newest` never waits, so its primary edge is left as it is; the others hold what may come before the
 /// primary item they belong to.
@@ -70,7 +70,7 @@ public struct GraphBuilder {
 
     /// Adds a source.
     ///
-    /// - Parameter inFlightLimit: the most frames admitted and not yet settled; rounded up to a power of two, and up to
+    /// - Parameter inFlightLimit: the most frames in flight; rounded up to a power of two, and up to
     ///   what the nodes may hold; in a graph with a join, to what nodes and edges may hold together.
     public mutating func addSource(
         _ name: String, _ node: any SourceNode, inFlightLimit: Int = 256, onError: ErrorPolicy = .isolate

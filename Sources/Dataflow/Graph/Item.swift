@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Synchronization
 
-/// Who a unit of work is: which source made it and which number it has there.
+/// Identifies a frame: its source and its sequence number within it.
 ///
 /// Sequence numbers of one source are consecutive from 0 in the order of admission.
 /// - Note: Thread-safety: a trivial value.
@@ -76,9 +76,9 @@ public enum DropCause: UInt8, Sendable, Hashable, CaseIterable {
     case replaced
     /// The primary input of a join never delivered its frame.
     case unmatched
-    /// It reached a join after the join had stopped waiting for it.
+    /// It reached a join for the newest after the last frame that it could have gone with.
     case late
-    /// The node that had it, or should have had it, failed.
+    /// The node that was processing it, or that it was queued for, failed.
     case nodeFailed
     /// The graph was aborted.
     case aborted
@@ -88,9 +88,9 @@ public enum DropCause: UInt8, Sendable, Hashable, CaseIterable {
     case rateLimited
     /// The data could not be decoded or used.
     case corrupt
-    /// The source did not let it in: it would have been finished too late.
+    /// The source did not admit it: it would have been finished too late.
     case refused
-    /// The place it was to go to was away.
+    /// The device or peer it was to go to was not connected.
     case disconnected
     /// The node's work on this one frame failed; the node itself goes on.
     case failed

@@ -35,7 +35,7 @@ public struct GraphPulse: Sendable {
     public var sinks: [Sink]
     /// Frames that came in, over all sources, those refused at once among them.
     public var admitted: UInt64
-    /// Frames under way.
+    /// Frames in flight.
     public var inFlight: UInt64
     /// Whether no more frames come in: the graph was stopped, or every source has ended.
     public var isEnding: Bool

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Synchronization
 
-/// The book of one source's frames: every admitted frame ends in exactly one recorded fate.
+/// Accounts for the frames of one source: every admitted frame ends in exactly one recorded fate.
 ///
-/// A frame owns one record, at `sequence & mask`, while tokens of it are out: one for each item of the frame in an
-/// edge, in a node's hands, or waiting to be emitted. Fan-out adds tokens, joins and ends take them back, and when the
-/// count comes to zero the fate is settled:
+/// A frame owns one record, at `sequence & mask`, and is reference-counted there: it has a token for each of its items
+/// that is in an edge, open in a node, or waiting to be emitted. Fan-out adds tokens, joins and ends release them, and
+/// when the count comes to zero the fate is recorded:
 ///
-///     63 open | 55..48 cause | 47..32 place | 17 dropped | 16 delivered | 15..0 tokens out
+///     63 open | 55..48 cause | 47..32 place | 17 dropped | 16 delivered | 15..0 tokens
 ///
-/// delivered when at least one sink accepted it, else dropped at the first place that dropped it. A record that
-/// settles with neither, a token given back twice, or one for a frame that is not out is a violation: kept, and an
+/// delivered when at least one sink accepted it, else dropped at the first place that dropped it. A record that ends
+/// with neither, a token released twice, or one of a frame that is not in flight is a violation: it is counted, and an
 /// error in the report.
 /// - Note: Thread-safety: `admit` from the source's queue only, all else from any thread; realtime-safe.
 final class Ledger: @unchecked Sendable {
@@ -19,7 +19,7 @@ final class Ledger: @unchecked Sendable {
     struct Record: ~Copyable {
         let state: Atomic<UInt64>
         let sequence: Atomic<UInt64>
-        // One record per 64-byte line: neighbouring frames are in different stages' hands.
+        // One record per 64-byte line: neighbouring frames are in different stages.
         let padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
     }
 
@@ -52,8 +52,8 @@ final class Ledger: @unchecked Sendable {
     private let admitted = Atomic<UInt64>(0)
     private let delivered = Atomic<UInt64>(0)
     private let deliveredPartly = Atomic<UInt64>(0)
-    private let settling = Atomic<UInt64>(0)
-    private let settled = Atomic<UInt64>(0)
+    private let closing = Atomic<UInt64>(0)
+    private let closed = Atomic<UInt64>(0)
     private let fateless = Atomic<UInt64>(0)
     private let unexpectedReleases = Atomic<UInt64>(0)
     /// Set by the source's stage while it waits for a record to come free.
@@ -93,11 +93,11 @@ final class Ledger: @unchecked Sendable {
 
     // MARK: Tokens
 
-    /// Opens the record of the next frame with one token out; nil while its slot is still in use.
+    /// Opens the record of the next frame with one token; nil while its slot is still in use.
     func admit() -> UInt64? {
         let sequence = next
         let slot = Int(truncatingIfNeeded: sequence & mask)
-        // Acquire pairs with the closing store in `settle`: the slot's last frame is written up.
+        // Acquire pairs with the closing store in `recordFate`: the slot's last frame is recorded.
         guard records[slot].state.load(ordering: .acquiring) == 0 else { return nil }
         next &+= 1
         records[slot].sequence.store(sequence, ordering: .relaxed)
@@ -116,24 +116,24 @@ final class Ledger: @unchecked Sendable {
         return records[Int(truncatingIfNeeded: next & mask)].state.load(ordering: .sequentiallyConsistent) == 0
     }
 
-    /// Puts more tokens of a frame out.
+    /// Adds tokens to a frame in flight.
     ///
-    /// The caller holds one, so the record cannot settle meanwhile.
+    /// The caller holds one, so the record cannot close meanwhile.
     @inline(__always)
     func add(_ count: Int, to sequence: UInt64) {
         let slot = Int(truncatingIfNeeded: sequence & mask)
-        guard isOut(sequence, slot) else { return countUnexpected() }
+        guard isInFlight(sequence, slot) else { return countUnexpected() }
         // Relaxed: the new tokens reach others through rings, whose release orders this.
         records[slot].state.wrappingAdd(UInt64(truncatingIfNeeded: count), ordering: .relaxed)
     }
 
-    /// Takes one token back.
+    /// Releases one token.
     ///
     /// True when that freed a record that the source waits for.
     @inline(__always)
     func release(_ sequence: UInt64, _ end: End) -> Bool {
         let slot = Int(truncatingIfNeeded: sequence & mask)
-        guard isOut(sequence, slot) else {
+        guard isInFlight(sequence, slot) else {
             countUnexpected()
             return false
         }
@@ -144,21 +144,21 @@ final class Ledger: @unchecked Sendable {
                 return false
             }
             let new = Self.apply(end, to: old) &- 1
-            // Acquire and release: whoever settles sees all that the others wrote before giving their tokens back.
+            // Acquire and release: the last release sees all that the others wrote before theirs.
             let (won, seen) = records[slot].state.compareExchange(
                 expected: old, desired: new, successOrdering: .acquiringAndReleasing, failureOrdering: .relaxed)
             if won {
-                if new & Self.tokenMask == 0 { return settle(sequence, slot, new) }
+                if new & Self.tokenMask == 0 { return recordFate(sequence, slot, new) }
                 return false
             }
             old = seen
         }
     }
 
-    /// Records a drop without taking a token back: the frame goes on, but not everywhere.
+    /// Records a drop without releasing a token: the frame goes on, but not everywhere.
     func noteDrop(_ sequence: UInt64, place: Int, cause: DropCause) {
         let slot = Int(truncatingIfNeeded: sequence & mask)
-        guard isOut(sequence, slot) else { return countUnexpected() }
+        guard isInFlight(sequence, slot) else { return countUnexpected() }
         var old = records[slot].state.load(ordering: .relaxed)
         while true {
             let (won, seen) = records[slot].state.compareExchange(
@@ -169,13 +169,13 @@ final class Ledger: @unchecked Sendable {
         }
     }
 
-    /// Counts a token that nobody had: a node's mistake, and an error in the report.
+    /// Counts a release that has no token: an error in the report.
     func countUnexpected() {
         unexpectedReleases.wrappingAdd(1, ordering: .relaxed)
     }
 
     @inline(__always)
-    private func isOut(_ sequence: UInt64, _ slot: Int) -> Bool {
+    private func isInFlight(_ sequence: UInt64, _ slot: Int) -> Bool {
         records[slot].sequence.load(ordering: .relaxed) == sequence
             && records[slot].state.load(ordering: .relaxed) & Self.open != 0
     }
@@ -194,9 +194,9 @@ final class Ledger: @unchecked Sendable {
         }
     }
 
-    private func settle(_ sequence: UInt64, _ slot: Int, _ state: UInt64) -> Bool {
-        // The pair settling/settled brackets the bookkeeping, so that `account` knows when it caught a quiet moment.
-        settling.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    private func recordFate(_ sequence: UInt64, _ slot: Int, _ state: UInt64) -> Bool {
+        // The pair closing/closed brackets the counting, so that `account` knows when it caught a quiet moment.
+        closing.wrappingAdd(1, ordering: .sequentiallyConsistent)
         if state & Self.wasDelivered != 0 {
             delivered.wrappingAdd(1, ordering: .relaxed)
             if state & Self.wasDropped != 0 { deliveredPartly.wrappingAdd(1, ordering: .relaxed) }
@@ -215,7 +215,7 @@ final class Ledger: @unchecked Sendable {
         // Release pairs with the acquire in `admit`; sequentially consistent because the flag is looked at next, and
         // the source, having set it, looks at the record (canAdmit).
         records[slot].state.store(0, ordering: .sequentiallyConsistent)
-        settled.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        closed.wrappingAdd(1, ordering: .sequentiallyConsistent)
         return sourceWaiting.load(ordering: .sequentiallyConsistent)
             && sourceWaiting.exchange(false, ordering: .sequentiallyConsistent)
     }
@@ -225,11 +225,11 @@ final class Ledger: @unchecked Sendable {
     /// Frames admitted so far.
     var admittedCount: UInt64 { admitted.load(ordering: .acquiring) }
 
-    /// Frames under way: two loads, exact whenever nothing settles at that moment.
+    /// Frames in flight: two loads, exact whenever no record closes at that moment.
     var inFlight: UInt64 {
-        let settled = self.settled.load(ordering: .acquiring)
+        let closed = self.closed.load(ordering: .acquiring)
         let admitted = admittedCount
-        return admitted > settled ? admitted - settled : 0
+        return admitted > closed ? admitted - closed : 0
     }
 
     /// A frame's fate as numbers; names are put to the places by the graph.
@@ -254,10 +254,10 @@ final class Ledger: @unchecked Sendable {
             if dropped, let cause { return .dropped(place: place, cause: cause) }
             return nil
         }
-        return isOut(sequence, Int(truncatingIfNeeded: sequence & mask)) ? .inFlight : nil
+        return isInFlight(sequence, Int(truncatingIfNeeded: sequence & mask)) ? .inFlight : nil
     }
 
-    /// The balance of the book.
+    /// The counts, and whether they add up.
     struct Account {
         var admitted: UInt64 = 0
         var delivered: UInt64 = 0
@@ -266,7 +266,7 @@ final class Ledger: @unchecked Sendable {
         var inFlight: UInt64 = 0
         var fateless: UInt64 = 0
         var unexpectedReleases: UInt64 = 0
-        /// False when frames kept settling while it was drawn up, so that the sums need not agree.
+        /// False when records kept closing while it was read, so that the sums need not agree.
         var isSteady = true
 
         var droppedCount: UInt64 { dropped.reduce(0) { $0 + $1.count } }
@@ -275,13 +275,13 @@ final class Ledger: @unchecked Sendable {
         }
     }
 
-    /// Draws up the account, trying a few times to catch a moment when nothing settles.
+    /// Reads the counts, trying a few times to catch a moment when no record closes.
     func account() -> Account {
         var account = Account()
         for _ in 0..<8 {
             account = Account()
-            let settledBefore = settled.load(ordering: .sequentiallyConsistent)
-            account.isSteady = settling.load(ordering: .sequentiallyConsistent) == settledBefore
+            let closedBefore = closed.load(ordering: .sequentiallyConsistent)
+            account.isSteady = closing.load(ordering: .sequentiallyConsistent) == closedBefore
             account.admitted = admitted.load(ordering: .acquiring)
             account.delivered = delivered.load(ordering: .relaxed)
             account.deliveredPartly = deliveredPartly.load(ordering: .relaxed)
@@ -297,7 +297,7 @@ final class Ledger: @unchecked Sendable {
             account.fateless = fateless.load(ordering: .relaxed)
             account.unexpectedReleases = unexpectedReleases.load(ordering: .relaxed)
             let unchanged =
-                settling.load(ordering: .sequentiallyConsistent) == settledBefore
+                closing.load(ordering: .sequentiallyConsistent) == closedBefore
                 && admitted.load(ordering: .acquiring) == account.admitted
             account.isSteady = account.isSteady && unchanged
             if account.isSteady { break }

@@ -92,7 +92,7 @@ public struct RunReport: Sendable {
     public var endToEnd: LatencySummary
     /// The nodes that failed, the first one first.
     public var failures: [Failure]
-    /// What is wrong with the books; each line is a bug in the graph or in a node.
+    /// What does not add up in the frame counts; each line is a bug in the graph or in a node.
     ///
     /// Empty when all is well.
     public var ledgerErrors: [String]
@@ -155,7 +155,7 @@ extension Graph {
         var problems: [String] = []
         if account.fateless > 0 { problems.append("source \(source): \(account.fateless) frames ended without a fate") }
         if account.unexpectedReleases > 0 {
-            problems.append("source \(source): \(account.unexpectedReleases) frames were ended that were not under way")
+            problems.append("source \(source): \(account.unexpectedReleases) frames were ended that were not in flight")
         }
         let sum = account.delivered + account.droppedCount + account.inFlight
         if account.isSteady, account.admitted != sum {

@@ -3,9 +3,9 @@ internal import Synchronization
 
 /// One connection: a ring, what its producer promises about it, and its statistics.
 ///
-/// The bound says that no item with a sequence number below it will come any more unless it is in the ring already;
-/// `UInt64.max` says that the producer has ended. A join thus knows that a frame was skipped without waiting for the
-/// next one.
+/// The bound is a watermark: no item with a sequence number below it will come any more unless it is in the ring
+/// already; `UInt64.max` means that the producer has ended. So a join knows that a frame was skipped without waiting for
+/// the next one.
 final class Edge: @unchecked Sendable {
     // Invariant of @unchecked Sendable: `producing` is touched on the producer's queue only, `seenBound` on the
     // consumer's; the rest is atomic or immutable.
@@ -95,7 +95,7 @@ final class Edge: @unchecked Sendable {
         consumer.wake()
     }
 
-    /// Says, once, that the producer has ended.
+    /// Marks the end of the stream, once.
     func close() {
         producing.pointee.hasDeferredWake = false
         producing.pointee.publishedBound = Self.ended

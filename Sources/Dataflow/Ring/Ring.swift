@@ -211,7 +211,7 @@ public final class Ring: @unchecked Sendable {
 
     /// Makes the head sequentially consistent before the consumer looks whether the producer waits; consumer only.
     ///
-    /// The producer, having said that it waits, looks at the head (`hasRoom`): one of the two sees the other. Only for
+    /// The producer, having set its flag, looks at the head (`hasRoom`): one of the two sees the other. Only for
     /// rings that do not evict, where the consumer is the head's only writer.
     @inline(__always)
     func publishRoom() {

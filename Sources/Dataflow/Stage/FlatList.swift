@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A growable list of trivial values in memory of its own, which must be freed by hand.
+/// A growable list of trivial values in memory of its own, which must be freed explicitly.
 ///
 /// An `Array` in a class costs a uniqueness check, an exclusivity check and often a retain per use; these three were a
 /// third of a saturated hop (benchmark `hop`). Grows by doubling and never shrinks.

@@ -6,12 +6,12 @@ internal import Synchronization
 ///
 /// **Same frame.** For the primary's frame `s`, another port contributes its item numbered `s`. It has none when its
 /// next item is later, when its producer has promised that `s` will not come (bound), or when it has ended. Items
-/// numbered below `s` belong to frames the primary never delivered: they end here as `unmatched`. When the primary ends,
-/// so does the join.
+/// numbered below `s` belong to frames the primary never delivered: they end here as `unmatched`. When the primary
+/// ends, so does the join.
 ///
-/// **Newest.** `s` goes on at once with the newest item of each port up to `s`. An item that a newer one overtook before
-/// any frame took it along ends as `replaced`; one for which no frame came any more, as `late`. Its branches are emptied
-/// also while the join waits for room downstream.
+/// **Newest.** `s` goes on at once with the newest item of each port up to `s`. An item that a newer one overtook
+/// before any frame took it along ends as `replaced`; one for which no frame came any more, as `late`. Its branches are
+/// emptied also while the join waits for room downstream.
 /// - Note: Thread-safety: used in the stage's runs only.
 final class JoinMatcher {
     private let inputs: EdgeList
@@ -21,7 +21,7 @@ final class JoinMatcher {
     private let heads: UnsafeMutablePointer<Item?>
     /// The items of the frame being joined; until it is complete, those that `newest` has found for it so far.
     private let matched: UnsafeMutablePointer<Item?>
-    /// Whether `matched` is complete. Its tokens are merged into the primary's then.
+    /// Whether `matched` is complete: its tokens are merged into the primary's.
     private var isComplete = false
     /// One past the last frame that was joined.
     private var joinedBelow: UInt64 = 0

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a node did with the item it was handed.
+/// What a node did with the item it was given.
 public enum Disposition: Sendable {
-    /// It is through with it. Without an emission this delivers the item (no outputs) or drops it as filtered.
+    /// The node is done with the item. If it emitted nothing, the item counts as delivered (sink) or as dropped:
+    /// `filtered`.
     case done
     /// It keeps the item and will emit and `Output.finish(_:)` it later.
     case held
@@ -10,7 +11,7 @@ public enum Disposition: Sendable {
     case busy
 }
 
-/// What a source has to say after being asked to produce.
+/// A source's answer to being asked to produce.
 public enum Production: Sendable {
     /// There may be more at once: ask again.
     case more
@@ -33,8 +34,8 @@ public protocol Node: AnyObject {
     ///
     /// The builder sizes the edges of diamonds by it, see `GraphBuilder`. It is read once, when the graph is built.
     ///
-    /// A held item must become free by itself. A look-ahead, which lets an item go only when later ones have come, works
-    /// where no frame is dropped on the way to it or to the joins after it; otherwise those later ones may never come.
+    /// A held item must not depend on later items to be finished. A look-ahead, which does, works where no frame is
+    /// dropped on the way to it or to the joins after it; otherwise those later items may never come.
     var maxHeld: Int { get }
     /// Prepares the node. `link.wake()` may be called from any thread from now on.
     func start(_ link: StageLink) throws
@@ -57,7 +58,7 @@ extension Node {
     public var maxHeld: Int { 0 }
     /// Needs no preparation.
     public func start(_ link: StageLink) throws {}
-    /// Has nothing under way.
+    /// Has no asynchronous work.
     public func advance(to output: Output) throws {}
     /// Is drained at once.
     public func drain(to output: Output) throws -> Bool { true }
@@ -69,7 +70,7 @@ extension Node {
 public protocol SourceNode: Node {
     /// Admits and emits the next frame; may block in I/O, which keeps no other stage waiting.
     ///
-    /// Asked again and again while its edges have room. `StageLink.isStopping` says when to give up waiting.
+    /// Asked again and again while its edges have room. Return when `StageLink.isStopping`.
     func produce(to output: Output) throws -> Production
 }
 
@@ -82,9 +83,9 @@ extension SourceNode {
 
 /// Which items of its ports a join brings together.
 public enum JoinMatching: Sendable, Hashable {
-    /// Those of one frame: it waits for what each branch has to say about it.
+    /// Those of one frame: it waits until each branch has delivered or skipped the frame.
     case sameFrame
-    /// The primary item, which waits for nobody, and the newest of each other port that came since the last call: of
+    /// The primary item, which never waits, and the newest of each other port that came since the last call: of
     /// the same frame or an earlier one, never of a later one.
     case newest
 }
@@ -103,7 +104,7 @@ extension JoinNode {
 
     /// Never called.
     public func process(_ item: Item, to output: Output) throws -> Disposition {
-        preconditionFailure("a join is handed its items by join(_:to:)")
+        preconditionFailure("a join gets its items through join(_:to:)")
     }
 }
 
@@ -131,7 +132,7 @@ public struct JoinedItems {
     }
 }
 
-/// A node's line to its stage.
+/// How a node reaches the stage that runs it.
 ///
 /// - Note: Thread-safety: thread-safe and realtime-safe; may outlive the graph.
 public struct StageLink: Sendable {

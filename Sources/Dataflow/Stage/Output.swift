@@ -62,8 +62,8 @@ public final class Output {
 
     /// Sends an item to every edge of a port.
     ///
-    /// The item's ticket must be that of a frame the node has: the one being processed, a held or an admitted one. On one
-    /// port, sequence numbers must rise. An unconnected port releases the item.
+    /// The item's ticket must be that of a frame the node has: the one being processed, a held or an admitted one. On
+    /// one port, sequence numbers must rise. An unconnected port releases the item.
     public func emit(_ item: consuming Item, port: Int = 0) {
         let ticket = item.ticket
         send(Unmanaged.passRetained(item), ticket: ticket, port: port)

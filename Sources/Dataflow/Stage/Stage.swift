@@ -250,7 +250,7 @@ final class Stage: @unchecked Sendable {
         guard inputs.count > 0 else { return frames.takenBelow }
         if let sequence = matcher?.nextSequence { return sequence }
         // Not read again: `takeNext` and `match` have not acted on what came since, so it must still count as news.
-        // Only `close` says `ended`, after draining.
+        // Only `close` promises `ended`, after draining.
         let (bound, isEmpty) = inputs.with(0) { ($0.seenBound, $0.ring.isEmpty) }
         guard isEmpty, bound != Edge.ended else { return frames.takenBelow }
         return max(frames.takenBelow, bound)

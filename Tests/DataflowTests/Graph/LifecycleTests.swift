@@ -4,8 +4,8 @@ import Testing
 
 @testable import Dataflow
 
-@Suite struct LifecycleTests {
-    @Test("a chain delivers every frame in order", .timeLimit(.minutes(15))) func aChainDeliversEveryFrameInOrder()
+@Suite(.timeLimit(.minutes(15))) struct LifecycleTests {
+    @Test("a chain delivers every frame in order") func chain()
         throws
     {
         let tally = Tally()
@@ -34,7 +34,7 @@ import Testing
         #expect(throws: GraphError.self) { try graph.start() }
     }
 
-    @Test("finish can be awaited", .timeLimit(.minutes(15))) func finishCanBeAwaited() async throws {
+    @Test("finish can be awaited") func finish() async throws {
         var builder = GraphBuilder(name: "await")
         let a = builder.addSource("source", CountingSource(100))
         builder.connect(a, to: builder.addNode("sink", CollectingSink()))
@@ -44,10 +44,8 @@ import Testing
         #expect(report.source("source")?.delivered == 100)
     }
 
-    @Test("stop delivers what is under way, abort drops it", .timeLimit(.minutes(15)), arguments: [false, true])
-    func stopDeliversWhatIsUnderWayAbortDropsIt(
-        aborts: Bool
-    ) throws {
+    @Test("stop delivers what is in flight, abort drops it", arguments: [false, true])
+    func ending(aborts: Bool) throws {
         let tally = Tally()
         let sink = CollectingSink()
         let slow = PassNode()
@@ -60,7 +58,7 @@ import Testing
         builder.connect(b, to: c)
         let graph = try builder.build()
         try graph.start()
-        while (graph.snapshot().node("sink")?.items ?? 0) < 50 {}
+        waitUntil { (graph.snapshot().node("sink")?.items ?? 0) >= 50 }
         if aborts { graph.abort() } else { graph.stop() }
         let report = graph.waitUntilFinished()
         let book = try #require(report.source("source"))
@@ -77,8 +75,8 @@ import Testing
         #expect(tally.count == 0)
     }
 
-    @Test("behind a latest edge a busy node gets the newest frame, not the one it refused", .timeLimit(.minutes(15)))
-    func behindALatestEdgeABusyNodeGetsTheNewestFrame() throws {
+    @Test("behind a latest edge a busy node gets the newest frame, not the one it refused")
+    func busyBehindLatest() throws {
         let tally = Tally()
         let gate = GatedSink()
         var builder = GraphBuilder(name: "latest")
@@ -86,7 +84,7 @@ import Testing
         builder.connect(a, to: builder.addNode("gate", gate), policy: .latest)
         let graph = try builder.build()
         try graph.start()
-        while graph.snapshot().node("source")?.items != 100 || gate.refusals.count == 0 {}
+        waitUntil { graph.snapshot().node("source")?.items == 100 && gate.refusals.count > 0 }
         gate.open()
         let report = graph.waitUntilFinished()
         let book = try #require(report.source("source"))
@@ -98,9 +96,7 @@ import Testing
     }
 
     @Test("a failing start stops what was started and names the node", arguments: ["source", "pass", "sink"])
-    func aFailingStartStopsWhatWasStartedAndNamesTheNode(
-        culprit: String
-    ) throws {
+    func failingStart(culprit: String) throws {
         let source = CountingSource(10)
         let pass = PassNode()
         let sink = CollectingSink()
@@ -121,10 +117,8 @@ import Testing
         #expect(nodes.map(\.1.stops.count) == nodes.map(\.1.starts.count))
     }
 
-    @Test("a failing branch leaves the other alone", .timeLimit(.minutes(15)), arguments: [ErrorPolicy.isolate, .stop])
-    func aFailingBranchLeavesTheOtherAlone(
-        policy: ErrorPolicy
-    ) throws {
+    @Test("a failing branch leaves the other alone", arguments: [ErrorPolicy.isolate, .stop])
+    func failingBranch(policy: ErrorPolicy) throws {
         let good = CollectingSink()
         let bad = CollectingSink()
         bad.failsAt = 100
@@ -145,8 +139,7 @@ import Testing
         #expect(graph.fate(ofFrame: 100, source: "source") == .deliveredPartly(missedAt: "bad", cause: .nodeFailed))
     }
 
-    @Test("when no sink is left the sources end", .timeLimit(.minutes(15))) func whenNoSinkIsLeftTheSourcesEnd() throws
-    {
+    @Test("when no sink is left the sources end") func noSinkLeft() throws {
         let pass = PassNode()
         pass.failsAt = 10
         var builder = GraphBuilder(name: "dead")
@@ -206,10 +199,8 @@ import Testing
         },
     ]
 
-    @Test("a node that breaks the rules fails, and the books still balance", .timeLimit(.minutes(15)), arguments: deeds)
-    func aNodeThatBreaksTheRulesFailsAndTheBooksStillBalance(
-        _ deed: Deed
-    ) throws {
+    @Test("a node that breaks the rules fails, and every frame is still accounted for", arguments: deeds)
+    func brokenRules(_ deed: Deed) throws {
         let tally = Tally()
         var builder = GraphBuilder(name: "rogue")
         let a = builder.addSource("source", CountingSource(nil, tally: tally))
@@ -225,8 +216,8 @@ import Testing
         #expect(tally.count == 0)
     }
 
-    @Test("a source may drop frames itself, and a full window holds it back", .timeLimit(.minutes(15)))
-    func aSourceMayDropFramesItselfAndAFullWindowHoldsItBack() throws {
+    @Test("a source may drop frames itself, and a full window holds it back")
+    func fullWindow() throws {
         let source = CountingSource(1000)
         source.dropsEvery = 3
         let slow = CollectingSink()
@@ -242,8 +233,7 @@ import Testing
         #expect(report.source("source")?.delivered == 667)
     }
 
-    @Test("a node may give up single frames as failed and goes on", .timeLimit(.minutes(15))) func failedFrames() throws
-    {
+    @Test("a node may give up single frames as failed and goes on") func failedFrames() throws {
         let tally = Tally()
         let sink = CollectingSink()
         let pass = PassNode()
@@ -265,8 +255,8 @@ import Testing
         #expect(tally.count == 0)
     }
 
-    @Test("a sink takes the frames of several sources in turn", .timeLimit(.minutes(15)))
-    func aSinkTakesTheFramesOfSeveralSourcesInTurn() throws {
+    @Test("a sink takes the frames of several sources in turn")
+    func severalSources() throws {
         let sink = CollectingSink()
         var builder = GraphBuilder(name: "two")
         let s = builder.addNode("sink", sink)
@@ -281,8 +271,8 @@ import Testing
         #expect(report.source("b").map { $0.delivered + $0.dropped } == 300)
     }
 
-    @Test("times come from the clock the graph was given", .timeLimit(.minutes(15)))
-    func timesComeFromTheClockTheGraphWasGiven() throws {
+    @Test("times come from the clock the graph was given")
+    func clock() throws {
         let time = Atomic<UInt64>(1000)
         var builder = GraphBuilder(name: "clock", clock: .custom { time.wrappingAdd(100, ordering: .relaxed).newValue })
         let a = builder.addSource("source", CountingSource(10))

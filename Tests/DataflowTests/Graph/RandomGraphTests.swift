@@ -6,8 +6,8 @@ import Testing
 
 @testable import Dataflow
 
-/// Graphs of any shape, run under any treatment: they always end, the books always balance, the order always holds.
-@Suite struct RandomGraphTests {
+/// Graphs of any shape, run under any treatment: they always end, every frame is accounted for, the order always holds.
+@Suite(.timeLimit(.minutes(15))) struct RandomGraphTests {
     enum Ending: CaseIterable { case natural, stop, abort }
 
     /// One random graph and what is known of it.
@@ -137,8 +137,9 @@ import Testing
             _ = graph.snapshot()
             if ending == .abort { graph.abort() } else { graph.stop() }
         }
-        guard let report = graph.waitUntilFinished(nanoseconds: 20_000_000_000) else {
-            Issue.record("seed \(seed) \(ending): still running after 20 seconds\n\(graph.snapshot())")
+        // Only to name the seed of a graph that stands still; none takes a hundredth of it, also on a busy machine.
+        guard let report = graph.waitUntilFinished(nanoseconds: 120_000_000_000) else {
+            Issue.record("seed \(seed) \(ending): still running after two minutes\n\(graph.snapshot())")
             return
         }
         let what: Comment = "seed \(seed) \(ending)"
@@ -182,19 +183,15 @@ import Testing
         return isSlow ? max(1, count / 5) : count
     }
 
-    @Test("random graphs end, lose no count and keep the order", .timeLimit(.minutes(15)), arguments: 0..<12)
-    func randomGraphsEndLoseNoCountAndKeepTheOrder(
-        block: Int
-    ) throws {
+    @Test("random graphs end, lose no count and keep the order", arguments: 0..<12)
+    func randomGraphs(block: Int) throws {
         for i in 0..<Self.graphs(25) {
             for ending in Ending.allCases { try examine(seed: UInt64(block * 1000 + i), ending: ending) }
         }
     }
 
-    @Test("nothing is left in memory when a random graph is gone", .timeLimit(.minutes(15)), arguments: 0..<4)
-    func nothingIsLeftInMemoryWhenARandomGraphIsGone(
-        block: Int
-    ) throws {
+    @Test("nothing is left in memory when a random graph is gone", arguments: 0..<4)
+    func memory(block: Int) throws {
         for i in 0..<Self.graphs(10) {
             for ending in Ending.allCases {
                 var specimen: Specimen? = try Self.make(
@@ -207,11 +204,7 @@ import Testing
                 // The asynchronous nodes' last jobs hold items until they have run.
                 DispatchQueue.global().sync(flags: .barrier) {}
                 specimen = nil
-                var patience = 20_000_000
-                while tally.count != 0, patience > 0 {
-                    patience -= 1
-                    spin(50)
-                }
+                waitUntil(atMost: 100_000) { tally.count == 0 }
                 #expect(tally.count == 0, "seed \(50_000 + block * 100 + i) \(ending)")
             }
         }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct LatencyHistogramTests {
     @Test("buckets follow one another without gaps and hold their own middle")
-    func bucketsFollowOneAnotherWithoutGapsAndHoldTheirOwnMiddle() {
+    func buckets() {
         var last = -1
         for shift in 0..<40 {
             for offset in UInt64(0)..<64 {
@@ -23,9 +23,7 @@ import Testing
     }
 
     @Test("quantiles are within 4 % of a sorted reference", arguments: [1, 2, 3, 10, 1000, 20_000] as [Int])
-    func quantilesAreWithin4OfASortedReference(
-        count: Int
-    ) {
+    func quantiles(count: Int) {
         var random = SeededGenerator(UInt64(count))
         let values = (0..<count).map { _ in
             UInt64.random(in: 0..<(UInt64(1) << UInt64.random(in: 1..<38, using: &random)), using: &random)
@@ -45,8 +43,7 @@ import Testing
         #expect(summary.mean == values.reduce(0, +) / UInt64(count))
     }
 
-    @Test("several histograms add up and an empty one is all zero") func severalHistogramsAddUpAndAnEmptyOneIsAllZero()
-    {
+    @Test("several histograms add up and an empty one is all zero") func sums() {
         let a = LatencyHistogram()
         let b = LatencyHistogram()
         #expect(a.summary == LatencySummary(count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0))

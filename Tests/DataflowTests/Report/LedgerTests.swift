@@ -8,8 +8,8 @@ import Testing
         Ledger(source: 0, window: window, placeCount: 3, historyLength: 64)
     }
 
-    @Test("tokens split and meet, and the last one settles the fate")
-    func tokensSplitAndMeetAndTheLastOneSettlesTheFate() {
+    @Test("tokens split and meet, and the last one decides the fate")
+    func tokens() {
         let book = ledger()
         #expect(book.admit() == 0)
         book.add(2, to: 0)
@@ -31,8 +31,8 @@ import Testing
         #expect(book.fate(of: 2) == nil)
     }
 
-    @Test("a frame whose slot is in use is not admitted until that one settles")
-    func aFrameWhoseSlotIsInUseIsNotAdmittedUntilThatOneSettles() {
+    @Test("a frame whose slot is in use is not admitted until that slot is free")
+    func fullWindow() {
         let book = ledger(window: 2)
         #expect(book.admit() == 0)
         #expect(book.admit() == 1)
@@ -44,8 +44,7 @@ import Testing
         #expect(book.admit() == 2)
     }
 
-    @Test("the history forgets old frames and never mixes them up") func theHistoryForgetsOldFramesAndNeverMixesThemUp()
-    {
+    @Test("the history forgets old frames and never mixes them up") func history() {
         let book = Ledger(source: 0, window: 4, placeCount: 1, historyLength: 16)
         for n in UInt64(0)..<40 {
             #expect(book.admit() == n)
@@ -56,7 +55,7 @@ import Testing
         #expect(book.fate(of: 23) == nil)
     }
 
-    @Test("a frame that ends without a fate is an error") func aFrameThatEndsWithoutAFateIsAnError() {
+    @Test("a frame that ends without a fate is an error") func noFate() {
         let book = ledger()
         _ = book.admit()
         _ = book.release(0, .merged)
@@ -66,8 +65,8 @@ import Testing
         #expect(problems.contains { $0.contains("1 frames came in, but 0 delivered + 0 dropped + 0 in flight = 0") })
     }
 
-    @Test("a token given back twice, and one that never was, are errors")
-    func aTokenGivenBackTwiceAndOneThatNeverWasAreErrors() {
+    @Test("a token released twice, and one that never was, are errors")
+    func unexpectedReleases() {
         let book = ledger()
         _ = book.admit()
         _ = book.release(0, .delivered)
@@ -76,11 +75,11 @@ import Testing
         book.noteDrop(6, place: 0, cause: .late)
         #expect(book.account().unexpectedReleases == 3)
         let problems = Graph.problems(of: book.account(), source: "camera", isOver: true)
-        #expect(problems == ["source camera: 3 frames were ended that were not under way"])
+        #expect(problems == ["source camera: 3 frames were ended that were not in flight"])
     }
 
     @Test("a frame in flight after the end is an error, before it is not")
-    func aFrameInFlightAfterTheEndIsAnErrorBeforeItIsNot() {
+    func inFlightAfterTheEnd() {
         let book = ledger()
         _ = book.admit()
         #expect(Graph.problems(of: book.account(), source: "camera", isOver: false) == [])

@@ -67,9 +67,11 @@ private final class QuietDelay: Node {
     }
 }
 
-@Suite(.enabled(if: vpipe_malloc_counter_works() == 1, "allocations are not counted under a sanitizer"))
+@Suite(
+    .timeLimit(.minutes(15)),
+    .enabled(if: vpipe_malloc_counter_works() == 1, "allocations are not counted under a sanitizer"))
 struct AllocationTests {
-    @Test("the counter counts", .timeLimit(.minutes(15))) func theCounterCounts() {
+    @Test("the counter counts") func counter() {
         let before = vpipe_malloc_count()
         let block = malloc(100)
         #expect(vpipe_malloc_count() > before)
@@ -78,8 +80,8 @@ struct AllocationTests {
 
     #if compiler(>=6.2)
         // In a process of its own: the count is of the whole process, and other tests run beside this one.
-        @Test("a frame costs no allocation in the steady state", .timeLimit(.minutes(15)))
-        func aFrameCostsNoAllocationInTheSteadyState() async {
+        @Test("a frame costs no allocation in the steady state")
+        func steadyState() async {
             await #expect(processExitsWith: .success) {
                 // Chain, fan-out, every policy, a held item, a filter's bounds and a join, all at once.
                 let source = PreparedSource(windows: 30)

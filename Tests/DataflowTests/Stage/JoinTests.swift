@@ -3,7 +3,7 @@ import Testing
 
 @testable import Dataflow
 
-@Suite struct JoinTests {
+@Suite(.timeLimit(.minutes(15))) struct JoinTests {
     /// What the two branches of a diamond let through, and what the join must see.
     struct Case: CustomTestStringConvertible, Sendable {
         var testDescription: String
@@ -25,10 +25,8 @@ import Testing
         Case(testDescription: "only the last", primary: { _ in true }, other: { $0 == 199 }),
     ]
 
-    @Test("a join sees what is there and does not wait for what is not", .timeLimit(.minutes(15)), arguments: cases)
-    func aJoinSeesWhatIsThereAndDoesNotWaitForWhatIsNot(
-        _ c: Case
-    ) throws {
+    @Test("a join sees what is there and does not wait for what is not", arguments: cases)
+    func absentItems(_ c: Case) throws {
         let total: UInt64 = 200
         let tally = Tally()
         let left = PassNode()
@@ -74,10 +72,8 @@ import Testing
         }
     }
 
-    @Test("a look-ahead in one branch does not starve the join", .timeLimit(.minutes(15)), arguments: [0, 1, 5, 30])
-    func aLookAheadInOneBranchDoesNotStarveTheJoin(
-        depth: Int
-    ) throws {
+    @Test("a look-ahead in one branch does not starve the join", arguments: [0, 1, 5, 30])
+    func lookAhead(depth: Int) throws {
         for primaryIsDirect in [true, false] {
             let join = CollectingJoin()
             var builder = GraphBuilder(name: "lookahead")

@@ -5,7 +5,7 @@ import Testing
 @testable import Dataflow
 
 /// Joins that wait for nobody: the primary frame goes on with the newest of the other ports.
-@Suite struct NewestJoinTests {
+@Suite(.timeLimit(.minutes(15))) struct NewestJoinTests {
     /// Holds what comes until it is asked for it, one item at a time.
     final class Valve: BaseNode, Node {
         let open = Atomic<Int>(0)
@@ -60,12 +60,7 @@ import Testing
 
         /// Waits until so many items were processed by a node, or queued on the join's second edge.
         func settle(_ condition: (RunReport) -> Bool) {
-            var patience = 2_000
-            while !condition(graph.snapshot()), patience > 0 {
-                patience -= 1
-                spin(200_000)
-            }
-            #expect(patience > 0, "the graph did not come as far as expected")
+            waitUntil { condition(graph.snapshot()) }
         }
 
         func joined(_ count: UInt64) { settle { $0.node("join")?.items == count } }
@@ -77,8 +72,8 @@ import Testing
         }
     }
 
-    @Test("no picture waits, and results go with the next one", .timeLimit(.minutes(15)))
-    func noPictureWaitsAndResultsGoWithTheNextOne() throws {
+    @Test("no picture waits, and results go with the next one")
+    func primaryNeverWaits() throws {
         let bench = try Bench(frames: 8)
         bench.show(3)
         bench.results.release(2)
@@ -109,8 +104,8 @@ import Testing
         }
     }
 
-    @Test("a result never goes with a picture before its own", .timeLimit(.minutes(15)))
-    func aResultNeverGoesWithAPictureBeforeItsOwn() throws {
+    @Test("a result never goes with a picture before its own")
+    func noLaterResult() throws {
         let bench = try Bench(frames: 30)
         // All results are there before the first picture: each goes with its own.
         bench.results.release(30)
@@ -123,10 +118,8 @@ import Testing
         #expect(report.source("source")?.deliveredPartly == 0)
     }
 
-    @Test("a frame whose picture was dropped is dropped, though its result was used", .timeLimit(.minutes(15)))
-    func aFrameWhosePictureWasDroppedIsDroppedThoughItsResultWasUsed()
-        throws
-    {
+    @Test("a frame whose picture was dropped is dropped, though its result was used")
+    func droppedPrimary() throws {
         let join = CollectingJoin(.newest)
         let pictures = PassNode()
         pictures.keeps = { $0 % 2 == 1 }
@@ -152,8 +145,8 @@ import Testing
         #expect(book.delivered == 50 && book.dropped == 50)
     }
 
-    @Test("frames that only ever reach a second port are dropped as unmatched", .timeLimit(.minutes(15)))
-    func framesThatOnlyEverReachASecondPortAreDroppedAsUnmatched() throws {
+    @Test("frames that only ever reach a second port are dropped as unmatched")
+    func unmatched() throws {
         /// Sends even frames one way and odd ones another.
         final class Fork: BaseNode, Node {
             func process(_ item: Item, to output: Output) throws -> Disposition {
@@ -178,8 +171,7 @@ import Testing
         #expect(report.source("source")?.delivered == 30 && report.source("source")?.dropped == 30)
     }
 
-    @Test("only what waits for the primary is given more room") func onlyWhatWaitsForThePrimaryIsGivenMoreRoom() throws
-    {
+    @Test("only what waits for the primary is given more room") func capacities() throws {
         var builder = GraphBuilder(name: "room")
         let source = builder.addSource("source", CountingSource(1))
         let slow = builder.addNode("slow", Valve())
@@ -227,7 +219,7 @@ import Testing
         }
     }
 
-    @Test("a join that waits for room does not hold up the branches it does not wait for", .timeLimit(.minutes(15)))
+    @Test("a join that waits for room does not hold up the branches it does not wait for")
     func blockedJoin() throws {
         let lock = Lock()
         let join = CollectingJoin(.newest)
@@ -259,8 +251,8 @@ import Testing
         #expect(report.ledgerErrors == [])
     }
 
-    @Test("a join without its primary sleeps through what the others promise", .timeLimit(.minutes(15)))
-    func aJoinWithoutItsPrimarySleepsThroughWhatTheOthersPromise() throws {
+    @Test("a join without its primary sleeps through what the others promise")
+    func sleepingJoin() throws {
         let reads = Atomic<Int>(0)
         let valve = Valve()
         let none = PassNode()
@@ -282,10 +274,10 @@ import Testing
         builder.connect(j, to: builder.addNode("sink", CollectingSink()))
         let graph = try builder.build()
         try graph.start()
-        while graph.snapshot().node("none")?.items != 5 { spin(10_000) }
-        spin(50_000_000)
+        waitUntil { graph.snapshot().node("none")?.items == 5 }
+        waitUntil(atMost: 500) { false }
         let before = reads.load(ordering: .relaxed)
-        spin(50_000_000)
+        waitUntil(atMost: 500) { false }
         // A stage reads the clock at every turn; one that spins does so a hundred thousand times.
         #expect(reads.load(ordering: .relaxed) - before < 1000)
         valve.release(5)

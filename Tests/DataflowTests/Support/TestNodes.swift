@@ -49,8 +49,14 @@ func spin(_ steps: Int) {
 }
 
 /// Waits for what another thread brings about, leaving the cores to it.
-func waitUntil(_ condition: () -> Bool) {
-    while !condition() { usleep(100) }
+///
+/// - Parameter atMost: how often to look, a tenth of a millisecond apart; when absent, until the suite's time limit.
+func waitUntil(atMost looks: Int = .max, _ condition: () -> Bool) {
+    var looks = looks
+    while !condition(), looks > 0 {
+        looks -= 1
+        usleep(100)
+    }
 }
 
 /// What every test node does: counts its starts and stops, takes its time, and fails when told to.

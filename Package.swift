@@ -111,7 +111,8 @@ let package = Package(
         .testTarget(
             name: "WorkbenchTests",
             dependencies: [
-                "Workbench", "Pipeline", "PipelineLanguage", "Camera", "InferenceTestSupport", "TestSupport",
+                "Workbench", "Pipeline", "PipelineLanguage", "Camera", "InferenceTestSupport", "TestPeers",
+                "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

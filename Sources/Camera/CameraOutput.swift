@@ -46,7 +46,8 @@ public final class CameraOutput {
     }
 
     private struct Link {
-        let device: VideoDevice
+        /// Nil for an output that goes nowhere.
+        let device: VideoDevice?
         let layout: CaptureLayout
         let bytes: UnsafeMutableRawBufferPointer
         let scaler: PictureScaler
@@ -56,6 +57,7 @@ public final class CameraOutput {
     static let remedy = "sudo modprobe v4l2loopback video_nr=9 card_label=vpipe exclusive_caps=1"
 
     private let path: String
+    private let isDiscarding: Bool
     private let format: Format
     private let rate: Double?
     private let system: VideoSystem
@@ -77,6 +79,7 @@ public final class CameraOutput {
 
     init(_ device: String, format: Format, rate: Double?, system: VideoSystem) throws(MediaError) {
         path = CameraList.path(of: device)
+        isDiscarding = false
         self.format = format
         self.rate = rate
         self.system = system
@@ -88,9 +91,19 @@ public final class CameraOutput {
         }
     }
 
+    /// An output without a device, for trial runs: pictures are converted as for one, and go nowhere.
+    package init(discarding format: Format) {
+        path = ""
+        isDiscarding = true
+        self.format = format
+        rate = nil
+        system = .live
+        schedule = RetrySchedule(first: 100_000_000, longest: 1_000_000_000, seed: 0)
+    }
+
     deinit {
         // The next program may choose its own size.
-        if let link { keepFormat(false, of: link.device) }
+        if let device = link?.device { keepFormat(false, of: device) }
         link?.bytes.deallocate()
     }
 
@@ -105,7 +118,10 @@ public final class CameraOutput {
         }
         try convert(picture, into: link)
         // The driver takes a whole picture or nothing.
-        let status = link.bytes.baseAddress.map { system.write(link.device.descriptor, $0, link.bytes.count) } ?? 0
+        let status =
+            link.device.flatMap { device in
+                link.bytes.baseAddress.map { system.write(device.descriptor, $0, link.bytes.count) }
+            } ?? 0
         if status == 0 {
             statistics.written += 1
             return true
@@ -145,6 +161,11 @@ public final class CameraOutput {
         if let link { return link }
         if waiting == nil, system.now() < retryAt { return nil }
         do throws(CameraError) {
+            if isDiscarding {
+                let link = try discardingLink(for: picture)
+                self.link = link
+                return link
+            }
             let device: VideoDevice
             if let waiting { device = waiting } else { device = try open() }
             waiting = nil
@@ -170,9 +191,7 @@ public final class CameraOutput {
     }
 
     private func negotiate(_ device: VideoDevice, _ picture: Picture) throws(CameraError) -> Link {
-        // Readers fail on odd sizes: browsers refuse them, and YUYV has no half pair.
-        let size = self.size ?? (max(2, picture.width & ~1), max(2, picture.height & ~1))
-        self.size = size
+        let size = settledSize(picture)
         keepFormat(true, of: device)
         var wanted = v4l2_format()
         wanted.type = V4L2_BUF_TYPE_VIDEO_OUTPUT.rawValue
@@ -187,10 +206,7 @@ public final class CameraOutput {
         }
         let layout = try CaptureLayout(settled, format: format.av, swapsChroma: false)
         setRate(of: device)
-        let target = PictureScaler.Target(width: layout.width, height: layout.height, range: .limited)
-        guard let scaler = try? PictureScaler(target, fit: .letterbox) else {
-            throw CameraError(.refused, "pictures of \(layout.width)x\(layout.height) cannot be made")
-        }
+        let scaler = try scaler(to: layout)
         // v4l2loopback up to 0.12 takes a writer that never said so for none when it goes, and stays without a direction;
         // later ones refuse this before buffers are asked for, and need it not.
         var wish = Int32(bitPattern: V4L2_BUF_TYPE_VIDEO_OUTPUT.rawValue)
@@ -199,6 +215,35 @@ public final class CameraOutput {
         return Link(
             device: device, layout: layout,
             bytes: .allocate(byteCount: max(Int(settled.size.0), layout.needed[0]), alignment: 64), scaler: scaler)
+    }
+
+    private func discardingLink(for picture: Picture) throws(CameraError) -> Link {
+        let size = settledSize(picture)
+        var settled = vpipe_v4l2_layout()
+        settled.width = UInt32(size.width)
+        settled.height = UInt32(size.height)
+        settled.planes = 1
+        let layout = try CaptureLayout(settled, format: format.av, swapsChroma: false)
+        statistics.mode = "no device, \(format.rawValue) \(layout.width)x\(layout.height)"
+        return Link(
+            device: nil, layout: layout, bytes: .allocate(byteCount: layout.needed[0], alignment: 64),
+            scaler: try scaler(to: layout))
+    }
+
+    /// The size of the first picture, made even.
+    private func settledSize(_ picture: Picture) -> (width: Int, height: Int) {
+        // Readers fail on odd sizes: browsers refuse them, and YUYV has no half pair.
+        let size = self.size ?? (max(2, picture.width & ~1), max(2, picture.height & ~1))
+        self.size = size
+        return size
+    }
+
+    private func scaler(to layout: CaptureLayout) throws(CameraError) -> PictureScaler {
+        let target = PictureScaler.Target(width: layout.width, height: layout.height, range: .limited)
+        guard let scaler = try? PictureScaler(target, fit: .letterbox) else {
+            throw CameraError(.refused, "pictures of \(layout.width)x\(layout.height) cannot be made")
+        }
+        return scaler
     }
 
     /// v4l2loopback's own control: readers keep their format while the writer is away.

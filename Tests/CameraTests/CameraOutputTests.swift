@@ -34,6 +34,14 @@ import Testing
         #expect(written[bytes - 1] == 128)
     }
 
+    @Test func `without a device pictures are converted for nobody`() throws {
+        let output = CameraOutput(discarding: .yuyv)
+        #expect(try output.write(gray(65, 49)))
+        #expect(try output.write(gray(128, 128)))
+        #expect(output.statistics.written == 2)
+        #expect(output.statistics.mode == "no device, YUYV 64x48")
+    }
+
     @Test func `odd sizes become even, and other sizes are fitted into the first`() throws {
         let driver = device()
         let output = try CameraOutput("/dev/video9", format: .yuyv, rate: nil, system: driver.system)

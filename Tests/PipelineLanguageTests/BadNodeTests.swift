@@ -299,7 +299,7 @@ import Testing
             """#,
             expect: #"""
                 p.json:4:39: error: nodes.g.path: is written by nodes.f.path too (found "o.mp4")
-                  fix: give each its own file
+                  fix: give each a path of its own
                 """#),
     ]
 }

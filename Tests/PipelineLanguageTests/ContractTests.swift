@@ -66,6 +66,22 @@ import Testing
             ])
     }
 
+    @Test func `roles and savings that contradict their parameter are mistakes`() {
+        let contract = Contract(
+            "thing", .sink, summary: "A thing",
+            parameters: [
+                Param.integer("port", default: 1, doc: "d").role(.peer),
+                Param.boolean("slow", default: true, doc: "d").role(.pace(freely: .integer(1))),
+                Param.integer("step", default: 1, doc: "d").cheaper(by: .fewerFrames),
+                Param.boolean("plain", default: true, changeable: true, doc: "d").cheaper(by: .fewerPixels),
+            ])
+        #expect(
+            contract.mistakes == [
+                "parameter port names nothing that could be written", "trial value of slow: must be true or false",
+                "parameter step saves something but cannot change while running", "parameter plain is no factor",
+            ])
+    }
+
     @Test func `one value is read from text while running`() throws {
         let value = try Sample.Detect.contract.value("threshold", from: "0.75")
         #expect(value.text == "0.75")

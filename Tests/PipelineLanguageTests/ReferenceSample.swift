@@ -6,7 +6,7 @@
 enum ReferenceSample {
     static let parameters: [any ParamDeclaration] = [
         Param.string("label", default: "a \"b\"", changeable: true, doc: "Some text, with a | in it"),
-        Param.path("path", writes: true, doc: "A path"),
+        Param.path("path", role: .output, doc: "A path"),
         Param.url("url", doc: "A path or URL").optional,
         Param.integer("count", default: 3, range: 0...9, unit: "frames", doc: "An integer"),
         Param.number("gain", default: 0.25, atLeast: 0.125, doc: "A number with one bound"),

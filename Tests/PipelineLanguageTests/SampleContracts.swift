@@ -66,7 +66,7 @@ enum Sample {
     }
 
     enum File {
-        static let path = Param.path("path", writes: true, synonyms: ["out"], doc: "File to write")
+        static let path = Param.path("path", role: .output, synonyms: ["out"], doc: "File to write")
         static let codec = Param.choice("codec", default: Codec.h264, doc: "How to compress")
         static let bitrate = Param.bitrate("bitrate", doc: "Bits per second to aim at").optional
         static let quality = Param.integer("quality", range: 0...51, doc: "Quality instead of a bit rate").optional
@@ -85,7 +85,7 @@ enum Sample {
     }
 
     enum JSONLines {
-        static let path = Param.path("path", writes: true, doc: "File to write")
+        static let path = Param.path("path", role: .output, doc: "File to write")
         static let contract = Contract(
             "jsonl", .sink, summary: "Writes one JSON object per frame", inputs: [InputPort(needs: .any)],
             parameters: [path])

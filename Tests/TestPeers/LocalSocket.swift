@@ -37,6 +37,12 @@ public final class LocalSocket: Sendable {
         return connection < 0 ? nil : connection
     }
 
+    /// Whether a connection waits to be taken.
+    public var isCalled: Bool {
+        var call = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&call, 1, 0) > 0
+    }
+
     /// Takes no more connections; those that nobody took are reset.
     public func hangUp() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 

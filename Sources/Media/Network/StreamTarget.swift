@@ -38,6 +38,16 @@ public struct StreamTarget: Sendable, Hashable {
         }
     }
 
+    /// The same with nobody at the other end, for trial runs: what is pushed is muxed and thrown away.
+    package var discarded: StreamTarget { StreamTarget(url: url, format: "null", address: nil, transport: transport) }
+
+    private init(url: String, format: String, address: StreamAddress?, transport: StreamAddress.Transport) {
+        self.url = url
+        self.format = format
+        self.address = address
+        self.transport = transport
+    }
+
     /// Whether it is on the network, where time passes for everybody.
     public var isRemote: Bool { address != nil }
 

@@ -73,7 +73,7 @@ public struct ModelStore: Sendable {
         return fitting.first { !$0.isPreview } ?? fitting.first
     }
 
-    private static var standardFolders: [String] {
+    static var standardFolders: [String] {
         let environment = ProcessInfo.processInfo.environment
         var folders: [String] = []
         if let own = environment["VPIPE_MODELS"], !own.isEmpty { folders.append(own) }

@@ -18,6 +18,8 @@ public final class BuildContext {
         public var cache: CompileOptions.Cache
         /// Whether frames come by themselves; nil when the pipeline's sources tell.
         package var isLive: Bool?
+        /// Whether the run only measures, so that nobody outside may notice it.
+        package var isTrial = false
         /// Finds the rung on which a pipeline with a target starts, before its first frame; nil starts as written.
         public var startingRung: (@Sendable (ValidatedPipeline) -> StartingRung?)?
 
@@ -70,6 +72,9 @@ public final class BuildContext {
         CompileOptions(
             isLive ? .latency : .throughput, cores: options.cores, precision: precision, cache: options.cache)
     }
+
+    /// Whether the run only measures, so that no device, server or broker may notice it.
+    public var isTrial: Bool { options.isTrial }
 
     /// Whether frames come by themselves rather than as fast as they are taken.
     package var isLive: Bool { options.isLive ?? pipeline.isLive }

@@ -34,6 +34,24 @@ public protocol NodeType: SharedType {
     static var contract: Contract { get }
     /// Makes the node; see `NodeFactory`.
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode
+    /// Makes what stands for the node in a trial run (`vpipe plan`): it costs what the node costs, and no device, server or
+    /// broker notices anything.
+    ///
+    /// Asked only of types with a parameter whose role is `peer`. Without one of its own a type is replaced by a sink that
+    /// does nothing; a type with outputs has to make its own.
+    static func makeTrial(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode
+}
+
+extension NodeType {
+    /// A sink that does nothing.
+    ///
+    /// - Throws: a sentence for types with outputs.
+    public static func makeTrial(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+        guard node.contract.category == .sink else {
+            throw OutputError("\"\(node.type)\" cannot be tried out: it feeds others, and its type makes no stand-in")
+        }
+        return NullNode.make(node, in: context)
+    }
 }
 
 /// A node that knows something about its run worth a line in the report.

@@ -18,7 +18,7 @@ struct DraftNode {
     var inputsAreKnown = true
     /// Where inputs are written; nil without any.
     var inputsLocation: SourceLocation?
-    /// Values of parameters that name files the node writes.
+    /// Values of parameters that name what the node writes or feeds.
     var written: [(spec: ParamSpec, value: String, location: SourceLocation)] = []
 }
 

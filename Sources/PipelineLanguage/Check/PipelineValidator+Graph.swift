@@ -21,9 +21,10 @@ extension PipelineValidator {
             for file in draft.written {
                 let path = draft.path.appending(file.spec.name)
                 if let other = writers[file.value] {
+                    let (verb, noun) = file.spec.role.isPeer ? ("fed", "an address") : ("written", "a path")
                     report(
-                        file.location, path, "is written by nodes.\(other) too",
-                        found: quoted(shortened(redacted(file.value))), fix: "give each its own file")
+                        file.location, path, "is \(verb) by nodes.\(other) too",
+                        found: quoted(shortened(redacted(file.value))), fix: "give each \(noun) of its own")
                 } else {
                     writers[file.value] = "\(draft.id).\(file.spec.name)"
                 }

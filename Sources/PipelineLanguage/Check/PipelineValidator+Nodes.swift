@@ -111,7 +111,7 @@ extension PipelineValidator {
                 }
                 values[parameter.name] = value
                 written.insert(parameter.name)
-                if parameter.isWritten, case .string(let text) = value {
+                if parameter.role.isOutput || parameter.role.isPeer, case .string(let text) = value {
                     draft.written.append((parameter, text, field.location))
                 }
             } else if parameter.isRequired {

@@ -243,6 +243,7 @@ public struct Contract: Sendable {
             if let value = parameter.default, let found = parameter.problem(with: value) {
                 mistakes.append("default of \(parameter.name): \(found)")
             }
+            mistakes += parameter.roleMistakes
         }
         for port in inputs.dropLast() where port.count.upperBound > 1 {
             mistakes.append("input \(port.name) takes several links but is not the last")

@@ -29,11 +29,19 @@ public struct Param<Value: Sendable>: ParamDeclaration {
         self.absent = absent
     }
 
+    /// The same parameter with another declaration.
+    func with(_ change: (inout ParamSpec) -> Void) -> Param {
+        var spec = spec
+        change(&spec)
+        return Param(spec: spec, read: read, absent: absent)
+    }
+
     /// The same parameter, for a node that cannot change it while running.
     public var fixed: Param {
-        var spec = spec
-        spec.isChangeable = false
-        return Param(spec: spec, read: read, absent: absent)
+        with {
+            $0.isChangeable = false
+            $0.saving = nil
+        }
     }
 
     /// The same parameter, not required: nil where nothing is written.
@@ -54,18 +62,18 @@ extension Param where Value == String {
         text(name, .string, value, changeable, synonyms, doc)
     }
 
-    /// A parameter that takes a file path; `writes` says that the node creates the file.
+    /// A parameter that takes a file path; `role` says what the node does with it.
     public static func path(
-        _ name: String, default value: String? = nil, writes: Bool = false, synonyms: [String] = [], doc: String
+        _ name: String, default value: String? = nil, role: ParamRole = .input(), synonyms: [String] = [], doc: String
     ) -> Param {
-        text(name, .path, value, false, synonyms, doc, writes)
+        text(name, .path, value, false, synonyms, doc, role)
     }
 
     /// A parameter that takes a path or a URL.
     public static func url(
-        _ name: String, default value: String? = nil, writes: Bool = false, synonyms: [String] = [], doc: String
+        _ name: String, default value: String? = nil, role: ParamRole = .input(), synonyms: [String] = [], doc: String
     ) -> Param {
-        text(name, .url, value, false, synonyms, doc, writes)
+        text(name, .url, value, false, synonyms, doc, role)
     }
 
     /// A parameter that takes one of a list of words.
@@ -78,11 +86,11 @@ extension Param where Value == String {
 
     private static func text(
         _ name: String, _ kind: ParamKind, _ value: String?, _ changeable: Bool, _ synonyms: [String], _ doc: String,
-        _ writes: Bool = false
+        _ role: ParamRole = .setting
     ) -> Param {
         let spec = ParamSpec(
             name: name, kind: kind, default: value.map { .string($0) }, doc: doc, isChangeable: changeable,
-            isWritten: writes, synonyms: synonyms)
+            role: role, synonyms: synonyms)
         return Param(spec) { if case .string(let text) = $0 { text } else { nil } }
     }
 }

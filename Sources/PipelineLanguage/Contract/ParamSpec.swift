@@ -108,8 +108,12 @@ public struct ParamSpec: Sendable {
     public var doc: String
     /// Whether the value may change while the pipeline runs.
     public var isChangeable: Bool
-    /// Whether the node writes to this path, so that two nodes with the same one are a mistake.
-    public var isWritten: Bool
+    /// What the value stands for to checks, plans and ladders.
+    public var role: ParamRole
+    /// How the parameter makes its node cheaper; nil where it does not.
+    public var saving: ParamSaving?
+    /// Whether a change needs another network.
+    public var rebuildsNetwork = false
     /// Names that people try instead; they are suggested from, not accepted.
     public var synonyms: [String]
 
@@ -117,7 +121,7 @@ public struct ParamSpec: Sendable {
     public init(
         name: String, kind: ParamKind, unit: String? = nil, limits: ParamLimits = ParamLimits(),
         default: ParamValue? = nil, isRequired: Bool = false, doc: String, isChangeable: Bool = false,
-        isWritten: Bool = false, synonyms: [String] = []
+        role: ParamRole = .setting, synonyms: [String] = []
     ) {
         self.name = name
         self.kind = kind
@@ -127,7 +131,7 @@ public struct ParamSpec: Sendable {
         self.isRequired = isRequired
         self.doc = doc
         self.isChangeable = isChangeable
-        self.isWritten = isWritten
+        self.role = role
         self.synonyms = synonyms
     }
 

@@ -55,25 +55,28 @@ public struct Ladder: Sendable {
     /// large one can take longer than the latency allows, however seldom it runs.
     /// Only for live pipelines: a file that is worked off has time, and its results should not depend on the machine.
     package static func usual(for nodes: [ValidatedNode]) -> Ladder {
-        func changes(_ parameter: String, _ value: (Settings) -> ParamValue?) -> [Change] {
-            nodes.compactMap { node in
-                guard node.isLive, node.contract.parameter(parameter)?.isChangeable == true,
-                    let value = value(node.settings)
-                else { return nil }
-                return Change(node: node.id, parameter: parameter, value: value)
+        /// The changes of all parameters that save something, where `value` makes one of it.
+        func changes(_ value: (ParamSaving, ParamSpec, ParamValue?) -> ParamValue?) -> [Change] {
+            nodes.filter(\.isLive).flatMap { node in
+                node.contract.parameters.compactMap { parameter in
+                    guard let saving = parameter.saving,
+                        let value = value(saving, parameter, node.settings.value(named: parameter.name))
+                    else { return nil }
+                    return Change(node: node.id, parameter: parameter.name, value: value)
+                }
             }
         }
-        func times(_ factor: Int, _ parameter: String, atMost limit: Int) -> [Change] {
-            changes(parameter) { settings in
-                guard case .integer(let own)? = settings.value(named: parameter) else { return nil }
-                return .integer(min(limit, own * factor))
-            }
+        func times(_ factor: Int, _ parameter: ParamSpec, _ own: ParamValue?) -> ParamValue? {
+            guard case .integer(let own)? = own else { return nil }
+            return .integer(min(parameter.limits.highest.map { Int($0) } ?? .max, own * factor))
         }
-        func every(_ factor: Int) -> [Change] { times(factor, "every", atMost: 1000) }
-        let plainDrawing = changes("labels") { _ in .boolean(false) } + changes("scores") { _ in .boolean(false) }
+        func frames(_ factor: Int) -> [Change] {
+            changes { if case .fewerFrames = $0 { times(factor, $1, $2) } else { nil } }
+        }
+        let pixels = changes { if case .fewerPixels = $0 { times(2, $1, $2) } else { nil } }
+        let drawing = changes { saving, _, _ in if case .plainer(let value) = saving { value } else { nil } }
         return Ladder(
-            steps: [
-                every(2), every(3), every(5) + plainDrawing, times(2, "downscale", atMost: 8), every(10),
-            ].filter { !$0.isEmpty }, isAutomatic: true)
+            steps: [frames(2), frames(3), frames(5) + drawing, pixels, frames(10)].filter { !$0.isEmpty },
+            isAutomatic: true)
     }
 }

@@ -10,7 +10,7 @@ internal import PipelineLanguage
 /// read, the processor, and the program. A table that cannot be read or written costs time, nothing else.
 struct CostTable {
     private struct Entry: Codable {
-        var figures: Rehearsal.Figures
+        var figures: TrialRun.Figures
         var measured: Date
     }
 
@@ -35,10 +35,10 @@ struct CostTable {
     }
 
     /// The figures kept under a key.
-    subscript(key: String) -> Rehearsal.Figures? { entries[key]?.figures }
+    subscript(key: String) -> TrialRun.Figures? { entries[key]?.figures }
 
     /// Keeps figures, and forgets the oldest ones when there are many.
-    mutating func store(_ figures: Rehearsal.Figures, under key: String, at date: Date = Date()) {
+    mutating func store(_ figures: TrialRun.Figures, under key: String, at date: Date = Date()) {
         entries[key] = Entry(figures: figures, measured: date)
         while entries.count > Self.limit, let oldest = entries.min(by: { $0.value.measured < $1.value.measured }) {
             entries[oldest.key] = nil
@@ -56,39 +56,58 @@ struct CostTable {
     }
 
     /// What the figures of running `pipeline` depend on.
-    static func key(of pipeline: ValidatedPipeline, isPaced: Bool, isLive: Bool, cores: Int) -> String {
+    ///
+    /// - Parameter engine: name and version of the engine, for pipelines with networks.
+    static func key(
+        of pipeline: ValidatedPipeline, isPaced: Bool, isLive: Bool, cores: Int, engine: String = ""
+    ) -> String {
         let limit = pipeline.target?.latencyMilliseconds.map { " within \($0) ms" } ?? ""
-        var parts = [machine, "\(cores) cores", isPaced ? "paced" + limit : isLive ? "live, unpaced" : "free"]
+        var parts = [program, "\(cores) cores", isPaced ? "paced" + limit : isLive ? "live, unpaced" : "free"]
+        if pipeline.usesEngine { parts.append(engine) }
         for node in pipeline.nodes {
-            var text = node.type
-            for parameter in node.contract.parameters where !parameter.isWritten && parameter.name != "path" {
-                guard let value = node.settings.value(named: parameter.name) else { continue }
-                text += " \(parameter.name)=\(redacted(value.text))"
-                if [.path, .url].contains(parameter.kind) { text += identity(ofFile: value.text) }
+            let links = node.inputs.map { link in
+                let writer = pipeline.nodes.firstIndex { $0.id == link.from }.map { String($0) } ?? "?"
+                return "\(writer).\(link.fromPort) \(link.rule)"
             }
-            text +=
-                " <- "
-                + node.inputs.map { link in
-                    let writer = pipeline.nodes.firstIndex { $0.id == link.from }.map { String($0) } ?? "?"
-                    return "\(writer).\(link.fromPort) \(link.rule)"
-                }.joined(separator: ", ")
-            parts.append(text)
+            let settings = node.contract.parameters.compactMap { text(of: $0, in: node.settings) }
+            parts.append(
+                "\(node.id): \(node.type)" + settings.map { " " + $0 }.joined() + " <- " + links.joined(separator: ", ")
+            )
         }
         return parts.joined(separator: "; ")
     }
 
-    private static let machine: String = {
+    /// What of a parameter decides the cost; nil where nothing does.
+    private static func text(of parameter: ParamSpec, in settings: Settings) -> String? {
+        let value = settings.value(named: parameter.name)?.text
+        switch parameter.role {
+        case .input(let standard):
+            guard let identity = value.flatMap(ContentIdentity.of) else {
+                let folders = standard().compactMap { folder in
+                    ContentIdentity.of(folder).map { "\(folder) (\($0))" }
+                }
+                guard value != nil || !folders.isEmpty else { return nil }
+                return "\(parameter.name)=\(redacted(value ?? "")) \(folders.joined(separator: ", "))"
+            }
+            return "\(parameter.name)=\(redacted(value ?? "")) (\(identity))"
+        case .output, .peer:
+            // Where it goes does not matter, but for what a name's ending or a scheme says of the format.
+            let scheme = value.flatMap { text in text.firstRange(of: "://").map { String(text[..<$0.lowerBound]) } }
+            return value.map { "\(parameter.name)=\(scheme ?? URL(fileURLWithPath: $0).pathExtension)" }
+        case .setting, .pace, .length:
+            return value.map { "\(parameter.name)=\(redacted($0))" }
+        }
+    }
+
+    /// The processor and this program.
+    private static let program: String = {
         let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n") ?? []
         let model = lines.first { $0.hasPrefix("model name") || $0.hasPrefix("CPU part") }.map { String($0) } ?? "?"
-        return model
-            + identity(ofFile: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "")
+        return "\(model), program of \(ContentIdentity.of("/proc/self/exe") ?? "?")"
     }()
+}
 
-    /// Size and time of a file, for noticing that it is another one now.
-    private static func identity(ofFile path: String) -> String {
-        guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return "" }
-        let size = (attributes[.size] as? Int) ?? 0
-        let time = (attributes[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
-        return " (\(size) bytes, \(Int(time)))"
-    }
+extension ValidatedPipeline {
+    /// Whether some node may run a network.
+    var usesEngine: Bool { nodes.contains { $0.reachesSink && $0.contract.category == .inference } }
 }

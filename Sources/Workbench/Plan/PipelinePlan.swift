@@ -125,24 +125,31 @@ extension PipelinePlan {
     ) throws {
         var build = BuildContext.Options(cores: options.cores, overwrites: true)
         build.isLive = pipeline.isLive
-        let rehearsal = Rehearsal { [build] part in
+        build.isTrial = true
+        let trial = TrialRun { [build] part in
             try PipelineRun(part, registry: registry, engine: try engine(), options: build)
         }
-        try self.init(pipeline, options, rehearsal, cores: build.cores, progress)
+        let engineText = pipeline.usesEngine ? Self.text(of: engine) : ""
+        try self.init(pipeline, options, trial, cores: build.cores, engine: engineText, progress)
+    }
+
+    /// Name and version of the engine: another one computes at other costs.
+    private static func text(of engine: BuildContext.EngineSource) -> String {
+        (try? engine()).map { "\($0.name) \($0.version)" } ?? "no engine"
     }
 
     private init(
-        _ pipeline: ValidatedPipeline, _ options: Options, _ rehearsal: Rehearsal?, cores: Int,
+        _ pipeline: ValidatedPipeline, _ options: Options, _ trial: TrialRun?, cores: Int, engine: String,
         _ progress: (String) -> Void
     ) throws {
-        var measuring = Measuring(pipeline, options, rehearsal, cores: cores)
+        var measuring = Measuring(pipeline, options, trial, cores: cores, engine: engine)
         defer { measuring.finish() }
         let live = pipeline.nodes.filter { $0.reachesSink }
         let sinks = live.filter { $0.contract.category == .sink }.map(\.id)
         let isLive = pipeline.isLive
 
         var rungs: [Rung] = []
-        var wholes: [Rehearsal.Figures] = []
+        var wholes: [TrialRun.Figures] = []
         for rung in 0..<pipeline.ladder.rungCount {
             let name = rung == 0 ? "the whole pipeline" : "the whole pipeline on ladder \(rung)"
             progress(name)
@@ -171,12 +178,16 @@ extension PipelinePlan {
     /// Where a run starts by what earlier plans measured, for `BuildContext.Options`; measures nothing.
     ///
     /// - Parameters:
+    ///   - engine: will run the networks.
     ///   - cores: cores to count on; nil is all.
     ///   - table: file that keeps the figures; nil is the user's own.
     public static func startingRung(
-        cores: Int? = nil, table: String? = nil
+        engine: @escaping @autoclosure BuildContext.EngineSource, cores: Int? = nil, table: String? = nil
     ) -> @Sendable (ValidatedPipeline) -> StartingRung? {
-        { PipelinePlan(remembered: $0, cores: cores, table: table)?.start }
+        { pipeline in
+            let engineText = pipeline.usesEngine ? text(of: engine) : ""
+            return PipelinePlan(remembered: pipeline, cores: cores, table: table, engine: engineText)?.start
+        }
     }
 
     /// The first rung that keeps the target; as written where none does.
@@ -186,11 +197,13 @@ extension PipelinePlan {
     }
 
     /// What an earlier plan found, nothing measured; nil where it did not see this pipeline with these settings.
-    init?(remembered pipeline: ValidatedPipeline, cores: Int?, table: String?) {
+    init?(remembered pipeline: ValidatedPipeline, cores: Int?, table: String?, engine: String = "") {
         var options = Options()
         options.table = table
         let cores = BuildContext.Options(cores: cores).cores
-        guard let plan = try? PipelinePlan(pipeline, options, nil, cores: cores, { _ in }) else { return nil }
+        guard let plan = try? PipelinePlan(pipeline, options, nil, cores: cores, engine: engine, { _ in }) else {
+            return nil
+        }
         self = plan
     }
 
@@ -203,19 +216,23 @@ extension PipelinePlan {
     private struct Measuring {
         let pipeline: ValidatedPipeline
         let cores: Int
+        let engine: String
         let folder: String
         let seconds: Double
         let isFresh: Bool
         /// Nil where nothing is measured, so that what no earlier plan has measured is an error.
-        let rehearsal: Rehearsal?
+        let trial: TrialRun?
         var table: CostTable
         var count = 0
         /// Figures of this plan, which even a fresh one takes only once.
-        var taken: [String: Rehearsal.Figures] = [:]
+        var taken: [String: TrialRun.Figures] = [:]
 
-        init(_ pipeline: ValidatedPipeline, _ options: Options, _ rehearsal: Rehearsal?, cores: Int) {
+        init(
+            _ pipeline: ValidatedPipeline, _ options: Options, _ trial: TrialRun?, cores: Int, engine: String
+        ) {
             self.pipeline = pipeline
-            self.rehearsal = rehearsal
+            self.engine = engine
+            self.trial = trial
             self.cores = cores
             seconds = options.seconds
             isFresh = options.isFresh
@@ -225,14 +242,15 @@ extension PipelinePlan {
 
         mutating func figures(
             feeding ids: [String], on rung: Int, isPaced: Bool = false
-        ) throws -> Rehearsal.Figures {
+        ) throws -> TrialRun.Figures {
             let part = pipeline.part(feeding: ids, on: rung, isPaced: isPaced, folder: folder)
-            let key = CostTable.key(of: part, isPaced: isPaced, isLive: pipeline.isLive, cores: cores)
+            let key = CostTable.key(
+                of: part, isPaced: isPaced, isLive: pipeline.isLive, cores: cores, engine: engine)
             if let known = taken[key] ?? (isFresh ? nil : table[key]) { return known }
-            guard let rehearsal else { throw OutputError("not measured yet") }
+            guard let trial else { throw OutputError("not measured yet") }
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             // At the source's pace a frame in so many waits for a network: longer, so that several do.
-            let figures = try rehearsal.run(part, seconds: isPaced ? 2 * seconds : seconds)
+            let figures = try trial.run(part, seconds: isPaced ? 2 * seconds : seconds)
             count += 1
             taken[key] = figures
             table.store(figures, under: key)
@@ -258,16 +276,16 @@ extension PipelinePlan {
         }
 
         func finish() {
-            guard count > 0 else { return }
-            table.save()
-            try? FileManager.default.removeItem(atPath: folder)
+            if count > 0 { table.save() }
+            // A trial that failed leaves its files as well.
+            if trial != nil { try? FileManager.default.removeItem(atPath: folder) }
         }
     }
 }
 
 extension PipelinePlan.Rung {
-    fileprivate init(_ name: String, whole: Rehearsal.Figures, paced: Rehearsal.Figures?, cores: Int) {
-        func isQuiet(_ figures: Rehearsal.Figures) -> Bool {
+    fileprivate init(_ name: String, whole: TrialRun.Figures, paced: TrialRun.Figures?, cores: Int) {
+        func isQuiet(_ figures: TrialRun.Figures) -> Bool {
             figures.foreignCores < PipelinePlan.quiet * Double(cores)
         }
         self.name = name

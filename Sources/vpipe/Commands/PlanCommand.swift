@@ -10,7 +10,8 @@ struct PlanCommand: ParsableCommand {
         commandName: "plan",
         abstract: "Predict whether a pipeline will hold its target here, which node binds, and what would help.",
         discussion: "Runs each part for a moment on the pipeline's own input; figures are kept for the next plan. "
-            + "Nothing is written to the pipeline's outputs. Exit status 3: it will not hold.")
+            + "Its sources are opened, cameras and servers among them. Nothing is written to its outputs, and no device, "
+            + "server or peer is fed: a stand-in does the same work for nobody. Exit status 3: it will not hold.")
 
     @OptionGroup var file: PipelineArguments
     @Option(help: ArgumentHelp("Processor cores to count on; all by default.", valueName: "n")) var cores: Int?

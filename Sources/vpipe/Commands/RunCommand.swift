@@ -40,7 +40,8 @@ struct RunCommand: ParsableCommand {
         let log: RunLog
         do {
             var options = BuildContext.Options(cores: cores, overwrites: overwrite)
-            options.startingRung = PipelinePlan.startingRung(cores: cores)
+            options.startingRung = PipelinePlan.startingRung(
+                engine: try Installation.engine, cores: cores)
             run = try PipelineRun(
                 pipeline, registry: Installation.registry, engine: Installation.engine, options: options)
             log = RunLog(run, format: logFormat, isQuiet: quiet)

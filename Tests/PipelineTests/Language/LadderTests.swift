@@ -36,12 +36,36 @@ import Testing
         #expect(pipeline.ladder.settings(of: faces, on: 0)[NetworkParams.every] == 1)
     }
 
+    @Test func `a usual ladder turns what contracts declare, whatever it is called`() throws {
+        let contract = Contract(
+            "guest", .inference, summary: "A guest's network",
+            parameters: [
+                Param.integer("stride", default: 4, range: 1...10, changeable: true, doc: "d").cheaper(
+                    by: .fewerFrames),
+                Param.integer("shrink", default: 1, range: 1...4, changeable: true, doc: "d").cheaper(by: .fewerPixels),
+                Param.choice("style", of: ["rich", "flat"], default: "rich", changeable: true, doc: "d")
+                    .cheaper(by: .plainer(.string("flat"))),
+                Param.integer("every", default: 1, range: 1...9, changeable: true, doc: "means something else"),
+            ])
+        var registry = NodeRegistry.builtIn
+        try registry.register(contract) { _, _ in throw OutputError("not made") }
+        let text = #"""
+            {"target":{"fps":25},"nodes":{"cam":{"type":"testpattern","realtime":true},
+            "n":{"type":"guest","input":"cam"},"end":{"type":"null","input":"n"}}}
+            """#
+        let ladder = try PipelineFile(name: "p.json", text: text).validated(against: registry.contracts).ladder
+        #expect(
+            (1..<ladder.rungCount).map { ladder.name(of: $0) } == [
+                "n.stride = 8", "n.stride = 10", "n.stride = 10, n.style = flat", "n.shrink = 2", "n.stride = 10",
+            ])
+    }
+
     @Test func `a live pipeline with a target has a usual ladder, others have none`() throws {
         let live = try #require(check(#""target":{"fps":25},"#).pipeline)
         #expect(
             (0..<live.ladder.rungCount).map { live.ladder.name(of: $0) } == [
                 "as written", "faces.every = 2", "faces.every = 3",
-                "faces.every = 5, overlay.labels = false, overlay.scores = false", "faces.downscale = 2",
+                "faces.every = 5, overlay.scores = false, overlay.labels = false", "faces.downscale = 2",
                 "faces.every = 10",
             ])
         #expect(try #require(check("").pipeline).ladder.rungCount == 1)

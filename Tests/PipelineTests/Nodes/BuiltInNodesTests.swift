@@ -8,6 +8,25 @@ import Testing
 @testable import PipelineLanguage
 
 @Suite struct BuiltInNodesTests {
+    @Test(
+        arguments: [
+            ("snapshots", #""path":"shots""#, "nodes.y.path: is written by nodes.x.path too (found \"shots\")"),
+            ("npz", #""path":"arrays""#, "nodes.y.path: is written by nodes.x.path too (found \"arrays\")"),
+            ("stream", #""url":"a.m3u8""#, "nodes.y.url: is fed by nodes.x.url too (found \"a.m3u8\")"),
+            (
+                "camera-out", #""device":"/dev/video9""#,
+                "nodes.y.device: is fed by nodes.x.device too (found \"/dev/video9\")"
+            ),
+        ])
+    func `two sinks cannot have one output`(type: String, output: String, message: String) {
+        let sinks = ["x", "y"].map { #""\#($0)":{"type":"\#(type)","input":"a",\#(output)}"# }.joined(separator: ",")
+        let check = PipelineFile(name: "p.json", text: #"{"nodes":{"a":{"type":"testpattern"},\#(sinks)}}"#)
+            .check(against: NodeRegistry.builtIn.contracts)
+        let found = check.diagnostics.filter { $0.severity == .error }.map { $0.description }
+        #expect(found.count == 1)
+        #expect(found.first?.contains(message) == true, "\(found)")
+    }
+
     @Test func `every contract is sound and every example valid`() {
         for contract in NodeRegistry.builtIn.contracts.contracts {
             #expect(contract.mistakes.isEmpty, "\(contract.type)")

@@ -15,11 +15,13 @@ enum DDRNetNode: NodeType {
     static let variant = Param.choice(
         "variant", default: DDRNet.Variant.slim23, changeable: true,
         docs: ["23-slim": "for CPUs", "23": "four times the work", "39": "eight times"],
-        doc: "Depth and width of the network")
+        doc: "Depth and width of the network"
+    ).rebuildsNetwork
     static let classes = Param.string(
         "classes", default: "auto",
         doc: "Names and colours: cityscapes, camvid, or a JSON file { \"classes\": [ { \"name\", \"color\" } ] }; "
-            + "auto takes the names that the weights carry")
+            + "auto takes the names that the weights carry"
+    ).role(.input())
     static let upsample = Param.choice(
         "upsample", default: Upsample.cells,
         docs: [

@@ -97,6 +97,8 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     private static let mostHeld = 16
 
     private let id: String
+    /// Names of the parameters that decide which network is wanted.
+    private let keyParameters: [String]
     private let build: (Settings) throws -> any PictureDetector
     /// Those built so far; touched by `prepare` alone.
     private var known: [Known]
@@ -121,7 +123,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     ) throws -> BuiltNode {
         let ladder = context.pipeline.ladder
         let most = (0..<ladder.rungCount).map { ladder.settings(of: node, on: $0)[NetworkParams.every] }.max() ?? 1
-        return .node(try DetectNode(node.id, node.settings, mostEvery: most, events: context.events, build))
+        return .node(try DetectNode(node, mostEvery: most, events: context.events, build))
     }
 
     /// - Parameters:
@@ -129,16 +131,18 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     ///   - events: where failed inferences are reported.
     ///   - build: called once for each network that some settings ask for, by one caller at a time.
     init(
-        _ id: String, _ settings: Settings, mostEvery: Int, events: EventBox,
+        _ node: ValidatedNode, mostEvery: Int, events: EventBox,
         _ build: @escaping (Settings) throws -> any PictureDetector
     ) throws {
-        self.id = id
+        let settings = node.settings
+        id = node.id
+        keyParameters = node.contract.parameters.filter(\.rebuildsNetwork).map(\.name)
         self.build = build
-        failures = InferenceFailures(of: id, events)
+        failures = InferenceFailures(of: node.id, events)
         let detector = try build(settings)
         try detector.onCompletion { [wakeUp] in wakeUp.link?.wake() }
         let usage = Usage(summary: detector.summary)
-        let first = Network(detector, key: Self.key(settings), usage: usage)
+        let first = Network(detector, key: Self.key(settings, keyParameters), usage: usage)
         known = [Known(network: first)]
         usages = Mutex([usage])
         mode = Mode(network: first, every: settings[NetworkParams.every])
@@ -148,9 +152,8 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
 
     package var stages: PictureStages<FrameResult>? { mode.network.detector.stages }
 
-    private static func key(_ settings: Settings) -> String {
-        let names = ["variant", "weights", "size", "downscale", "precision", "pyramid"]
-        return names.map { settings.value(named: $0)?.text ?? "" }.joined(separator: "|")
+    private static func key(_ settings: Settings, _ names: [String]) -> String {
+        names.map { settings.value(named: $0)?.text ?? "" }.joined(separator: "|")
     }
 
     func start(_ link: StageLink) { wakeUp.link = link }
@@ -162,7 +165,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     }
 
     private func network(for settings: Settings) throws -> Network {
-        let key = Self.key(settings)
+        let key = Self.key(settings, keyParameters)
         known.removeAll { $0.network == nil }
         if let network = known.lazy.compactMap(\.network).first(where: { $0.key == key }) { return network }
         let detector = try build(settings)

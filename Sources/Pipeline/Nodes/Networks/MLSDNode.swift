@@ -9,7 +9,8 @@ internal import Vision
 /// `mlsd`: line segments.
 enum MLSDNode: NodeType {
     static let variant = Param.choice(
-        "variant", default: MLSD.Variant.tiny, changeable: true, doc: "tiny for speed, large for exactness")
+        "variant", default: MLSD.Variant.tiny, changeable: true, doc: "tiny for speed, large for exactness"
+    ).rebuildsNetwork
     static let threshold = Param.number(
         "threshold", default: 0.1, range: 0...1, synonyms: ["confidence", "score"], doc: "Lowest score kept")
     static let minimumLength = Param.number(

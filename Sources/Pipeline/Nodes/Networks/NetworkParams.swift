@@ -9,7 +9,7 @@ enum NetworkParams {
     enum PrecisionChoice: String, CaseIterable, Sendable { case auto, f32, bf16 }
 
     static let weights = Param.path(
-        "weights",
+        "weights", role: .input(standard: { ModelStore.standardFolders }),
         doc:
             "\"default\", the best installed ones (\"vpipe models list\" names them), or a weights file (.safetensors, or "
             + "an official release); \"default\" when absent"
@@ -17,20 +17,22 @@ enum NetworkParams {
     static let size = Param.size(
         "size", range: 32...4096, changeable: true,
         doc: "Size of the network's input; what the weights were made for when absent"
-    ).optional
+    ).rebuildsNetwork.optional
     static let downscale = Param.integer(
         "downscale", default: 1, range: 1...8, changeable: true,
         doc: "Divide the input's width and height by this, up to the next size the network takes; for rungs of a ladder"
-    )
+    ).rebuildsNetwork.cheaper(by: .fewerPixels)
     static let precision = Param.choice(
         "precision", default: PrecisionChoice.auto, changeable: true,
         docs: [
             "auto": "f32: the only one whose results were measured to be the network's own", "f32": "32-bit floats",
             "bf16": "faster where the processor has it, less exact",
-        ], doc: "Arithmetic of the network")
+        ], doc: "Arithmetic of the network"
+    ).rebuildsNetwork
     static let every = Param.integer(
         "every", default: 1, range: 1...1000, unit: "frames", changeable: true,
-        doc: "Run the network on every Nth frame; the frames between carry its last result on with the motion, marked")
+        doc: "Run the network on every Nth frame; the frames between carry its last result on with the motion, marked"
+    ).cheaper(by: .fewerFrames)
 
     /// The model that `settings` ask for.
     static func model(_ network: String, variant: String, _ settings: Settings) throws -> NodeModel {

@@ -20,7 +20,7 @@ enum ONNXNode: NodeType {
     static let size = Param.size(
         "size", range: 8...8192, changeable: true,
         doc: "Size of the network's input; needed where the model leaves it open"
-    ).optional
+    ).rebuildsNetwork.optional
     static let channels = Param.choice("channels", default: Channels.rgb, doc: "Order of the colours")
     static let mean = Param.numbers(
         "mean", default: [0], range: -1000...1000, doc: "Subtracted from bytes 0...255, one for all colours or one each"

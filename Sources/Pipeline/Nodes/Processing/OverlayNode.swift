@@ -6,7 +6,9 @@ internal import PipelineLanguage
 /// `overlay`: draws what was found onto the frame.
 final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode {
     static let scores = Param.boolean("scores", default: true, changeable: true, doc: "Write scores beside boxes")
+        .cheaper(by: .plainer(.boolean(false)))
     static let labels = Param.boolean("labels", default: true, changeable: true, doc: "Write labels beside boxes")
+        .cheaper(by: .plainer(.boolean(false)))
     static let lineWidth = Param.number(
         "lineWidth", default: 0.0028, range: 0.0005...0.05, changeable: true,
         doc: "Width of lines and boxes as a share of the picture height")

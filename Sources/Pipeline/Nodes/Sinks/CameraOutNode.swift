@@ -7,7 +7,8 @@ internal import PipelineLanguage
 /// `camera-out`: a webcam for other programs.
 final class CameraOutNode: Node, NodeType, ReportingNode {
     static let device = Param.path(
-        "device", synonyms: ["path"], doc: "v4l2loopback device, such as /dev/video9; `vpipe devices` lists them")
+        "device", role: .peer, synonyms: ["path"],
+        doc: "v4l2loopback device, such as /dev/video9; `vpipe devices` lists them")
     static let format = Param.choice(
         "format", default: CameraOutput.Format.yuyv,
         docs: ["YUYV": "read by every program", "YU12": "4:2:0, cheaper", "NV12": "4:2:0, cheaper"],
@@ -30,6 +31,10 @@ final class CameraOutNode: Node, NodeType, ReportingNode {
         let rate = (context.source(of: node) as? any MeasuredSource)?.frameRate?.value
         let camera = try CameraOutput(node.settings[device], format: node.settings[format], rate: rate)
         return .node(CameraOutNode(camera, node.id, context.events))
+    }
+
+    static func makeTrial(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+        .node(CameraOutNode(CameraOutput(discarding: node.settings[format]), node.id, context.events))
     }
 
     init(_ camera: CameraOutput, _ id: String, _ events: EventBox) {

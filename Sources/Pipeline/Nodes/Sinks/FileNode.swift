@@ -11,7 +11,7 @@ package final class FileNode: Node, NodeType, ReportingNode {
     /// Fast enough to leave the cores to the networks.
     package static let presetDefault = "veryfast"
 
-    package static let path = Param.path("path", writes: true, doc: "File to write; the ending names the container")
+    package static let path = Param.path("path", role: .output, doc: "File to write; the ending names the container")
     package static let codec = Param.choice(
         "codec", of: VideoCodec.allCases.map { .init($0.rawValue, "") },
         doc: "Video codec; the container's usual one when absent"

@@ -5,7 +5,7 @@ internal import PipelineLanguage
 
 /// `jsonl`: one JSON object per frame.
 final class JSONLNode: Node, NodeType, ReportingNode {
-    static let path = Param.path("path", writes: true, doc: "File to write; - is standard output")
+    static let path = Param.path("path", role: .output, doc: "File to write; - is standard output")
     static let overwrite = Param.boolean("overwrite", default: false, doc: "Replace the file if it exists")
     static let skipEmpty = Param.boolean(
         "skipEmpty", default: false, doc: "Leave out frames in which nothing was found")

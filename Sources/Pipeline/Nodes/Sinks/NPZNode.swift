@@ -8,7 +8,7 @@ internal import PipelineLanguage
 /// `npz`: the raw tensors of each frame as a NumPy archive.
 final class NPZNode: Node, NodeType, ReportingNode {
     static let folder = Param.path(
-        "path", synonyms: ["folder", "directory"], doc: "Folder the archives go to; made if missing")
+        "path", role: .output, synonyms: ["folder", "directory"], doc: "Folder the archives go to; made if missing")
     static let overwrite = Param.boolean("overwrite", default: false, doc: "Replace archives that exist")
 
     static let contract = Contract(

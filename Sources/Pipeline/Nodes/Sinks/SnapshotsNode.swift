@@ -13,7 +13,7 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
     enum Format: String, CaseIterable, Sendable { case png, jpg }
 
     static let folder = Param.path(
-        "path", synonyms: ["folder", "directory"], doc: "Folder the images go to; made if missing")
+        "path", role: .output, synonyms: ["folder", "directory"], doc: "Folder the images go to; made if missing")
     static let format = Param.choice(
         "format", default: Format.jpg, docs: ["png": "lossless", "jpg": "small"], doc: "How images are stored")
     static let content = Param.choice(

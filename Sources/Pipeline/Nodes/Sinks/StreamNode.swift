@@ -8,7 +8,7 @@ package import PipelineLanguage
 /// `stream`: pushes frames to a server or a peer.
 package final class StreamNode: Node, NodeType, ReportingNode {
     package static let url = Param.url(
-        "url", writes: true, synonyms: ["path", "uri"],
+        "url", role: .peer, synonyms: ["path", "uri"],
         doc: "Where to push: \(StreamTarget.expected); SRT listens with ?mode=listener")
     package static let codec = Param.choice(
         "codec", of: [.init("h264", "what every player takes"), .init("hevc", "not over RTMP")], default: "h264",
@@ -74,10 +74,24 @@ package final class StreamNode: Node, NodeType, ReportingNode {
     private var away = 0
 
     package static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        let given = node.settings
+        try make(node, in: context, to: target(node.settings))
+    }
+
+    package static func makeTrial(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+        try make(node, in: context, to: target(node.settings).discarded)
+    }
+
+    private static func target(_ given: Settings) throws -> StreamTarget {
         guard let target = StreamTarget(given[url], transport: given[transport]) else {
             throw OutputError("\(redacted(given[url])): nothing can be pushed there")
         }
+        return target
+    }
+
+    private static func make(
+        _ node: ValidatedNode, in context: BuildContext, to target: StreamTarget
+    ) throws -> BuiltNode {
+        let given = node.settings
         var settings = StreamWriter.Settings()
         settings.encoding.codec = VideoCodec(rawValue: given[codec])
         settings.encoding.bitRate = given[bitRate]

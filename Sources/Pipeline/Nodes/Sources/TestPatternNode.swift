@@ -9,8 +9,10 @@ package final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
     package static let size = Param.size("size", default: PixelSize(width: 1280, height: 720), doc: "Width and height")
     package static let fps = Param.rate("fps", default: FrameRate(frames: 25), doc: "Frame rate")
     package static let frames = Param.integer(
-        "frames", default: 250, atLeast: 0, doc: "Number of frames; 0 goes on until stopped")
+        "frames", default: 250, atLeast: 0, doc: "Number of frames; 0 goes on until stopped"
+    ).role(.length(endless: .integer(0)))
     package static let realtime = Param.boolean("realtime", default: false, doc: "Hand frames out at their own pace")
+        .role(.pace(freely: .boolean(false)))
 
     package static let contract = Contract(
         "testpattern", .source, summary: "Makes colour bars with a moving square and the frame number",

@@ -8,8 +8,10 @@ internal import PipelineLanguage
 final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource, AudioSource, MeasuredSource {
     static let url = Param.url("url", synonyms: ["path", "file", "uri"], doc: "File path or URL to read")
     static let realtime = Param.boolean(
-        "realtime", default: false, doc: "Hand frames out at their own pace rather than as fast as they are taken")
+        "realtime", default: false, doc: "Hand frames out at their own pace rather than as fast as they are taken"
+    ).role(.pace(freely: .boolean(false)))
     static let loop = Param.boolean("loop", default: false, doc: "Start over at the end, with timestamps that go on")
+        .role(.length(endless: .boolean(true)))
     static let rotate = Param.boolean(
         "rotate", default: true, doc: "Turn pictures upright where the file asks for it")
     static let threads = Param.integer(

@@ -5,7 +5,7 @@ internal import Pipeline
 internal import PipelineLanguage
 
 /// Runs part of a pipeline for a short while, as fast as it goes or at its own pace, and takes its figures.
-struct Rehearsal {
+struct TrialRun {
     /// What was measured.
     struct Figures: Codable, Sendable {
         /// Processor time of the whole process per frame, in milliseconds.
@@ -23,6 +23,8 @@ struct Rehearsal {
     /// Frames measured at least, and the seconds after which fewer have to do.
     static let frames: UInt64 = 20
     static let patience = 15.0
+    /// Frames without which there is no figure.
+    static let leastFrames: UInt64 = 3
     /// Makes the run of a part.
     let makeRun: (ValidatedPipeline) throws -> PipelineRun
 
@@ -59,8 +61,8 @@ struct Rehearsal {
             fps = min(fps, Double(count) * 1e9 / Double(span))
             latency = latency.adding(after.latency.since(before.latency))
         }
-        guard (3..<UInt64.max).contains(frames) else {
-            throw OutputError("fewer than six frames came through: too few to measure")
+        guard (Self.leastFrames..<UInt64.max).contains(frames) else {
+            throw OutputError("fewer than \(Self.leastFrames) frames came through: too few to measure")
         }
         let own = end.cpuSeconds - begin.cpuSeconds
         let span = Double(last.at - first.at) / 1e9
@@ -102,11 +104,11 @@ extension ValidatedPipeline {
             for link in node.inputs { wanted.insert(link.from) }
         }
         var kept = nodes.filter { wanted.contains($0.id) }.map { node in
-            node.rehearsing(ladder.settings(of: node, on: rung), isPaced: isPaced, folder: folder)
+            node.onTrial(ladder.settings(of: node, on: rung), isPaced: isPaced, folder: folder)
         }
         for id in ids {
             guard let node = self[id], node.contract.category != .sink, !node.contract.outputs.isEmpty else { continue }
-            kept.append(.rehearsalSink(after: node, isPaced: isPaced))
+            kept.append(.trialSink(after: node, isPaced: isPaced))
         }
         return ValidatedPipeline(
             file: file, name: name, target: isPaced ? target : nil, ladder: Ladder(), nodes: kept, warnings: [])
@@ -114,28 +116,27 @@ extension ValidatedPipeline {
 }
 
 extension ValidatedNode {
-    fileprivate func rehearsing(_ settings: Settings, isPaced: Bool, folder: String) -> ValidatedNode {
+    fileprivate func onTrial(_ settings: Settings, isPaced: Bool, folder: String) -> ValidatedNode {
         var settings = settings
-        for parameter in contract.parameters
-        where parameter.isWritten || contract.category == .sink && parameter.name == "path" {
-            guard case .string(let path)? = settings.value(named: parameter.name) else { continue }
-            // A stream goes into a folder rather than to its peer.
-            let name = type == StreamNode.contract.type ? "live.m3u8" : URL(fileURLWithPath: path).lastPathComponent
-            settings = settings.replacing(parameter.name, with: .string("\(folder)/\(id)-\(name)"))
+        for parameter in contract.parameters {
+            switch parameter.role {
+            case .output:
+                guard case .string(let path)? = settings.value(named: parameter.name) else { continue }
+                let name = URL(fileURLWithPath: path).lastPathComponent
+                settings = settings.replacing(parameter.name, with: .string("\(folder)/\(id)-\(name)"))
+            case .pace(let freely): if !isPaced { settings = settings.replacing(parameter.name, with: freely) }
+            // A short clip is played again until the time is up.
+            case .length(let endless): settings = settings.replacing(parameter.name, with: endless)
+            case .setting, .input, .peer: break
+            }
         }
-        if !isPaced, contract.parameter("realtime") != nil {
-            settings = settings.replacing("realtime", with: .boolean(false))
-        }
-        // A short clip is played again until the time is up.
-        if contract.parameter("loop")?.kind == .boolean { settings = settings.replacing("loop", with: .boolean(true)) }
-        if type == TestPatternNode.contract.type { settings = settings.replacing("frames", with: .integer(0)) }
         let links = isPaced ? inputs : inputs.map(\.lossless)
         return ValidatedNode(
             id: id, contract: contract, settings: settings, onError: .stop, inputs: links, outputs: outputs,
             sources: sources, isLive: isPaced && isLive, reachesSink: true, results: results, position: position)
     }
 
-    fileprivate static func rehearsalSink(after node: ValidatedNode, isPaced: Bool) -> ValidatedNode {
+    fileprivate static func trialSink(after node: ValidatedNode, isPaced: Bool) -> ValidatedNode {
         let link = ValidatedLink(
             from: node.id, fromPort: node.contract.outputs[0].name, fromPortIndex: 0, to: "\(node.id) -> null",
             toPort: "in", toPortIndex: 0, rule: isPaced && node.isLive ? .live : .lossless, isRuleGiven: false)

@@ -36,16 +36,17 @@ let package = Package(
         // Dispatch's C functions, part of the toolchain: a stage is woken without the Swift overlay's dynamic cast.
         .systemLibrary(name: "CDispatchSource"),
 
-        // What several layers need and none of them is about: hiding secrets.
+        // What several layers need and none of them is about: folders, threads, numbers in words, addresses without secrets.
         .target(name: "Basics", swiftSettings: settings),
         .target(name: "Dataflow", dependencies: ["CDispatchSource"], swiftSettings: settings),
         .target(name: "Annotations", swiftSettings: settings),
         .target(
             name: "Media", dependencies: ["Basics", "Dataflow", "Annotations", "CFFmpeg", "CCairo"],
             swiftSettings: settings),
-        .target(name: "Camera", dependencies: ["Dataflow", "Media", "CFFmpeg", "CV4L2"], swiftSettings: settings),
+        .target(
+            name: "Camera", dependencies: ["Basics", "Dataflow", "Media", "CFFmpeg", "CV4L2"], swiftSettings: settings),
         .target(name: "Networks", swiftSettings: settings),
-        .target(name: "Inference", dependencies: ["Networks", "COpenVINO"], swiftSettings: settings),
+        .target(name: "Inference", dependencies: ["Basics", "Networks", "COpenVINO"], swiftSettings: settings),
         .target(
             name: "Vision", dependencies: ["Annotations", "Media", "Networks", "Inference"], swiftSettings: settings),
         .target(name: "PipelineLanguage", dependencies: ["Basics"], swiftSettings: settings),
@@ -91,7 +92,9 @@ let package = Package(
         .testTarget(
             name: "MediaTests", dependencies: ["Media", "Basics", "MediaTestWriter", "TestPeers", "TestSupport"],
             swiftSettings: settings),
-        .testTarget(name: "CameraTests", dependencies: ["Camera", "TestSupport", "CV4L2"], swiftSettings: settings),
+        .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: settings),
+        .testTarget(
+            name: "CameraTests", dependencies: ["Basics", "Camera", "TestSupport", "CV4L2"], swiftSettings: settings),
         // An engine whose inferences end, or fail, as the test says.
         .target(
             name: "InferenceTestSupport", dependencies: ["Inference", "Networks"], path: "Tests/InferenceTestSupport",

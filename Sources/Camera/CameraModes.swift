@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Media
 
 /// What a camera offers: formats, their sizes, their rates.
@@ -27,7 +28,7 @@ public struct CameraFormat: Sendable, Hashable, Encodable {
                 if stepWidth > 1 || stepHeight > 1 { result += " in steps of \(stepWidth)x\(stepHeight)" }
             }
             guard let highest = rates.first, let lowest = rates.last else { return result }
-            let listed = rates.map(NumberText.decimal)
+            let listed = rates.map { NumberText.decimal($0) }
             return result + " at "
                 + (isAnyRate
                     ? "\(NumberText.decimal(lowest)) to \(NumberText.decimal(highest))"

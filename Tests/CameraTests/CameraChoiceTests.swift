@@ -109,9 +109,6 @@ import Testing
         #expect(error.detail == "offers no format that vpipe reads (it has BA81)")
     }
 
-    @Test(arguments: [(30.0, "30"), (29.97, "29.97"), (12.5, "12.5"), (59.940059, "59.94"), (0.05, "0.05")])
-    func `rates are written plainly`(_ rate: Double, _ text: String) { #expect(NumberText.decimal(rate) == text) }
-
     @Test(arguments: [("YUYV", "YUYV"), ("Y16", "Y16"), ("Y", "Y")])
     func `four letters are read and written`(_ text: String, _ written: String) throws {
         #expect(try #require(FourCC(text)).description == written)

@@ -233,7 +233,7 @@ private func frames(_ count: Int) -> [FakeDriver.Step] { Array(repeating: .frame
         #expect(seen.frames == 10)
         // One frame is part of the time until it is there again.
         #expect(Double(seen.outages.longestAwayNanoseconds) / 1e9 <= away + 0.04)
-        #expect(seen.notes.contains { $0.hasPrefix("lost 1 times (\(fault.rawValue) 1), back 1 times") })
+        #expect(seen.notes.contains { $0.hasPrefix("lost once (\(fault.rawValue)), recovered once") })
         #expect(driver.mistakes.isEmpty)
         #expect(driver.openDescriptors.count == 1)
     }

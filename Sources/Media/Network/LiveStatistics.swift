@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 
 /// What a stream of the network has done so far.
 public struct LiveStatistics: Sendable, Hashable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Dispatch
-internal import Glibc
 internal import Synchronization
 
 /// A thread of its own for calls that block on the network, which no queue's thread may be kept with.
@@ -9,34 +9,16 @@ internal import Synchronization
 final class Worker: Sendable {
     private let isOver = DispatchSemaphore(value: 0)
 
-    private final class Body {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-
     /// Starts a thread that runs `body` once.
     ///
     /// - Throws: `outOfMemory` where the system gives no thread.
     init(_ body: @escaping @Sendable () -> Void) throws(MediaError) {
         let isOver = isOver
-        let start = Unmanaged.passRetained(
-            Body {
-                body()
-                isOver.signal()
-            })
-        var thread = pthread_t()
-        let status = pthread_create(
-            &thread, nil,
-            { opaque in
-                // Retained above, released here once.
-                if let opaque { Unmanaged<Body>.fromOpaque(opaque).takeRetainedValue().run() }
-                return nil
-            }, start.toOpaque())
-        guard status == 0 else {
-            start.release()
-            throw MediaError(errno: status, operation: "pthread_create")
+        let status = SystemThread.start {
+            body()
+            isOver.signal()
         }
-        pthread_detach(thread)
+        if status != 0 { throw MediaError(errno: status, operation: "pthread_create") }
     }
 
     /// Waits until the body has returned.

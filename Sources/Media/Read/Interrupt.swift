@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CFFmpeg
-internal import Glibc
+internal import Dataflow
 internal import Synchronization
 
 /// A switch that unblocks FFmpeg: thrown by a stop, or by a deadline that passes.
@@ -65,9 +65,5 @@ public final class Interrupt: Sendable {
         return error
     }
 
-    private static var now: UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
-    }
+    private static var now: UInt64 { MonotonicClock.system.now() }
 }

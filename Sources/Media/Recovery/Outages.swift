@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 
 /// The book of a source or a peer that comes and goes: losses by name, returns, time away.
 ///
@@ -45,8 +46,11 @@ extension Outages where Fault: CaseIterable & RawRepresentable, Fault.RawValue =
     /// One sentence for the report; nil where nothing was lost.
     public var note: String? {
         guard !losses.isEmpty else { return nil }
-        let kinds = Fault.allCases.compactMap { fault in losses[fault].map { "\(fault.rawValue) \($0)" } }
-        return "lost \(count) times (\(kinds.joined(separator: ", "))), back \(returns) times, away for "
+        let kinds = Fault.allCases.compactMap { fault in
+            losses[fault].map { count == 1 ? fault.rawValue : "\(fault.rawValue) \($0)" }
+        }
+        let recovered = returns == 0 ? "not recovered" : "recovered \(NumberText.times(returns))"
+        return "lost \(NumberText.times(count)) (\(kinds.joined(separator: ", "))), \(recovered), away for "
             + "\(Self.seconds(awayNanoseconds)) s, \(Self.seconds(longestAwayNanoseconds)) s at most; last: "
             + (lastLoss ?? "")
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Foundation
 public import Networks
 
@@ -30,13 +31,7 @@ public struct ModelStore: Sendable {
     public let entries: [Entry]
 
     /// Where `vpipe models import` puts weights: `$XDG_DATA_HOME/vpipe/models` or `~/.local/share/vpipe/models`.
-    public static var userFolder: String {
-        let environment = ProcessInfo.processInfo.environment
-        let data =
-            environment["XDG_DATA_HOME"].flatMap { $0.isEmpty ? nil : $0 }
-            ?? (environment["HOME"] ?? "") + "/.local/share"
-        return data + "/vpipe/models"
-    }
+    public static var userFolder: String { (Folders().data ?? "/.local/share/vpipe") + "/models" }
 
     /// Looks through the standard folders.
     public init() { self.init(folders: Self.standardFolders) }
@@ -74,9 +69,8 @@ public struct ModelStore: Sendable {
     }
 
     static var standardFolders: [String] {
-        let environment = ProcessInfo.processInfo.environment
         var folders: [String] = []
-        if let own = environment["VPIPE_MODELS"], !own.isEmpty { folders.append(own) }
+        if let own = Folders.variable("VPIPE_MODELS"), !own.isEmpty { folders.append(own) }
         folders.append(userFolder)
         return folders + shipped("models")
     }
@@ -84,9 +78,7 @@ public struct ModelStore: Sendable {
     /// Where a folder that comes with the program may be: installed beside it, or in the source tree it was built in.
     package static func shipped(_ name: String) -> [String] {
         // The program's real place: links into a bin folder are followed.
-        guard let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
-            return []
-        }
+        guard let program = Folders.executable else { return [] }
         var folder = URL(fileURLWithPath: program).deletingLastPathComponent()
         var folders = [folder.deletingLastPathComponent().path + "/share/vpipe/" + name]
         // In a source tree the program is some levels below the folder that holds `Package.swift`.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 public import Dataflow
 public import PipelineLanguage
 
@@ -57,8 +58,5 @@ public struct Verdict: Sendable, Hashable {
         self.clauses = clauses
     }
 
-    private static func text(_ value: Double) -> String {
-        let tenths = (value * 10).rounded() / 10
-        return tenths == tenths.rounded() ? String(Int(tenths)) : String(tenths)
-    }
+    private static func text(_ value: Double) -> String { NumberText.decimal(value, places: 1) }
 }

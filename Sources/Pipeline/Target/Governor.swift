@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 public import PipelineLanguage
 
 /// How a run does against its target, over about the last second.
@@ -221,5 +222,5 @@ public struct Governor: Sendable {
             ? "" : "; other programs use \(text(reading.foreignCores)) of \(text(reading.cores)) cores"
     }
 
-    private static func text(_ value: Double) -> String { plain((value * 10).rounded() / 10) }
+    private static func text(_ value: Double) -> String { NumberText.decimal(value, places: 1) }
 }

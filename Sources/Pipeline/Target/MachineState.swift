@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Foundation
 internal import PipelineLanguage
 
@@ -26,7 +27,7 @@ package struct MachineState: Sendable {
         guard let (share, policy) = slowestClock(), share < 0.8, let (celsius, zone) = hottestOverTrip() else {
             return nil
         }
-        return "the processor is throttled: \(zone) at \(plain(celsius.rounded())) degrees, \(policy) at "
+        return "the processor is throttled: \(zone) at \(NumberText.decimal(celsius, places: 0)) degrees, \(policy) at "
             + "\(Int((share * 100).rounded())) % of its clock"
     }
 

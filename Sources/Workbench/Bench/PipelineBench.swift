@@ -101,29 +101,19 @@ public struct PipelineBench: Sendable {
     private static func pipeline(
         _ options: Options, output: String, contracts: ContractTable
     ) throws -> ValidatedPipeline {
-        var text = JSONText()
-        text.raw(#"{"name":"bench","nodes":{"video":{"type":"video","url":"#)
-        text.string(options.input)
-        text.raw(#"},"network":{"type":"#)
-        text.string(options.network)
-        if let variant = options.variant {
-            text.raw(#","variant":"#)
-            text.string(variant)
-        }
-        if let size = options.size {
-            text.raw(#","size":"#)
-            text.string(size)
-        }
-        if let weights = options.weights {
-            text.raw(#","weights":"#)
-            text.string(weights)
-        }
-        text.raw(
-            #","input":"video"},"overlay":{"type":"overlay","inputs":["network"]},"file":{"type":"file","input":"overlay","audio":"none","path":"#
-        )
-        text.string(output)
-        text.raw("}}}")
-        let file = PipelineFile(name: "bench", bytes: text.withBytes { Array($0) })
+        let given = [("variant", options.variant), ("size", options.size), ("weights", options.weights)]
+        let network: [(String, JSONDocument)] =
+            [("type", .string(options.network)), ("input", "video")]
+            + given.compactMap { key, value in value.map { (key, .string($0)) } }
+        let document: JSONDocument = [
+            "name": "bench",
+            "nodes": [
+                "video": ["type": "video", "url": .string(options.input)], "network": .object(network),
+                "overlay": ["type": "overlay", "inputs": ["network"]],
+                "file": ["type": "file", "input": "overlay", "audio": "none", "path": .string(output)],
+            ],
+        ]
+        let file = PipelineFile(name: "bench", text: document.compact)
         return try file.validated(against: contracts, overrides: [])
     }
 

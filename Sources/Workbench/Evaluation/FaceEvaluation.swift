@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Annotations
 internal import Foundation
 internal import Inference
@@ -112,11 +113,7 @@ public struct FaceEvaluation: EvaluationReport {
 
     private func percent(_ share: Double) -> String { rounded(share * 100) }
 
-    private func rounded(_ value: Double) -> String {
-        var text = JSONText()
-        text.number(value, decimals: 2)
-        return text.withBytes { String(decoding: $0, as: UTF8.self) }
-    }
+    private func rounded(_ value: Double) -> String { NumberText.decimal(value) }
 }
 
 /// Finds faces in pictures of any size, with a network of one size or of each picture's own.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Annotations
 internal import Dataflow
 internal import Inference
@@ -115,11 +116,7 @@ public struct SegmentationEvaluation: EvaluationReport {
 
     private func percent(_ share: Double) -> String { rounded(share * 100, 2) }
 
-    private func rounded(_ value: Double, _ decimals: Int) -> String {
-        var text = JSONText()
-        text.number(value, decimals: decimals)
-        return text.withBytes { String(decoding: $0, as: UTF8.self) }
-    }
+    private func rounded(_ value: Double, _ decimals: Int) -> String { NumberText.decimal(value, places: decimals) }
 }
 
 /// Both ways of decoding, from the same logits, timed.

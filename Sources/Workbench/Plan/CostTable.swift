@@ -20,13 +20,7 @@ struct CostTable {
     private var entries: [String: Entry]
 
     /// The table of this user: `$XDG_CACHE_HOME/vpipe/costs.json` or `~/.cache/vpipe/costs.json`.
-    static var standardPath: String {
-        let environment = ProcessInfo.processInfo.environment
-        let cache =
-            environment["XDG_CACHE_HOME"].flatMap { $0.isEmpty ? nil : $0 }
-            ?? (environment["HOME"] ?? NSTemporaryDirectory()) + "/.cache"
-        return cache + "/vpipe/costs.json"
-    }
+    static var standardPath: String { (Folders().cache ?? NSTemporaryDirectory() + "/vpipe") + "/costs.json" }
 
     init(path: String = standardPath) {
         self.path = path

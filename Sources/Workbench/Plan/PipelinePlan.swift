@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Foundation
 public import Pipeline
 public import PipelineLanguage
@@ -83,10 +84,10 @@ public struct PipelinePlan: Sendable {
     var shortfall: String {
         var parts: [String] = []
         if let fps = target?.fps, !keepsRate() {
-            parts.append("\(plain((expectedRate() * 10).rounded() / 10)) of \(plain(fps)) fps")
+            parts.append("\(NumberText.decimal(expectedRate(), places: 1)) of \(NumberText.decimal(fps)) fps")
         }
         if let limit = target?.latencyMilliseconds, let latency = rungs[0].latencyP99, !keepsLatency() {
-            parts.append("latency p99 \(plain(latency.rounded())) of \(plain(limit)) ms")
+            parts.append("latency p99 \(NumberText.decimal(latency, places: 0)) of \(NumberText.decimal(limit)) ms")
         }
         return parts.joined(separator: ", ")
     }

@@ -60,7 +60,7 @@ struct BenchCommand: ParsableCommand {
             ("startSeconds", bench.startSeconds), ("peakMB", Double(bench.peakBytes) / 1e6),
             ("cores", Double(bench.cores)),
         ]
-        return #"{"network":"\#(network)","#
-            + fields.map { #""\#($0.0)":\#(Figures.fixed($0.1, 3))"# }.joined(separator: ",") + "}"
+        return RunJSON.line(
+            [("network", .string(network))] + fields.map { ($0.0, .number(($0.1 * 1000).rounded() / 1000)) })
     }
 }

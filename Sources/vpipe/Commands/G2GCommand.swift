@@ -45,7 +45,7 @@ struct G2GCommand: ParsableCommand {
         } catch {
             throw Failure(.failed, "vpipe: \(error)")
         }
-        Console.print(try json ? Self.json(outcome) : Self.lines(outcome).joined(separator: "\n") + "\n")
+        Console.print(json ? Self.json(outcome) : Self.lines(outcome).joined(separator: "\n") + "\n")
         if outcome.latency.count == 0 { throw Failure(.failed, "vpipe: no time code was read") }
     }
 
@@ -89,20 +89,15 @@ struct G2GCommand: ParsableCommand {
         ]
     }
 
-    private struct JSON: Encodable {
-        let p50, p95, max, captureP50, captureP95: Double
-        let shown, read, repeated, unreadable, skipped: UInt64
-    }
-
-    private static func json(_ outcome: GlassToGlass.Outcome) throws -> String {
-        func milliseconds(_ value: UInt64) -> Double { Double(value) / 1e6 }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        let figures = JSON(
-            p50: milliseconds(outcome.latency.p50), p95: milliseconds(outcome.latency.p95),
-            max: milliseconds(outcome.latency.max), captureP50: milliseconds(outcome.fromCapture.p50),
-            captureP95: milliseconds(outcome.fromCapture.p95), shown: outcome.shown, read: outcome.latency.count,
-            repeated: outcome.repeated, unreadable: outcome.unreadable, skipped: outcome.skipped)
-        return String(decoding: try encoder.encode(figures), as: UTF8.self) + "\n"
+    private static func json(_ outcome: GlassToGlass.Outcome) -> String {
+        func milliseconds(_ value: UInt64) -> JSONDocument { .number(Double(value) / 1e6) }
+        func count(_ value: UInt64) -> JSONDocument { .integer(Int(clamping: value)) }
+        return RunJSON.line([
+            ("p50", milliseconds(outcome.latency.p50)), ("p95", milliseconds(outcome.latency.p95)),
+            ("max", milliseconds(outcome.latency.max)), ("captureP50", milliseconds(outcome.fromCapture.p50)),
+            ("captureP95", milliseconds(outcome.fromCapture.p95)), ("shown", count(outcome.shown)),
+            ("read", count(outcome.latency.count)), ("repeated", count(outcome.repeated)),
+            ("unreadable", count(outcome.unreadable)), ("skipped", count(outcome.skipped)),
+        ]) + "\n"
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Dataflow
 internal import Foundation
 
 /// Tells the service manager how the process does, by the datagrams of sd_notify(3); silent without one.
@@ -22,9 +23,7 @@ struct ServiceManager {
     /// A file is being reloaded, `isOver` when that is done.
     func reloading(isOver: Bool) {
         guard !isOver else { return ready() }
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        send("RELOADING=1\nMONOTONIC_USEC=\(Int(time.tv_sec) * 1_000_000 + Int(time.tv_nsec) / 1000)")
+        send("RELOADING=1\nMONOTONIC_USEC=\(MonotonicClock.system.now() / 1000)")
     }
     /// The pipeline delivers what is under way and ends.
     func stopping() { send("STOPPING=1\nSTATUS=finishing files") }

@@ -128,7 +128,8 @@ import Testing
         book.lost(.ended, "it ended", at: 10_000_000_000)
         book.returned(at: 11_500_000_000)
         #expect(
-            book.note == "lost 3 times (ended 2, broken 1), back 2 times, away for 4.5 s, 3 s at most; last: it ended")
+            book.note
+                == "lost 3 times (ended 2, broken 1), recovered twice, away for 4.5 s, 3 s at most; last: it ended")
     }
 
     @Test func `stand-ins come once a frame interval, late ones are not made up for`() {

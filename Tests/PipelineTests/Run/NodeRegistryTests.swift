@@ -45,6 +45,19 @@ private enum TallyNode: NodeType {
         #expect("\(error.map { "\($0)" } ?? "")".hasPrefix("nodes.n: this registry has no node type \"tally\""))
     }
 
+    @Test func `a guest's node type is in the reference, the schema and the diagnostics`() throws {
+        var registry = NodeRegistry.builtIn
+        try registry.register(TallyNode.self)
+        let reference = NodeReference(registry.contracts)
+        #expect(reference.list.contains("Counts frames"))
+        #expect(reference.markdown.contains("### tally"))
+        #expect(try #require(reference.text(for: "count")).hasPrefix("tally"))
+        #expect(PipelineSchema(registry.contracts).text.contains("\"tally\""))
+        let misspelt = PipelineFile(name: "p.json", text: Self.text.replacing("\"count\"", with: "\"taly\""))
+        let fixes = misspelt.check(against: registry.contracts).diagnostics.compactMap(\.fix)
+        #expect(fixes.contains { $0.contains("\"tally\"") }, "\(fixes)")
+    }
+
     @Test func `a name that is taken is an error, and nothing is registered`() throws {
         var registry = NodeRegistry.builtIn
         try registry.register(TallyNode.self)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Glibc
 
 /// One compiled model on disk, held by one process at a time.
@@ -83,7 +84,7 @@ struct CacheEntry: ~Copyable {
 extension CompileOptions {
     /// The folder of all compiled models; nil when the cache is off.
     func cacheRoot(
-        environment: (String) -> String? = { getenv($0).map { String(cString: $0) } }
+        environment: (String) -> String? = Folders.variable
     ) throws(CacheFiles.Failure) -> String? {
         switch cache {
         case .off: return nil
@@ -96,10 +97,10 @@ extension CompileOptions {
             defer { free(current) }
             return String(cString: current) + "/" + path
         case .standard:
-            // The XDG rules: a relative path there is to be ignored.
-            if let base = environment("XDG_CACHE_HOME"), base.hasPrefix("/") { return base + "/vpipe/models" }
-            if let home = environment("HOME"), home.hasPrefix("/") { return home + "/.cache/vpipe/models" }
-            throw CacheFiles.Failure("neither XDG_CACHE_HOME nor HOME names a folder for compiled models")
+            guard let cache = Folders(environment: environment).cache else {
+                throw CacheFiles.Failure("neither XDG_CACHE_HOME nor HOME names a folder for compiled models")
+            }
+            return cache + "/models"
         }
     }
 

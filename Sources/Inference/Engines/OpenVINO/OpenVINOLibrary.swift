@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import COpenVINO
 internal import Glibc
 
@@ -75,12 +76,7 @@ final class OpenVINOLibrary: Sendable {
 
     /// The candidates of this process.
     static func candidates() -> [String] {
-        let override = getenv("VPIPE_OPENVINO").map { String(cString: $0) }
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-        guard count > 0 else { return candidates(override: override, executable: nil) }
-        let path = buffer[..<count].map { UInt8(bitPattern: $0) }
-        return candidates(override: override, executable: String(decoding: path, as: UTF8.self))
+        candidates(override: Folders.variable("VPIPE_OPENVINO"), executable: Folders.executable)
     }
 }
 

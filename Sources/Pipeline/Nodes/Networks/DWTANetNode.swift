@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Dataflow
 internal import Inference
 internal import Media
@@ -222,7 +223,7 @@ final class EnhanceNode: Node, ReportingNode {
         let counts = enhancer.counts
         var line = "enhanced \(enhanced) frames"
         if gate != nil { line += ", passed \(passed) bright ones through" }
-        if counts.fresh > 0 { line += "; history begun \(counts.fresh) times" }
+        if counts.fresh > 0 { line += "; history begun \(NumberText.times(counts.fresh))" }
         if let gains = counts.gains {
             func text(_ gain: Float) -> String { "\((gain * 10).rounded() / 10)" }
             line += "; gain \(text(gains.lowerBound)) to \(text(gains.upperBound))"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Camera
 internal import Dataflow
 internal import Media
@@ -55,7 +56,9 @@ final class CameraOutNode: Node, NodeType, ReportingNode {
         var notes = ["\(seen.mode.isEmpty ? "" : seen.mode + ", ")\(seen.written) frames written"]
         if seen.refused > 0 { notes.append("\(seen.refused) frames not taken by the device") }
         if seen.losses > 0 {
-            notes.append("device lost \(seen.losses) times, back \(seen.returns) times; last: \(seen.lastLoss ?? "")")
+            let recovered = seen.returns == 0 ? "not recovered" : "recovered \(NumberText.times(seen.returns))"
+            notes.append(
+                "device lost \(NumberText.times(seen.losses)), \(recovered); last: \(seen.lastLoss ?? "")")
         }
         return notes + [seen.advice].compactMap { $0 }
     }

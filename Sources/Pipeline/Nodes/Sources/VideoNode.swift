@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Dataflow
 internal import Glibc
 internal import Media
@@ -177,7 +178,7 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
             notes.append(
                 "\(seen.converted) pictures converted from \(reader.info.storedFormat) to \(reader.info.format)")
         }
-        if seen.loops > 0 { notes.append("\(seen.loops) times started over") }
+        if seen.loops > 0 { notes.append("started over \(NumberText.times(seen.loops))") }
         if let early = seen.endedEarly { notes.append("ended early: \(early)") }
         return notes
     }

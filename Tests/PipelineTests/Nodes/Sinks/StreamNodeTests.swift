@@ -145,7 +145,7 @@ private final class WatchedRun {
         let (report, notes) = watched.stop()
         peer?.hangUp()
         #expect(report.failures.isEmpty && report.isBalanced)
-        #expect(notes.contains("lost 1 times (broken 1), back 1 times"), "\(notes)")
+        #expect(notes.contains("lost once (broken), recovered once"), "\(notes)")
         let away = report.source("bars")?.drops.first { $0.cause == .disconnected }
         #expect(
             away?.place == "out" && notes.contains("\(away?.count ?? 0) frames dropped while nobody was"), "\(notes)")
@@ -188,7 +188,7 @@ private final class WatchedRun {
         try watched.await { watched.turns("v") == [.lost, .returned] && watched.items("text") >= before + 10 }
         let (report, notes) = watched.stop()
         #expect(report.failures.isEmpty && report.isBalanced)
-        #expect(notes.contains("lost 1 times (") && notes.contains("back 1 times"), "\(notes)")
+        #expect(notes.contains("lost once (") && notes.contains("recovered once"), "\(notes)")
         #expect(!notes.contains("no signal"), "\(notes)")
         var times: [Double] = []
         for line in try scratch.lines("a.jsonl") {
@@ -249,7 +249,7 @@ private final class WatchedRun {
         let kinds = told.withLock { $0 }.filter { $0.node == "v" }.map(\.kind)
         #expect(kinds.contains(.lost) && kinds.contains(.returned), "\(kinds)")
         let notes = run.notes().flatMap(\.lines).joined(separator: "\n")
-        #expect(notes.contains("back 1 times") && notes.contains("frames that say there is no signal"), "\(notes)")
+        #expect(notes.contains("recovered once") && notes.contains("frames that say there is no signal"), "\(notes)")
         for name in ["a.mkv", "seen.mkv"] {
             let reader = try VideoReader(scratch.file(name))
             let tap = try #require(try reader.makeAudioTap())

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import Basics
+import Synchronization
+import Testing
+
+@Suite struct NumberTextTests {
+    @Test(arguments: [
+        (30.0, "30"), (29.97, "29.97"), (12.5, "12.5"), (59.940059, "59.94"), (0.05, "0.05"), (100, "100"), (0, "0"),
+        (-0.001, "0"), (-1.5, "-1.5"), (.nan, "-"), (.infinity, "-"), (1e12, "-"),
+    ])
+    func `at most two decimals`(value: Double, text: String) { #expect(NumberText.decimal(value) == text) }
+
+    @Test(arguments: [
+        (7.25, 0, "7", "7"), (7.25, 1, "7.3", "7.3"), (7, 3, "7.000", "7"), (0.0005, 3, "0.001", "0.001"),
+        (-0.04, 1, "0.0", "0"), (1234.5, 2, "1234.50", "1234.5"),
+    ])
+    func `as many decimals as asked for`(value: Double, places: Int, fixed: String, decimal: String) {
+        #expect(NumberText.fixed(value, places: places) == fixed)
+        #expect(NumberText.decimal(value, places: places) == decimal)
+    }
+
+    @Test(arguments: [(0, "0 times"), (1, "once"), (2, "twice"), (3, "3 times")])
+    func `how often`(count: Int, text: String) { #expect(NumberText.times(count) == text) }
+}
+
+@Suite struct FoldersTests {
+    @Test(
+        arguments: [
+            (["HOME": "/h"], "/h/.cache/vpipe", "/h/.local/share/vpipe"),
+            (["HOME": "/h", "XDG_CACHE_HOME": "/c", "XDG_DATA_HOME": "/d"], "/c/vpipe", "/d/vpipe"),
+            (["HOME": "/h", "XDG_CACHE_HOME": "c", "XDG_DATA_HOME": ""], "/h/.cache/vpipe", "/h/.local/share/vpipe"),
+            (["HOME": "h"], nil, nil), ([:], nil, nil),
+        ] as [([String: String], String?, String?)])
+    func `a relative path in a variable is ignored`(variables: [String: String], cache: String?, data: String?) {
+        let folders = Folders { variables[$0] }
+        #expect(folders.cache == cache)
+        #expect(folders.data == data)
+    }
+
+    @Test func `the executable is a file`() throws {
+        #expect(try #require(Folders.executable).hasPrefix("/"))
+    }
+}
+
+@Suite struct SystemThreadTests {
+    @Test func `work is done on another thread, waited for or not`() async {
+        #expect(SystemThread.run { 7 } == 7)
+        await withCheckedContinuation { continuation in
+            #expect(SystemThread.start { continuation.resume() } == 0)
+        }
+    }
+}

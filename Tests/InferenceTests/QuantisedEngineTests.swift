@@ -55,4 +55,37 @@ struct QuantisedEngineTests {
         #expect(error(engine, float) > error(plain, float) / 4)
         #expect(error(plain, float) < float.reduce(0) { $0 + $1 * $1 } / 100)
     }
+
+    @Test("Ranges are the means of each input's least and largest numbers, under the layers' names")
+    func ranges() throws {
+        let architecture = try Architecture.find("mlsd", "tiny")
+        let network = try architecture.build(at: InputSize(width: 32, height: 32))
+        let weights = TestModels.randomWeights(for: network, seed: 2)
+        let observer = try RangeObserver(
+            network, weights: weights, engine: OpenVINOEngine.shared(), compile: TestModels.options())
+        let (folded, numbers) = try network.foldedModel(weights)
+        var expected: [String: (low: Float, high: Float)] = [:]
+        for seed in 1...2 as ClosedRange<UInt64> {
+            let inputs = folded.randomInputs(seed: seed, architecture.normalisation)
+            try observer.observe { _ = $0.update(fromContentsOf: inputs["image"] ?? []) }
+            var values = try PlainRunner().run(folded.convolutionInputs, weights: numbers, inputs: inputs)
+            values["image"] = inputs["image"]
+            for (name, numbers) in values {
+                expected[name, default: (0, 0)].low += (numbers.min() ?? 0) / 2
+                expected[name, default: (0, 0)].high += (numbers.max() ?? 0) / 2
+            }
+        }
+        #expect(observer.count == 2)
+        let found = observer.ranges
+        #expect(found.keys.sorted() == expected.keys.sorted())
+        for (name, range) in expected {
+            let tolerance = 1e-3 * max(abs(range.low), abs(range.high), 1)
+            #expect(abs((found[name]?.low ?? .infinity) - range.low) < tolerance, "\(name)")
+            #expect(abs((found[name]?.high ?? .infinity) - range.high) < tolerance, "\(name)")
+        }
+        // Every convolution has what it needs.
+        let quantised = folded.quantised(using: Quantisation(ranges: found))
+        let convolutions = folded.layers.count { if case .convolution = $0.operation { true } else { false } }
+        #expect(quantised.layers.count { $0.parameters.contains { $0.storage == .int8 } } == convolutions)
+    }
 }

@@ -33,7 +33,8 @@ public struct DriftReport: Sendable {
     /// The entry that is furthest off.
     public var worst: Entry? { entries.max { $0.relative < $1.relative } }
 
-    /// Runs a network both ways on the same input, batch normalisations folded as engines get it.
+    /// Runs a network both ways on the same input, batch normalisations folded as engines get it, in 8 bits where the weights
+    /// have a quantisation.
     ///
     /// With every value an output, an engine fuses fewer layers than usual; ``outputs`` come from those same runs.
     /// - Throws: what the runners throw; `NetworkError` when the weights do not fit.
@@ -41,8 +42,11 @@ public struct DriftReport: Sendable {
         _ network: Network, weights: Weights, inputs: [String: [Float]], reference: any NetworkRunner,
         candidate: any NetworkRunner, tolerance: Float
     ) throws {
-        let folded = network.folded
-        let numbers = folded.check(weights).isComplete ? weights : try network.folding(weights)
+        var (folded, numbers) = try network.foldedModel(weights)
+        if let quantisation = weights.quantisation {
+            folded = folded.quantised(using: quantisation)
+            numbers = try folded.quantising(numbers)
+        }
         let exposed = folded.exposed
         let expected = try reference.run(exposed, weights: numbers, inputs: inputs)
         let found = try candidate.run(exposed, weights: numbers, inputs: inputs)

@@ -3,12 +3,14 @@
 extension Network {
     /// The same network with the result of every layer as an output, in the order of the layers.
     ///
-    /// Outputs there were keep their names; the others have the layer's path.
+    /// Outputs there were keep their names; the others have the layer's path. The integers of quantised values are left out:
+    /// what they stand for is the next layer's result.
     public var exposed: Network {
         var names: [Int: String] = [:]
         for port in outputs { names[port.value] = port.name }
         let ports = layers.flatMap { layer in
-            layer.outputs.enumerated().map { index, value in
+            if case .quantise = layer.operation { return [Port]() }
+            return layer.outputs.enumerated().map { index, value in
                 let path = layer.outputs.count == 1 ? layer.path : "\(layer.path):\(index)"
                 return Port(name: names[value] ?? path, value: value, shape: shapes[value])
             }

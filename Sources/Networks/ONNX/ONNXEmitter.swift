@@ -3,21 +3,33 @@
 extension Network {
     /// The ONNX model of this network with its weights inside, ready for an engine.
     ///
-    /// Batch normalisations are folded; weights that already are (the TFLite releases) are taken as they come. The
-    /// same network and weights give the same bytes, always.
+    /// Batch normalisations are folded; weights that already are (the TFLite releases) are taken as they come. Weights
+    /// with a quantisation make a network of 8-bit convolutions. The same network and weights give the same bytes, always.
     ///
     /// - Parameter metadata: written into the model for readers; engines ignore it.
     /// - Throws: `NetworkError.Code.weights` with a report of what is missing or of another shape.
     public func onnx(weights: Weights, metadata: [String: String] = [:]) throws(NetworkError) -> [UInt8] {
+        let (folded, numbers) = try foldedModel(weights)
+        guard let quantisation = weights.quantisation else {
+            return try folded.onnxAsIs(weights: numbers, metadata: metadata)
+        }
+        let quantised = folded.quantised(using: quantisation)
+        return try quantised.onnxAsIs(weights: quantised.quantising(numbers), metadata: metadata)
+    }
+
+    /// The folded network and its weights, from weights that are folded already or not yet.
+    ///
+    /// - Throws: `NetworkError.Code.weights` with a report of what is missing or of another shape.
+    public func foldedModel(_ weights: Weights) throws(NetworkError) -> (network: Network, weights: Weights) {
         let folded = self.folded
         let direct = folded.check(weights)
-        if direct.isComplete { return try folded.onnxAsIs(weights: weights, metadata: metadata) }
+        if direct.isComplete { return (folded, weights) }
         let report = check(weights)
         guard report.isComplete else {
             let closer = report.matched >= direct.matched ? report : direct
             throw NetworkError(.weights, closer.description)
         }
-        return try folded.onnxAsIs(weights: folding(weights), metadata: metadata)
+        return (folded, try folding(weights))
     }
 
     /// The ONNX model with the layers exactly as they are, batch normalisations included.

@@ -9,6 +9,10 @@ public struct Weights: Sendable, Hashable {
     private var tensors: [String: Tensor] = [:]
     /// Free text by key; `MetadataKey` lists the ones written here.
     public var metadata: [String: String] = [:]
+    /// What makes a network of these weights one of 8-bit convolutions; nil for floating point throughout.
+    ///
+    /// Files do not hold it: see ``QuantisationRecord``.
+    public var quantisation: Quantisation?
 
     /// No tensors.
     public init() {}

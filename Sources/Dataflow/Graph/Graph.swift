@@ -97,6 +97,25 @@ public final class Graph: @unchecked Sendable {
         return report()
     }
 
+    /// Has `body` called, on a queue of Dispatch's, when every stage has ended; once the graph was started.
+    public func whenFinished(_ body: @escaping @Sendable () -> Void) {
+        control.finished.notify(queue: .global(), execute: body)
+    }
+
+    /// Shows every item that a node emits from now on to `body`, which is no part of the graph; false when it wants no more.
+    ///
+    /// `body` is called in the node's stage, one call at a time, in the order of emission, and delays the node for as long as
+    /// it takes.
+    /// - Returns: false when there is no such node.
+    @discardableResult
+    public func observe(
+        _ node: String, _ body: @escaping @Sendable (_ item: Item, _ port: Int) -> Bool
+    ) -> Bool {
+        guard let stage = stages.first(where: { $0.name == node }) else { return false }
+        stage.output.tap.add(body)
+        return true
+    }
+
     /// The figures so far, while the graph runs; cheap enough for a status line.
     public func snapshot() -> RunReport { report() }
 

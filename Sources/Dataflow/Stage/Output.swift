@@ -9,6 +9,7 @@ public final class Output {
     let graph: GraphControl
     let frames: OpenFrames
     let outbox: Outbox
+    let tap = EmissionTap()
     private let ledger: Ledger?
     private let sourceIndex: UInt16
 
@@ -118,6 +119,7 @@ public final class Output {
 
     @inline(__always)
     private func send(_ item: Unmanaged<Item>, ticket: Ticket, port: Int) {
+        tap.show(item, port: port)
         guard outbox.isConnected(port) else {
             item.release()
             // A source has one emission per frame; this one went nowhere.

@@ -19,6 +19,8 @@ public final class PipelineRun: @unchecked Sendable {
     }
 
     private let graph: Graph
+    /// Readers of frames, outside the graph.
+    private let readers = FrameReaders()
     private let nodes: [(id: String, node: AnyObject)]
     private let controller: RunController
     private let keeper: TargetKeeper?
@@ -95,6 +97,7 @@ public final class PipelineRun: @unchecked Sendable {
     public func start() throws {
         keeper?.start(pulse: { [graph] in graph.pulse() }, apply: { [weak self] in self?.take(rung: $0) })
         try graph.start()
+        graph.whenFinished { [readers] in readers.close() }
     }
 
     /// The pipeline as it was validated, or as it was last reloaded.
@@ -139,8 +142,19 @@ public final class PipelineRun: @unchecked Sendable {
     ///
     /// Files keep what was written.
     public func abort() {
+        // A stage that waits for a reader would never see the end.
+        readers.close()
         for (_, node) in nodes { (node as? any InterruptibleSource)?.interrupt() }
         graph.abort()
+    }
+
+    /// Hands every frame that `node` emits on its first output to `queue` from now on.
+    ///
+    /// - Precondition: the node takes part in the run.
+    func attach(_ queue: FrameQueue, to node: String) {
+        let isPart = graph.observe(node) { item, port in port == 0 ? queue.offer(item.frame) : true }
+        precondition(isPart, "no node \"\(node)\" takes part in this run")
+        readers.add(queue)
     }
 
     /// The figures so far; cheap enough for a status line.

@@ -66,6 +66,12 @@ public struct ContractError: Error, Sendable, Hashable, CustomStringConvertible 
     /// What is wrong, one phrase each.
     public let problems: [String]
 
+    /// Makes the error.
+    public init(type: String, problems: [String]) {
+        self.type = type
+        self.problems = problems
+    }
+
     /// All of it in one line.
     public var description: String { "node type \"\(type)\": \(problems.joined(separator: "; "))" }
 }

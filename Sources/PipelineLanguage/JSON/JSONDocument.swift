@@ -1,22 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// JSON to be written: keys keep their order, so that the same document is always the same bytes.
-package indirect enum JSONDocument: Sendable, ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
-    ExpressibleByIntegerLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+/// A JSON value, written as a Swift literal: keys keep their order, so that the same document is always the same bytes.
+public indirect enum JSONDocument: Sendable, ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
+    ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
+    /// Nothing.
     case null
+    /// True or false.
     case boolean(Bool)
+    /// A whole number.
     case integer(Int)
+    /// A number; one that is not finite is written as null.
     case number(Double)
+    /// A text.
     case string(String)
+    /// A list.
     case array([JSONDocument])
+    /// Keys and values in order.
     case object([(String, JSONDocument)])
 
-    package init(stringLiteral value: String) { self = .string(value) }
-    package init(booleanLiteral value: Bool) { self = .boolean(value) }
-    package init(integerLiteral value: Int) { self = .integer(value) }
-    package init(arrayLiteral elements: JSONDocument...) { self = .array(elements) }
-    package init(dictionaryLiteral elements: (String, JSONDocument)...) { self = .object(elements) }
+    /// A text.
+    public init(stringLiteral value: String) { self = .string(value) }
+    /// True or false.
+    public init(booleanLiteral value: Bool) { self = .boolean(value) }
+    /// A whole number.
+    public init(integerLiteral value: Int) { self = .integer(value) }
+    /// A number.
+    public init(floatLiteral value: Double) { self = .number(value) }
+    /// A list.
+    public init(arrayLiteral elements: JSONDocument...) { self = .array(elements) }
+    /// An object, its keys in the order written.
+    public init(dictionaryLiteral elements: (String, JSONDocument)...) { self = .object(elements) }
 
     /// On one line, without spaces.
     package var compact: String {

@@ -76,8 +76,9 @@ let package = Package(
         .target(name: "CMallocCounter", path: "Tests/CMallocCounter"),
         // What tests of several targets share: folders, programs, random numbers.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
-        .testTarget(name: "DataflowTests", dependencies: ["Dataflow", "CMallocCounter"], swiftSettings: settings),
-        .testTarget(name: "NetworksTests", dependencies: ["Networks"], swiftSettings: settings),
+        .testTarget(
+            name: "DataflowTests", dependencies: ["Dataflow", "CMallocCounter", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "NetworksTests", dependencies: ["Networks", "TestSupport"], swiftSettings: settings),
     ]
 )
 
@@ -99,11 +100,13 @@ let package = Package(
         .target(
             name: "InferenceTestSupport", dependencies: ["Inference", "Networks"], path: "Tests/InferenceTestSupport",
             swiftSettings: settings),
-        .testTarget(name: "InferenceTests", dependencies: ["Inference", "Networks"], swiftSettings: settings),
         .testTarget(
-            name: "VisionTests", dependencies: ["Vision", "CMallocCounter", "InferenceTestSupport"],
+            name: "InferenceTests", dependencies: ["Inference", "Networks", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "VisionTests", dependencies: ["Vision", "CMallocCounter", "InferenceTestSupport", "TestSupport"],
             swiftSettings: settings),
-        .testTarget(name: "PipelineLanguageTests", dependencies: ["PipelineLanguage"], swiftSettings: settings),
+        .testTarget(
+            name: "PipelineLanguageTests", dependencies: ["PipelineLanguage", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "PipelineTests",
             dependencies: [

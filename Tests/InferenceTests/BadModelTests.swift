@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 @testable import Inference
@@ -40,7 +41,7 @@ struct BadModelTests {
     func damage(seed: UInt64) throws {
         let engine = try OpenVINOEngine.shared()
         var bytes = try Self.sound.get().bytes
-        var random = SeededRandom(seed: seed)
+        var random = SeededGenerator(seed: seed)
         if seed % 2 == 0 {
             bytes.removeLast(Int.random(in: 1..<bytes.count, using: &random))
         } else {

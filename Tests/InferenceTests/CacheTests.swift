@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 @testable import Inference
@@ -244,7 +245,7 @@ struct CacheTests {
 
     @Test("One changed bit, one more zero or another length is another hash", arguments: [0, 1, 7, 8, 9, 64, 200])
     func contentHash(count: Int) {
-        var random = SeededRandom(seed: UInt64(count))
+        var random = SeededGenerator(seed: UInt64(count))
         let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
         var seen: Set<ContentHash> = [ContentHash(of: bytes), ContentHash(of: bytes + [0])]
         for bit in 0..<(count * 8) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Inference
 import Networks
+import TestSupport
 import Testing
 
 /// DDRNet on the engine: the reference implementation's numbers for weights made by a formula, and any size.
@@ -122,7 +123,7 @@ struct DDRNetTests {
                 ModelSource(name: "ddrnet \(size)", onnx: network.onnxAsIs(weights: weights)),
                 options: TestModels.options()
             ).makeRequest()
-        var random = SeededRandom(seed: 9)
+        var random = SeededGenerator(seed: 9)
         let image = (0..<3 * width * height).map { _ in Float.random(in: -2...2, using: &random) }
         for (index, value) in image.enumerated() { request.inputs[0].floats[index] = value }
         try request.run()

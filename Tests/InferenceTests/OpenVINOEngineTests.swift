@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import TestSupport
 import Testing
 
 @testable import Inference
@@ -90,7 +91,7 @@ import Testing
 
     @Test func `mutated models are errors or models, never a crash`() throws {
         let engine = try OpenVINOEngine.shared()
-        var generator = SeededGenerator(7)
+        var generator = SeededGenerator(seed: 7)
         var refused = 0
         for _ in 0..<60 {
             var bytes = Self.source.bytes

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Inference
 import Networks
+import TestSupport
 import Testing
 
 /// Quantised networks on the engine, against the plain loops that define them.
@@ -35,7 +36,7 @@ struct QuantisedEngineTests {
         let network = b.build()
         let weights = try network.folding(TestModels.randomWeights(for: network, seed: 4))
         let folded = network.folded
-        var random = SeededRandom(seed: 9)
+        var random = SeededGenerator(seed: 9)
         let inputs = ["x": (0..<6 * 17 * 15).map { _ in Float.random(in: -1...1, using: &random) }]
         var ranges = ["x": ValueRange(-1, 1)]
         for (name, values) in try PlainRunner().run(folded.exposed, weights: weights, inputs: inputs) {

@@ -3,6 +3,7 @@ import Foundation
 import Inference
 import Networks
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Requests in flight", .timeLimit(.minutes(15)))
@@ -121,7 +122,7 @@ struct RequestTests {
 
     @Test("Slots come back in the order of submission however they complete", arguments: 0..<8)
     func submissionOrder(seed: UInt64) {
-        var random = SeededRandom(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let capacity = Int.random(in: 1...7, using: &random)
         var order = SubmissionOrder(capacity: capacity)
         var free = Array(0..<capacity)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 @testable import Inference
@@ -27,7 +28,7 @@ import Testing
         let model = try OpenVINOEngine.shared().compile(
             ModelSource(name: "scan", onnx: b.build().onnx(weights: Weights())), options: TestModels.options())
         let request = try model.makeRequest()
-        var random = SeededRandom(seed: 5)
+        var random = SeededGenerator(seed: 5)
         // Time steps from nothing up to 5, where the state is forgotten at once.
         for i in request.inputs[0].floats.indices {
             request.inputs[0].floats[i] = Float(exp(-Double.random(in: 0...5, using: &random)))

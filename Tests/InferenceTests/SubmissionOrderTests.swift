@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import TestSupport
 import Testing
 
 @testable import Inference
@@ -21,7 +22,7 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3, 8]) func `any completion order comes out as it went in`(capacity: Int) {
-        var generator = SeededGenerator(UInt64(capacity))
+        var generator = SeededGenerator(seed: UInt64(capacity))
         var order = SubmissionOrder(capacity: capacity)
         var running: [Int] = []
         var done: Set<Int> = []

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import TestSupport
 
 /// Just enough of ONNX' protobuf encoding to write one small model by hand.
 struct TinyONNX {
@@ -101,23 +102,9 @@ struct TinyONNX {
     }
 }
 
-/// Deterministic random numbers for the tests.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 extension [Float] {
     static func random(_ count: Int, in range: ClosedRange<Float>, seed: UInt64) -> [Float] {
-        var generator = SeededGenerator(seed)
+        var generator = SeededGenerator(seed: seed)
         return (0..<count).map { _ in Float.random(in: range, using: &generator) }
     }
 }

@@ -2,6 +2,7 @@
 import Annotations
 import Foundation
 import Media
+import TestSupport
 import Testing
 
 /// Prints what drawing costs: `VPIPE_BENCHMARK=1 swift test -c release -Xswiftc -enable-testing --filter DrawingBench`.
@@ -76,7 +77,7 @@ struct DrawingScene {
     let all: Results
 
     init(seed: UInt64) {
-        var random = DrawingRandom(seed: seed)
+        var random = SeededGenerator(seed: seed)
         var segments: [LineSegment] = []
         for _ in 0..<100 {
             let length = Float.random(in: 50...250, using: &random)
@@ -104,20 +105,5 @@ struct DrawingScene {
         lines = Results().adding(.lines(segments), by: "lines")
         faces = Results().adding(.faces(found), by: "faces")
         all = lines.adding(.faces(found), by: "faces")
-    }
-}
-
-/// SplitMix64: small, and the same numbers everywhere for the same seed.
-struct DrawingRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

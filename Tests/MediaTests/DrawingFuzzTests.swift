@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Annotations
+import TestSupport
 import Testing
 
 @testable import Media
@@ -11,7 +12,7 @@ import Testing
         -32769, 65536.5, 0, -0.0, .leastNonzeroMagnitude, 0.5, -0.5, 1, 7, 8, 9, 15.999, 16, 1e-20,
     ]
 
-    private func value(_ random: inout DrawingRandom) -> Float {
+    private func value(_ random: inout SeededGenerator) -> Float {
         switch UInt8.random(in: 0..<4, using: &random) {
         case 0: Self.odd.randomElement(using: &random) ?? 0
         case 1: .random(in: -1e6...1e6, using: &random)
@@ -19,15 +20,15 @@ import Testing
         }
     }
 
-    private func point(_ random: inout DrawingRandom) -> Point { Point(x: value(&random), y: value(&random)) }
+    private func point(_ random: inout SeededGenerator) -> Point { Point(x: value(&random), y: value(&random)) }
 
-    private func rect(_ random: inout DrawingRandom) -> Box {
+    private func rect(_ random: inout SeededGenerator) -> Box {
         Box(x: value(&random), y: value(&random), width: value(&random), height: value(&random))
     }
 
     @Test(arguments: PixelFormat.allCases, [(1, 1), (3, 5), (16, 9), (37, 22)])
     func `random extreme coordinates stay inside the planes`(_ format: PixelFormat, _ size: (Int, Int)) {
-        var random = DrawingRandom(seed: 99)
+        var random = SeededGenerator(seed: 99)
         let planes = DrawingPlanes(format: format, width: size.0, height: size.1) { _ in 90 }
         let canvas = Canvas()
         let painter = OverlayPainter()

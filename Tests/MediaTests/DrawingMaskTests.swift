@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Annotations
+import TestSupport
 import Testing
 
 @testable import Media
@@ -44,7 +45,7 @@ private struct PlainMask {
         "test", (0..<7).map { .init("c\($0)", Color(hex: UInt32($0) * 0x2A5F13 + 0x102030)) })
 
     private func map(_ width: Int, _ height: Int, _ region: Box, noise: Bool) -> ClassMap {
-        var random = DrawingRandom(seed: UInt64(width * 31 + height))
+        var random = SeededGenerator(seed: UInt64(width * 31 + height))
         let labels = (0..<width * height).map { index -> UInt8 in
             if noise { return UInt8.random(in: 0..<7, using: &random) }
             return UInt8((index % width / 20 + index / width / 5) % 7)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Annotations
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Media
@@ -53,7 +54,7 @@ import Testing
 
     @Test(arguments: [Stroke.Cap.round, .butt])
     func `lines of any width and slope cover what the plain rasteriser covers`(_ cap: Stroke.Cap) {
-        var random = DrawingRandom(seed: 11)
+        var random = SeededGenerator(seed: 11)
         for (number, width) in ([0.3, 0.8, 1, 1.5, 2, 2, 3.3, 5, 8, 17] as [Float]).enumerated() {
             let from = Point(x: .random(in: -5...48, using: &random), y: .random(in: -5...36, using: &random))
             let angle = Float(number) * 0.7 + Float.random(in: 0...0.2, using: &random)
@@ -81,7 +82,7 @@ import Testing
     }
 
     @Test func `discs of any size cover what the plain rasteriser covers`() {
-        var random = DrawingRandom(seed: 12)
+        var random = SeededGenerator(seed: 12)
         for radius in [0.4, 0.7, 1, 1.6, 2.5, 6, 15] as [Float] {
             let centre = Point(x: .random(in: -2...30, using: &random), y: .random(in: -2...25, using: &random))
             compare(

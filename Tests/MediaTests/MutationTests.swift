@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct `Damaged media` {
     /// Changes some bytes, cuts pieces out or in, or shortens; sometimes in the headers, sometimes anywhere.
-    static func mutate(_ original: [UInt8], _ random: inout SplitMix) -> [UInt8] {
+    static func mutate(_ original: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
         var bytes = original
         for _ in 0..<Int(random.next() % 12 + 1) where !bytes.isEmpty {
             let range = random.next() % 2 == 0 ? min(bytes.count, 1500) : bytes.count
@@ -51,7 +51,7 @@ import Testing
         let scratch = try Scratch()
         try writePattern(scratch.file(name), width: 48, height: 32, frames: 12, settings: settings)
         let original = [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.file(name))))
-        var random = SplitMix(seed: UInt64(index) + 1)
+        var random = SeededGenerator(seed: UInt64(index) + 1)
         var played = 0
         var refused = 0
         for _ in 0..<Self.rounds {

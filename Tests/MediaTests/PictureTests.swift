@@ -11,7 +11,7 @@ import Testing
     }
 
     @Test(arguments: turns, [1, 2]) func `turn as the definition says`(turn: Orientation, bytes: Int) {
-        var random = SplitMix(seed: 5)
+        var random = SeededGenerator(seed: 5)
         for (width, height) in [(1, 1), (3, 5), (37, 70), (64, 33)] {
             let source = (0..<height * (width + 3) * bytes).map { _ in UInt8(truncatingIfNeeded: random.next()) }
             let (newWidth, newHeight) = turn.swapsAxes ? (height, width) : (width, height)

@@ -120,7 +120,7 @@ import Testing
 
     @Test func `plays a truncated file to the last good frame`() throws {
         let scratch = try Scratch()
-        var random = SplitMix(seed: 7)
+        var random = SeededGenerator(seed: 7)
         for name in ["whole.mkv", "whole.mp4"] {
             let path = scratch.file(name)
             try writePattern(path, width: 320, height: 180, frames: 120)
@@ -149,20 +149,5 @@ import Testing
         for (number, frame) in reading.frames.enumerated() {
             #expect(frame.picture.meanSquaredError(to: pattern.frame(number).picture, plane: 0) < 60)
         }
-    }
-}
-
-/// Seeded random numbers (SplitMix64).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

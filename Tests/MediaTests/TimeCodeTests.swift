@@ -1,26 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Media
 
 @Suite struct TimeCodeTests {
-    /// SplitMix64.
-    struct Random: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-            return z ^ (z >> 31)
-        }
-        mutating func normal() -> Float {
-            let (a, b) = (Float.random(in: 1e-6...1, using: &self), Float.random(in: 0...1, using: &self))
-            return (-2 * logf(a)).squareRoot() * cosf(2 * .pi * b)
-        }
-    }
-
     /// How a camera sees the screen.
     struct View: CustomTestStringConvertible, Sendable {
         var testDescription: String
@@ -54,7 +39,7 @@ import Testing
             surroundings: 220),
     ]
 
-    private static func film(_ screen: Picture, _ view: View, _ random: inout Random) -> Picture {
+    private static func film(_ screen: Picture, _ view: View, _ random: inout SeededGenerator) -> Picture {
         let (width, height) = view.size
         let picture = PicturePool().make(
             width: width, height: height, format: .gray8, color: ColorSpec(matrix: .bt709))
@@ -99,7 +84,7 @@ import Testing
     }
 
     @Test(arguments: views) func `a filmed code is read`(_ view: View) {
-        var random = Random(state: 1)
+        var random = SeededGenerator(seed: 1)
         let (shown, reader) = (TimeCodePicture(), TimeCodeReader())
         for ticks in [0, UInt32.random(in: 0...(.max), using: &random)] {
             let code = TimeCode(ticks: ticks)
@@ -108,7 +93,7 @@ import Testing
     }
 
     @Test func `two codes at once are read as neither`() {
-        var random = Random(state: 2)
+        var random = SeededGenerator(seed: 2)
         let (first, second) = (TimeCodePicture(width: 320, height: 240), TimeCodePicture(width: 320, height: 240))
         let reader = TimeCodeReader()
         for _ in 0..<8 {
@@ -127,7 +112,7 @@ import Testing
     }
 
     @Test func `there is nothing to read where no code is`() throws {
-        var random = Random(state: 3)
+        var random = SeededGenerator(seed: 3)
         let reader = TimeCodeReader()
         let pattern = try TestPattern(width: 640, height: 360)
         for number in 0..<5 { #expect(reader.read(pattern.frame(number).picture) == nil) }
@@ -160,7 +145,7 @@ import Testing
     @Test func `cells are the time and a checksum`() {
         // CRC-16/CCITT-FALSE of 00 00 00 00 is 84C0.
         #expect(TimeCode.checksum(0) == 0x84C0)
-        var random = Random(state: 4)
+        var random = SeededGenerator(seed: 4)
         for _ in 0..<200 {
             let code = TimeCode(ticks: .random(in: 0...(.max), using: &random))
             let cells = code.cells
@@ -183,5 +168,13 @@ import Testing
             #expect(code.age(at: start + 7_300_000) == Int64(7_300_000 + start % TimeCode.tick))
         }
         #expect(TimeCode(nanoseconds: 500_000_000).age(at: 400_000_000) == -100_000_000)
+    }
+}
+
+extension SeededGenerator {
+    /// A normally distributed number.
+    fileprivate mutating func normal() -> Float {
+        let (a, b) = (Float.random(in: 1e-6...1, using: &self), Float.random(in: 0...1, using: &self))
+        return (-2 * logf(a)).squareRoot() * cosf(2 * .pi * b)
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import TestSupport
 import Testing
 
 @testable import Media
@@ -40,7 +41,7 @@ import Testing
     }
 
     @Test func `of any value never trap and always increase`() {
-        var random = SplitMix(seed: 3)
+        var random = SeededGenerator(seed: 3)
         var repair = TimestampRepair(ticksPerSecond: 90_000, nominalDuration: 3000, origin: -1 << 60)
         var last = Int64.min
         for _ in 0..<10_000 {

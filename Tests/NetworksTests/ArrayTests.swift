@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 @Suite("NumPy arrays")
@@ -35,7 +36,7 @@ struct ArrayTests {
 
     @Test("What is written reads back", arguments: [[], [1], [0], [7], [2, 3], [1, 3, 2, 2], [1, 2, 1, 2, 1]])
     func roundTrip(shape: [Int]) throws {
-        var generator = SeededGenerator(5)
+        var generator = SeededGenerator(seed: 5)
         let tensor = Tensor(shape: shape, floats: generator.floats(shape.reduce(1, *)))
         let bytes = NPY.write(tensor)
         #expect((bytes.count - tensor.bytes.count) % 64 == 0)
@@ -65,7 +66,7 @@ struct ArrayTests {
 
     @Test("Damaged arrays and archives are refused or read, never worse", arguments: 0..<200)
     func damage(seed: UInt64) throws {
-        var generator = SeededGenerator(seed)
+        var generator = SeededGenerator(seed: seed)
         var archive = try data(Self.golden)
         var array = NPY.write(Tensor(shape: [2, 3], floats: [1, 2, 3, 4, 5, 6]))
         for _ in 0..<Int.random(in: 1...6, using: &generator) {

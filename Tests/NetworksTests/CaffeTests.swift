@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import TestSupport
 import Testing
 
 @testable import Networks
@@ -17,7 +18,7 @@ struct CaffeTests {
 
     @Test("Both forms of the format give the same layers", arguments: SyntheticCaffe.Form.allCases)
     func forms(form: SyntheticCaffe.Form) throws {
-        var generator = SeededGenerator(3)
+        var generator = SeededGenerator(seed: 3)
         let weight = Tensor(shape: [4, 3, 3, 2], floats: generator.floats(72))
         let bias = Tensor(shape: [4], floats: generator.floats(4))
         let file = SyntheticCaffe.file(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Networks
@@ -76,7 +77,7 @@ struct DataFreeTests {
         let network = b.build()
         var weights = syntheticWeights(for: network, seed: seed)
         // Normalisations that know their channels: mean and variance of what the convolutions make of this input.
-        var generator = SeededGenerator(seed)
+        var generator = SeededGenerator(seed: seed)
         for layer in network.layers {
             guard case .batchNorm = layer.operation else { continue }
             let channels = layer.parameters[0].shape[0]
@@ -99,7 +100,7 @@ struct DataFreeTests {
         channelOrder: .rgb, mean: [127.5, 127.5, 127.5], scale: [1 / 127.5, 1 / 127.5, 1 / 127.5], fit: .stretch)
 
     private func input(_ seed: UInt64, _ count: Int) -> [Float] {
-        var generator = SeededGenerator(seed)
+        var generator = SeededGenerator(seed: seed)
         return generator.floats(count)
     }
 

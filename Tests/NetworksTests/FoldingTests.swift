@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import Networks
+import TestSupport
 import Testing
 
 @Suite("Batch-norm folding")
 struct FoldingTests {
     private func compare(_ network: Network, seed: UInt64, tolerance: Float) throws {
         let weights = syntheticWeights(for: network, seed: seed)
-        var generator = SeededGenerator(seed &+ 1)
+        var generator = SeededGenerator(seed: seed &+ 1)
         var inputs: [String: [Float]] = [:]
         for port in network.inputs { inputs[port.name] = generator.floats(port.shape.reduce(1, *)) }
         let plain = try ReferenceExecutor(network: network, weights: weights).run(inputs)

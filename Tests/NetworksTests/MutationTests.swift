@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 /// Damaged model files end in an error or in weights, never in a crash or a hang.
@@ -40,7 +41,7 @@ struct MutationTests {
     }
 
     private static let smallWeights: Weights = {
-        var generator = SeededGenerator(21)
+        var generator = SeededGenerator(seed: 21)
         var weights = Weights()
         weights["body.a.weight"] = Tensor(shape: [4, 3, 3, 3], floats: generator.floats(108))
         weights["body.a.bias"] = Tensor(shape: [4], floats: generator.floats(4))
@@ -51,7 +52,7 @@ struct MutationTests {
     }()
 
     private static let smallTFLite: [UInt8] = {
-        var generator = SeededGenerator(22)
+        var generator = SeededGenerator(seed: 22)
         return SyntheticFiles.tflite(
             [
                 .init(
@@ -65,7 +66,7 @@ struct MutationTests {
 
     /// One file of each form.
     private static let smallCaffe: [[UInt8]] = SyntheticCaffe.Form.allCases.map { form in
-        var generator = SeededGenerator(23)
+        var generator = SeededGenerator(seed: 23)
         return SyntheticCaffe.file(
             ["conv1_1", "m1@ssh_3x3"].map { name in
                 .init(
@@ -97,7 +98,7 @@ struct MutationTests {
     private static func run(
         _ file: [UInt8], splice: [UInt8], seed: UInt64, rounds: Int, _ read: ([UInt8]) throws -> Int
     ) -> (accepted: Int, refused: Int, other: Int) {
-        var generator = SeededGenerator(seed)
+        var generator = SeededGenerator(seed: seed)
         var counts = (accepted: 0, refused: 0, other: 0)
         for _ in 0..<rounds {
             let bytes = mutate(file, splice, &generator)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Networks
+import TestSupport
 import Testing
 
 @Suite("Quantised networks")
@@ -47,7 +48,7 @@ struct QuantisationTests {
         #expect(stored["c.weight_scale"]?.floats() == [1.27 / 127, 12.7 / 127])
         #expect(quantised.check(stored).isComplete)
 
-        var generator = SeededGenerator(3)
+        var generator = SeededGenerator(seed: 3)
         let input = generator.floats(18, in: -14...14)
         let result = try #require(ReferenceExecutor(network: quantised, weights: stored).run(["x": input])["y"])
         let kernel: [[Float]] = [[50, -127], [127, 30]]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 @Suite("Safetensors")
@@ -12,7 +13,7 @@ struct SafeTensorsTests {
 
     @Test("What is written reads back: types, shapes, metadata, odd names")
     func roundTrip() throws {
-        var generator = SeededGenerator(3)
+        var generator = SeededGenerator(seed: 3)
         var weights = Weights()
         let floats = Tensor(shape: [2, 3], floats: generator.floats(6))
         weights["b.weight"] = floats
@@ -119,7 +120,7 @@ struct SafeTensorsTests {
                 Issue.record("\(pattern): \(value)")
             }
         }
-        var generator = SeededGenerator(5)
+        var generator = SeededGenerator(seed: 5)
         var values = generator.floats(4000, in: -70000...70000) + generator.floats(4000, in: -1e-4...1e-4)
         values += [
             0, -0.0, 65504, 65519.9, 65520, 65536, .infinity, -.infinity, 0x1p-24, 0x1p-25, 0x1.8p-24, 2049, 2051, 1e-9,

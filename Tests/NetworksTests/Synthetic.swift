@@ -1,21 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Networks
+import TestSupport
 
-/// A small seeded generator (SplitMix64), so that every run sees the same numbers.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
-    }
-
+extension SeededGenerator {
     mutating func floats(_ count: Int, in range: ClosedRange<Float> = -1...1) -> [Float] {
         (0..<count).map { _ in
             let unit = Float(next() >> 40) / Float(1 << 24)
@@ -26,7 +14,7 @@ struct SeededGenerator: RandomNumberGenerator {
 
 /// Seeded weights that keep activations in a sane range: kernels scaled by fan-in, variances positive.
 func syntheticWeights(for network: Network, seed: UInt64 = 7) -> Weights {
-    var generator = SeededGenerator(seed)
+    var generator = SeededGenerator(seed: seed)
     var weights = Weights()
     for parameter in network.parameters {
         let count = parameter.shape.reduce(1, *)

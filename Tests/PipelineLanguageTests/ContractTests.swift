@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import TestSupport
 import Testing
 
 @testable import PipelineLanguage
@@ -101,7 +102,7 @@ import Testing
     }
 
     @Test func `the edit distance agrees with its definition`() {
-        var random = SeededRandom(seed: 11)
+        var random = SeededGenerator(seed: 11)
         for _ in 0..<300 {
             let words = (0..<2).map { _ in
                 String(

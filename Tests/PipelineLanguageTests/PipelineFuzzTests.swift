@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import TestSupport
 import Testing
 
 @testable import PipelineLanguage
@@ -9,7 +10,7 @@ import Testing
     /// Eight shards of 1,250 make 10,000 mutations.
     @Test(.timeLimit(.minutes(15)), arguments: 0..<8)
     func `every mutation is valid or explained`(shard: Int) {
-        var random = SeededRandom(seed: 0x5eed_0000 + UInt64(shard))
+        var random = SeededGenerator(seed: 0x5eed_0000 + UInt64(shard))
         var valid = 0
         for _ in 0..<1250 {
             let bytes = Self.mutate(&random)
@@ -106,7 +107,7 @@ import Testing
         "{\"a\":{\"a\":{\"a\":",
     ]
 
-    private static func mutate(_ random: inout SeededRandom) -> [UInt8] {
+    private static func mutate(_ random: inout SeededGenerator) -> [UInt8] {
         var bytes = seeds[Int.random(in: 0..<seeds.count, using: &random)]
         for _ in 0..<Int.random(in: 1...4, using: &random) {
             guard !bytes.isEmpty else { break }
@@ -137,7 +138,7 @@ import Testing
     }
 
     /// Puts one quoted string of the text in the place of another: the result is JSON, with other words in it.
-    private static func swapStrings(in bytes: inout [UInt8], _ random: inout SeededRandom) {
+    private static func swapStrings(in bytes: inout [UInt8], _ random: inout SeededGenerator) {
         let quotes = bytes.indices.filter { bytes[$0] == UInt8(ascii: "\"") }
         guard quotes.count >= 4 else { return }
         let first = Int.random(in: 0..<quotes.count / 2, using: &random) * 2
@@ -146,27 +147,12 @@ import Testing
         bytes.replaceSubrange(quotes[first]...quotes[first + 1], with: text)
     }
 
-    private static func flag(_ random: inout SeededRandom) -> String {
+    private static func flag(_ random: inout SeededGenerator) -> String {
         let left = [
             "faces.threshold", "d.threshold", "overlay.inputs", "name", "target.fps", "x", "", "o.inputs.1.policy",
         ]
         let right = ["=0.5", "=", "", "={", "=[\"v\",\"d\"]", "=latest", "=\u{0}", "==", "=\"a"]
         return left[Int.random(in: 0..<left.count, using: &random)]
             + right[Int.random(in: 0..<right.count, using: &random)]
-    }
-}
-
-/// SplitMix64: the same seed gives the same numbers everywhere.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

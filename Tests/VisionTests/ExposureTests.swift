@@ -2,6 +2,7 @@
 import Foundation
 import Media
 import Networks
+import TestSupport
 import Testing
 
 @testable import Vision

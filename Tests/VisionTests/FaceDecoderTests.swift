@@ -3,6 +3,7 @@ import Annotations
 import Inference
 import Media
 import Networks
+import TestSupport
 import Testing
 
 @testable import Vision

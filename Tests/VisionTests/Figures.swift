@@ -3,6 +3,7 @@ import Foundation
 import Inference
 import Media
 import Networks
+import TestSupport
 import Testing
 
 @testable import Vision

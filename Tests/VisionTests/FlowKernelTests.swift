@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Media
+import TestSupport
 import Testing
 
 @testable import Vision

@@ -2,6 +2,7 @@
 import Inference
 import Media
 import Networks
+import TestSupport
 import Testing
 
 @testable import Vision

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 import Vision
 
 /// A textured background that moves, and a textured square in front that moves otherwise.

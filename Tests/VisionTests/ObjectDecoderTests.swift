@@ -2,6 +2,7 @@
 import Annotations
 import Media
 import Networks
+import TestSupport
 import Testing
 
 @testable import Inference

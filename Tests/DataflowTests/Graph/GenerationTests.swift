@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Dataflow
@@ -26,7 +27,7 @@ private final class AdjustedNode: BaseNode, Node {
 
     /// Changes all nodes' setting together, many times while frames flow, and holds each frame to one setting.
     private func change(_ nodes: [AdjustedNode], of graph: Graph, times: Int, seed: UInt64) throws {
-        var random = SeededGenerator(seed)
+        var random = SeededGenerator(seed: seed)
         try graph.start()
         for _ in 0..<times {
             // From no frame at all up to a few between two changes, at every node.

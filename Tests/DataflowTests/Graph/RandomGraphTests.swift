@@ -2,6 +2,7 @@
 import CMallocCounter
 import Dispatch
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Dataflow
@@ -25,7 +26,7 @@ import Testing
     }
 
     static func make(seed: UInt64, endless: Bool) throws -> Specimen {
-        var random = SeededGenerator(seed)
+        var random = SeededGenerator(seed: seed)
         let tally = Tally()
         var builder = GraphBuilder(name: "random\(seed)")
         var nodes: [BaseNode] = []
@@ -128,7 +129,7 @@ import Testing
     }
 
     private func examine(seed: UInt64, ending: Ending) throws {
-        var random = SeededGenerator(seed ^ 0xfeed)
+        var random = SeededGenerator(seed: seed ^ 0xfeed)
         let specimen = try Self.make(seed: seed, endless: ending != .natural)
         let graph = specimen.graph
         try graph.start()

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import TestSupport
 import Testing
 
 @testable import Dataflow
@@ -24,7 +25,7 @@ import Testing
 
     @Test("quantiles are within 4 % of a sorted reference", arguments: [1, 2, 3, 10, 1000, 20_000] as [Int])
     func quantiles(count: Int) {
-        var random = SeededGenerator(UInt64(count))
+        var random = SeededGenerator(seed: UInt64(count))
         let values = (0..<count).map { _ in
             UInt64.random(in: 0..<(UInt64(1) << UInt64.random(in: 1..<38, using: &random)), using: &random)
         }

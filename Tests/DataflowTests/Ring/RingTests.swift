@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dispatch
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Dataflow
@@ -59,7 +60,7 @@ import Testing
             let group = DispatchGroup()
             DispatchQueue(label: "consumer").async(group: group) {
                 var popped: [UInt64] = []
-                var pause = SeededGenerator(UInt64(capacity))
+                var pause = SeededGenerator(seed: UInt64(capacity))
                 while true {
                     let wasOver = isOver.load(ordering: .acquiring)
                     if let item = ring.pop() {
@@ -73,7 +74,7 @@ import Testing
                 box.withLock { $0 = result }
             }
             var dropped: [UInt64] = []
-            var pause = SeededGenerator(UInt64(capacity) + 99)
+            var pause = SeededGenerator(seed: UInt64(capacity) + 99)
             for n in 0..<total {
                 var next: Item? = item(n, tally)
                 while let pushed = next {

@@ -3,18 +3,10 @@ import Dataflow
 import Dispatch
 import Foundation
 import Synchronization
+import TestSupport
 
-/// SplitMix64: the same numbers from the same seed everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
+extension SeededGenerator {
+    /// True in so many of a hundred cases.
     mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
 }
 
@@ -174,7 +166,7 @@ final class AsyncNode: BaseNode, Node {
     let board = Board()
     init(_ depth: Int, seed: UInt64) {
         self.depth = depth
-        delays = SeededGenerator(seed)
+        delays = SeededGenerator(seed: seed)
     }
     var maxHeld: Int { depth }
     func process(_ item: Item, to output: Output) throws -> Disposition {

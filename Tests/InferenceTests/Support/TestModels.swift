@@ -2,6 +2,7 @@
 import Foundation
 import Inference
 import Networks
+import TestSupport
 
 /// Models and folders for the tests, the same on every run.
 enum TestModels {
@@ -15,7 +16,7 @@ enum TestModels {
 
     /// Weights whose activations neither vanish nor explode.
     static func randomWeights(for network: Network, seed: UInt64) -> Weights {
-        var random = SeededRandom(seed: seed)
+        var random = SeededGenerator(seed: seed)
         var weights = Weights()
         for parameter in network.parameters {
             let count = parameter.shape.reduce(1, *)
@@ -36,7 +37,7 @@ enum TestModels {
 
     /// Fills the first input with numbers that depend on `seed` alone.
     static func fill(_ request: InferRequest, seed: UInt64) {
-        var random = SeededRandom(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let input = request.inputs[0].floats
         for index in input.indices { input[index] = Float.random(in: -120...120, using: &random) }
     }
@@ -49,21 +50,6 @@ enum TestModels {
         cache: CompileOptions.Cache = .off
     ) -> CompileOptions {
         CompileOptions(goal, cores: cores, precision: precision, cache: cache)
-    }
-}
-
-/// SplitMix64: small, and the same numbers everywhere.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
 

@@ -110,7 +110,7 @@ struct `A pushed stream` {
         // Noise fills the socket quickly.
         let picture = PicturePool().make(
             width: 640, height: 480, format: .i420, color: .assumed(height: 480), pixelAspect: Rational(1, 1))
-        var random = SplitMix(seed: 3)
+        var random = SeededGenerator(seed: 3)
         let luma = picture.mutablePlane(0)
         for y in 0..<480 { for x in 0..<640 { luma.row(y)[x] = UInt8(truncatingIfNeeded: random.next()) } }
         for plane in 1...2 {

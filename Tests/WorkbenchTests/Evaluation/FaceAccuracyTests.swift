@@ -17,7 +17,7 @@ import Testing
         var truth: [Truth]
     }
 
-    private static func samples(_ generator: inout SeededNumbers) -> [Sample] {
+    private static func samples(_ generator: inout SeededGenerator) -> [Sample] {
         (0..<12).map { _ in
             func box() -> Box {
                 Box(
@@ -97,7 +97,7 @@ import Testing
 
     @Test(arguments: [1, 2, 3, 4, 5] as [UInt64])
     func `equals the official evaluation step by step`(seed: UInt64) {
-        var generator = SeededNumbers(seed: seed)
+        var generator = SeededGenerator(seed: seed)
         let samples = Self.samples(&generator)
         var accuracy = FaceAccuracy()
         for sample in samples { accuracy.add(found: sample.found, truth: sample.truth) }
@@ -221,20 +221,5 @@ import Testing
 extension Scratch {
     fileprivate func write(_ name: String, _ text: String) throws {
         try text.write(toFile: file(name), atomically: true, encoding: .utf8)
-    }
-}
-
-/// SplitMix64: the same numbers on every run.
-private struct SeededNumbers: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

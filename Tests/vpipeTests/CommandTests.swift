@@ -240,21 +240,21 @@ import Testing
         "idle":{"type":"rate","input":"bars","fps":5},
         "text":{"type":"jsonl","input":"bars","path":"\(records)"}}}
         """.write(toFile: file, atomically: true, encoding: .utf8)
-        var reload: ContinuousClock.Instant?
-        var isStopped = false
+        var step = 0
         let outcome = try Program.run(
             ["run", file, "--log-format", "json"],
-            signalWhen: {
-                // Some frames are through: it is listening by now.
-                guard ((try? Data(contentsOf: URL(fileURLWithPath: records)))?.count ?? 0) > 400 else { return nil }
-                guard let reload else {
-                    reload = .now
+            signalOn: { errors in
+                switch step {
+                // Some frames are through: it runs.
+                case 0 where ((try? Data(contentsOf: URL(fileURLWithPath: records)))?.count ?? 0) > 400:
+                    step = 1
                     try? "oops".write(toFile: file, atomically: true, encoding: .utf8)
                     return SIGHUP
+                case 1 where errors.contains("nothing was reloaded"):
+                    step = 2
+                    return SIGTERM
+                default: return nil
                 }
-                guard !isStopped, .now - reload > .seconds(2) else { return nil }
-                isStopped = true
-                return SIGTERM
             })
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(
@@ -267,6 +267,52 @@ import Testing
             ["run", "pipelines/faces.json", "--log-format", "json", "--set", "video.url=/nowhere.mp4", "--overwrite"])
         #expect(failed.status == 1)
         #expect(try events(failed.errors) == ["error"])
+    }
+
+    @Test(.timeLimit(.minutes(15))) func `a reload asked for while the pipeline is still being set up is not lost`()
+        throws
+    {
+        let scratch = NSTemporaryDirectory() + "/vpipe-early-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        let file = scratch + "/early.json"
+        func write(_ fps: String) throws {
+            try """
+            {"nodes":{"bars":{"type":"testpattern","size":"64x64","frames":0,"realtime":true},
+            "thin":{"type":"rate","input":"bars","fps":\(fps)},
+            "first":{"type":"jsonl","input":"thin","path":"\(scratch)/first.jsonl"},
+            "second":{"type":"jsonl","input":"thin","path":"\(scratch)/pipe","overwrite":true}}}
+            """.write(toFile: file, atomically: true, encoding: .utf8)
+        }
+        try write("20")
+        // Opening it for writing takes until somebody reads: the set-up of `second` lasts as long as the test wants.
+        try #require(mkfifo(scratch + "/pipe", 0o600) == 0)
+        var reader: Int32 = -1
+        defer { if reader >= 0 { close(reader) } }
+        var step = 0
+        let outcome = try Program.run(
+            ["run", file],
+            signalOn: { errors in
+                switch step {
+                case 0 where FileManager.default.fileExists(atPath: scratch + "/first.jsonl"):
+                    step = 1
+                    try? write("10")
+                    return SIGHUP
+                case 1:
+                    step = 2
+                    reader = open(scratch + "/pipe", O_RDONLY | O_NONBLOCK)
+                case 2:
+                    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+                    while read(reader, &buffer, buffer.count) > 0 {}
+                    guard errors.contains("reloaded: thin.fps: 20 -> 10") else { return nil }
+                    step = 3
+                    return SIGTERM
+                default: break
+                }
+                return nil
+            })
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(step == 3, "\(outcome.errors)")
     }
 
     /// The kind of each line, frames lost on a busy machine left out; a line that is no object is an error.

@@ -45,6 +45,14 @@ struct Program {
         _ arguments: [String], in folder: String = root, environment: [String: String] = [:],
         signalWhen: (() -> Int32?)?
     ) throws -> Outcome {
+        try run(arguments, in: folder, environment: environment, signalOn: signalWhen.map { body in { _ in body() } })
+    }
+
+    /// The same; `signalOn` is handed what the process has said on standard error so far.
+    static func run(
+        _ arguments: [String], in folder: String = root, environment: [String: String] = [:],
+        signalOn: ((_ errors: String) -> Int32?)?
+    ) throws -> Outcome {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
@@ -59,8 +67,9 @@ struct Program {
         process.standardError = FileHandle(forWritingAtPath: files[1])
         process.standardInput = FileHandle.nullDevice
         try process.run()
-        while let signalWhen, process.isRunning {
-            if let number = signalWhen() { kill(process.processIdentifier, number) }
+        while let signalOn, process.isRunning {
+            let errors = (try? String(contentsOfFile: files[1], encoding: .utf8)) ?? ""
+            if let number = signalOn(errors) { kill(process.processIdentifier, number) }
             usleep(20_000)
         }
         process.waitUntilExit()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Dataflow
+@preconcurrency internal import Dispatch
 public import PipelineLanguage
-internal import Synchronization
 
 /// A pipeline in operation: its nodes, opened, and the graph that runs them, once.
 ///
@@ -23,9 +23,7 @@ public final class PipelineRun: @unchecked Sendable {
     private let readers = FrameReaders()
     private let nodes: [(id: String, node: AnyObject)]
     private let controller: RunController
-    private let keeper: TargetKeeper?
-    private let events: EventBox
-    private let watcher = Mutex<EventWatcher?>(nil)
+    private let sources: Set<String>
 
     /// Opens everything the pipeline names and joins it up.
     ///
@@ -74,20 +72,21 @@ public final class PipelineRun: @unchecked Sendable {
             }
         }
         self.nodes = nodes
-        events = context.events
+        sources = Set(pipeline.nodes.filter { $0.contract.category == .source }.map(\.id))
         graph = try builder.build()
-        do {
-            controller = try RunController(
-                pipeline, nodes: Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, $0.node) }), graph: graph)
-        } catch let failure as PreparedSettings.Failure {
-            throw failure.causes.first.map { PipelineRunError(node: $0.node, cause: $0.cause) } ?? failure
-        }
-        keeper = pipeline.target.map {
-            TargetKeeper(
+        let target = pipeline.target.map {
+            TargetController(
                 target: $0, ladder: pipeline.ladder, cores: options.cores,
                 isLive: pipeline.nodes.allSatisfy { $0.contract.category != .source || !$0.reachesSink || $0.isLive },
                 start: pipeline.ladder.rungCount == 1 ? nil : options.startingRung?(pipeline),
                 gate: context.gate)
+        }
+        do {
+            controller = try RunController(
+                pipeline, nodes: Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, $0.node) }), graph: graph,
+                target: target, events: context.events)
+        } catch let failure as PreparedSettings.Failure {
+            throw failure.causes.first.map { PipelineRunError(node: $0.node, cause: $0.cause) } ?? failure
         }
         // Compiling networks leaves tens of megabytes of freed memory behind; give them back before the frames come.
         Heap.trim()
@@ -95,9 +94,27 @@ public final class PipelineRun: @unchecked Sendable {
 
     /// Starts all nodes, sinks first.
     public func start() throws {
-        keeper?.start(pulse: { [graph] in graph.pulse() }, apply: { [weak self] in self?.take(rung: $0) })
-        try graph.start()
+        try controller.start()
         graph.whenFinished { [readers] in readers.close() }
+    }
+
+    /// Runs it from start to end; cancelling the task is a `stop()`, after which the report still comes.
+    ///
+    /// - Throws: what keeps a node from starting.
+    public func run() async throws -> RunReport {
+        try start()
+        return await withTaskCancellationHandler {
+            let report = await graph.finish()
+            await withCheckedContinuation { continuation in
+                DispatchQueue.global().async { [controller] in
+                    controller.finish(report)
+                    continuation.resume()
+                }
+            }
+            return report
+        } onCancel: {
+            stop()
+        }
     }
 
     /// The pipeline as it was validated, or as it was last reloaded.
@@ -114,23 +131,28 @@ public final class PipelineRun: @unchecked Sendable {
     /// - Throws: `ReloadError` naming everything that needs a restart or cannot work; then nothing has changed.
     public func reload(_ new: ValidatedPipeline) throws(ReloadError) -> [String] { try controller.reload(new) }
 
-    /// Names who is told when the pipeline gets cheaper or dearer to hold its target: the change, and the rung taken.
+    /// Adds a listener for changes of rung, made to hold the target: the change, and the rung taken in words.
     ///
-    /// Called on a queue of the run.
+    /// Called on a queue of the run's own, in the order of what happened, until the run ends; it must not wait for that.
     public func onLadderChange(_ tell: @escaping @Sendable (Governor.Change, String) -> Void) {
-        keeper?.onChange(tell)
+        controller.listenToRungs(tell)
     }
 
-    /// Names who is told of losses and faults as they happen; what comes often is summed up.
+    /// Adds a listener for losses and faults as they happen; what comes often is summed up.
     ///
-    /// Called on a queue of the run's own, until the run ends.
-    public func onEvent(_ tell: @escaping @Sendable (RunEvent) -> Void) {
-        let new = EventWatcher(events, look: { [graph] in graph.snapshot() }, tell: tell)
-        watcher.withLock { $0 = new }
+    /// Called on a queue of the run's own, in the order of what happened, until the run ends; it must not wait for that.
+    /// Everything has been told when `waitUntilFinished` returns a report.
+    public func onEvent(_ tell: @escaping @Sendable (RunEvent) -> Void) { controller.listen(tell) }
+
+    /// The losses and faults from now to the end of the run; what comes often is summed up.
+    public var events: AsyncStream<RunEvent> {
+        AsyncStream { continuation in
+            controller.listen({ continuation.yield($0) }, atEnd: { continuation.finish() })
+        }
     }
 
-    /// The book of the target so far; nil where the pipeline has none.
-    public var targetRecord: TargetRecord? { keeper?.record }
+    /// How the target was kept so far; nil where the pipeline has none.
+    public var targetRecord: TargetRecord? { controller.targetRecord }
 
     /// Ends the sources; what is under way is delivered and every file finalised.
     public func stop() {
@@ -165,16 +187,22 @@ public final class PipelineRun: @unchecked Sendable {
 
     /// Waits for the end, `seconds` at most; nil when it is still running then.
     public func waitUntilFinished(seconds: Double) -> RunReport? {
-        graph.waitUntilFinished(nanoseconds: UInt64(max(0, seconds) * 1e9))
+        guard let report = graph.waitUntilFinished(nanoseconds: UInt64(max(0, seconds) * 1e9)) else { return nil }
+        controller.finish(report)
+        return report
     }
 
     /// Waits for the end.
-    public func waitUntilFinished() -> RunReport { graph.waitUntilFinished() }
+    public func waitUntilFinished() -> RunReport {
+        let report = graph.waitUntilFinished()
+        controller.finish(report)
+        return report
+    }
 
     /// Frames to come in all, where every source knows; nil otherwise.
     public var expectedFrames: Int? {
         var sum = 0
-        for (id, node) in nodes where pipeline[id]?.contract.category == .source {
+        for (id, node) in nodes where sources.contains(id) {
             guard let frames = (node as? any MeasuredSource)?.expectedFrames else { return nil }
             sum += frames
         }

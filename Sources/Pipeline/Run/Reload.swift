@@ -43,7 +43,7 @@ struct Reload {
 public struct ReloadError: Error, CustomStringConvertible {
     /// Paths of what would need a restart.
     public let reasons: [String]
-    /// One sentence for each node that cannot have its new settings.
+    /// One sentence for each node that cannot have its new settings, or saying that the run is over.
     public let failures: [String]
 
     init(reasons: [String] = [], failures: [String] = []) {

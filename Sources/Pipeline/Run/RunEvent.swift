@@ -82,10 +82,12 @@ package struct EventLimiter {
         entries[key] = entry
     }
 
-    /// What is to be told now.
-    package mutating func due(at now: UInt64) -> [RunEvent] {
+    /// What is to be told now; with `isLast` also what would have to wait for the end of a pause.
+    package mutating func due(at now: UInt64, isLast: Bool = false) -> [RunEvent] {
         order.compactMap { key in
-            guard var entry = entries[key], entry.pending.count > 0, now >= entry.quietUntil else { return nil }
+            guard var entry = entries[key], entry.pending.count > 0, isLast || now >= entry.quietUntil else {
+                return nil
+            }
             var event = entry.pending
             event.span = Double(entry.lastAt &- entry.firstAt) / 1e9
             // It goes on when it came back within a pause's length after the pause.
@@ -114,10 +116,10 @@ package final class EventBox: Sendable {
         limiter.withLock { $0.offer(event, at: instant) }
     }
 
-    /// Takes what is to be told now.
-    package func take() -> [RunEvent] {
+    /// Takes what is to be told now; with `isLast` all there is.
+    package func take(isLast: Bool = false) -> [RunEvent] {
         let instant = now()
-        return limiter.withLock { $0.due(at: instant) }
+        return limiter.withLock { $0.due(at: instant, isLast: isLast) }
     }
 }
 

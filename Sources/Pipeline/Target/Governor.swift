@@ -87,13 +87,13 @@ public struct Governor: Sendable {
     /// The rung in force.
     public private(set) var rung: Int
     private let target: PipelineTarget
-    private let rungCount: Int
+    private var rungCount: Int
     /// Core-milliseconds per frame by rung, smoothed; nil until measured there.
     private(set) var costs: [Double?]
     /// The same as the plan found them; empty when there is none.
-    private let planned: [Double]
+    private var planned: [Double]
     /// The dearest rung that is ever taken.
-    private let top: Int
+    private var top: Int
     private var lastChange: Double?
     /// When the last step up was taken, until it has proved itself or failed.
     private var trialSince: Double?
@@ -129,6 +129,22 @@ public struct Governor: Sendable {
         if let lastChange, reading.at - lastChange < Self.dwell { return nil }
         if let miss { return missesInARow >= 2 ? stepDown(reading, miss) : nil }
         return stepUp(reading)
+    }
+
+    /// Goes on with a ladder whose rungs may cost something else: what was measured and planned is void.
+    ///
+    /// A change like any other: the next one is five seconds away.
+    mutating func reload(rungCount: Int, at: Double?) {
+        precondition(rungCount >= 1)
+        self.rungCount = rungCount
+        rung = min(rung, rungCount - 1)
+        top = 0
+        planned = []
+        costs = Array(repeating: nil, count: rungCount)
+        lastChange = at ?? lastChange
+        trialSince = nil
+        missesInARow = 0
+        keptSince = nil
     }
 
     // MARK: Judging

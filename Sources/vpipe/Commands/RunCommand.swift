@@ -35,6 +35,11 @@ struct RunCommand: ParsableCommand {
     }
 
     private func runToItsEnd() throws {
+        let manager = ServiceManager()
+        let isInteractive = Console.Stream.errors.isTerminal
+        // From here on, as a service may be told to reload while networks are still being compiled.
+        let reload =
+            isInteractive || file.pipeline == "-" ? nil : ReloadSignal(file, log: logFormat, manager: manager)
         let pipeline = try file.validated(log: logFormat)
         let run: PipelineRun
         let log: RunLog
@@ -54,15 +59,12 @@ struct RunCommand: ParsableCommand {
         } catch {
             throw Failure(.failed, "vpipe: \(error)")
         }
-        let manager = ServiceManager()
-        let isInteractive = Console.Stream.errors.isTerminal
         let signals = StopSignals(run, isInteractive: isInteractive, log: logFormat, manager: manager)
-        let reload =
-            isInteractive || file.pipeline == "-"
-            ? nil : ReloadSignal(run, file: file.pipeline, overrides: file.overrides, log: logFormat, manager: manager)
         manager.ready()
+        reload?.begin(run)
         let report = wait(for: run, log: log, manager: manager)
-        withExtendedLifetime((signals, reload)) {}
+        reload?.end()
+        withExtendedLifetime(signals) {}
         let verdict = Verdict(report, target: pipeline.target, record: run.targetRecord)
         log.finish(report, notes: run.notes(), verdict: verdict)
         if !report.failures.isEmpty || !report.isBalanced || report.state == .aborted {

@@ -108,6 +108,70 @@ import Testing
         withExtendedLifetime(scratch) {}
     }
 
+    @Test func `what would have to wait for the end of a pause is told at the end of the run`() {
+        var limiter = EventLimiter()
+        limiter.offer(RunEvent(.lost, of: "camera", "unplugged"), at: 0)
+        #expect(limiter.due(at: 0).count == 1)
+        limiter.offer(RunEvent(.lost, of: "camera", "unplugged"), at: 1)
+        #expect(limiter.due(at: 2) == [])
+        #expect(limiter.due(at: 2, isLast: true) == [RunEvent(.lost, of: "camera", "unplugged")])
+        #expect(limiter.due(at: 3, isLast: true) == [])
+    }
+
+    /// Ends by itself after a few frames, within any quarter of a second.
+    private func shortRun() throws -> PipelineRun {
+        try PipelineRun(
+            pipeline(
+                """
+                "bars": {"type": "testpattern", "size": "64x48", "frames": 3},
+                "text": {"type": "jsonl", "input": "bars", "path": "/dev/full"},
+                "end": {"type": "null", "input": "bars"}
+                """, overrides: ["text.overwrite=true"]), options: .init(cache: .off))
+    }
+
+    @Test func `a failure in the last moment of a run is told before its report`() throws {
+        for _ in 0..<20 {
+            let run = try shortRun()
+            let told = Mutex<[RunEvent]>([])
+            run.onEvent { event in told.withLock { $0.append(event) } }
+            try run.start()
+            let report = run.waitUntilFinished()
+            #expect(report.failures.map(\.node) == ["text"])
+            #expect(told.withLock { $0 }.map(\.node).contains("text"), "\(told.withLock { $0 })")
+            let count = told.withLock { $0.count }
+            _ = run.waitUntilFinished()
+            #expect(told.withLock { $0.count } == count)
+        }
+    }
+
+    @Test func `a run is awaited, and its events end with it`() async throws {
+        let run = try shortRun()
+        let events = run.events
+        async let report = run.run()
+        var kinds: Set<RunEvent.Kind> = []
+        for await event in events { kinds.insert(event.kind) }
+        #expect(kinds.contains(.failed))
+        #expect(try await report.failures.count == 1)
+        var late = 0
+        for await _ in run.events { late += 1 }
+        #expect(late == 0)
+    }
+
+    @Test func `cancelling the task of an endless run stops it, and the report still comes`() async throws {
+        let run = try PipelineRun(
+            pipeline(
+                """
+                "bars": {"type": "testpattern", "size": "64x48", "frames": 0},
+                "end": {"type": "null", "input": "bars"}
+                """))
+        let task = Task { try await run.run() }
+        while run.snapshot().node("end")?.items ?? 0 < 10 { await Task.yield() }
+        task.cancel()
+        let report = try await task.value
+        #expect(report.isBalanced && report.state == .finished)
+        #expect(report.source("bars")?.admitted == report.node("end")?.items)
+    }
+
     @Test func `an event is a line`() {
         let box = EventBox(now: { 7 })
         box.post(RunEvent(.lost, of: "camera", "unplugged"))

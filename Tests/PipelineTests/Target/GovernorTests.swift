@@ -216,4 +216,26 @@ struct GovernorTests {
         while change == nil { change = observe(7.1, cost: costs[0]) }
         #expect(change?.to == 3)
     }
+
+    @Test("Another file voids what was measured and planned, and is a change like any other")
+    func reload() {
+        var governor = Governor(target: PipelineTarget(fps: 25), rungCount: 4, planned: [66, 60, 50, 20], top: 1)
+        func reading(_ time: Double, fps: Double) -> TargetReading {
+            TargetReading(at: time, fps: fps, offeredFPS: 25, costPerFrame: 30, cores: 2)
+        }
+        _ = governor.observe(reading(1, fps: 10))
+        #expect(governor.observe(reading(1.25, fps: 10))?.to == 3)
+        _ = governor.observe(reading(3, fps: 25))
+        #expect(governor.costs[3] != nil)
+        governor.reload(rungCount: 3, at: 4)
+        #expect(governor.rung == 2)
+        #expect(governor.costs == [nil, nil, nil])
+        // Five seconds on, it goes up step by step, above the rung that the plan for the old file began with.
+        var changes: [Governor.Change] = []
+        for beat in 17..<200 {
+            if let change = governor.observe(reading(Double(beat) / 4, fps: 25)) { changes.append(change) }
+        }
+        #expect(changes.map(\.to) == [1, 0])
+        #expect((changes.first?.at ?? 0) >= 9)
+    }
 }

@@ -20,7 +20,7 @@ final class ImagesNode: SourceNode, NodeType, ReportingNode, MeasuredSource {
     private let stream: StreamInfo
     private var pending: Picture?
     private var count: Int64 = 0
-    private var unreadable: [String] = []
+    private var unreadable = (count: 0, first: "")
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         .source(ImagesNode(try ImageReader(node.settings[path]), rate: node.settings[fps], source: node.id))
@@ -36,12 +36,13 @@ final class ImagesNode: SourceNode, NodeType, ReportingNode, MeasuredSource {
         while pending == nil {
             do {
                 guard let image = try reader.read() else {
-                    if count == 0, let first = unreadable.first { throw OutputError(first) }
+                    if count == 0, unreadable.count > 0 { throw OutputError(unreadable.first) }
                     return .ended
                 }
                 pending = image.picture
             } catch let error as MediaError {
-                unreadable.append(error.description)
+                if unreadable.count == 0 { unreadable.first = error.description }
+                unreadable.count += 1
             }
         }
         guard let picture = pending, let ticket = output.admit() else { return .waiting }
@@ -58,7 +59,7 @@ final class ImagesNode: SourceNode, NodeType, ReportingNode, MeasuredSource {
     var expectedFrames: Int? { reader.paths.count }
     var frameRate: Rational? { stream.frameRate }
     var notes: [String] {
-        guard let first = unreadable.first else { return [] }
-        return ["\(unreadable.count) images could not be read, the first: \(first)"]
+        guard unreadable.count > 0 else { return [] }
+        return ["\(unreadable.count) images could not be read, the first: \(unreadable.first)"]
     }
 }

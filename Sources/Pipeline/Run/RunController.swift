@@ -107,7 +107,9 @@ final class RunController: @unchecked Sendable {
         }.get()
     }
 
-    /// Puts another file into force, on the present rung; false when it is too late. On the control queue.
+    /// Puts another file into force, on the present rung; false when it is too late.
+    ///
+    /// On the control queue.
     private func commit(_ next: PreparedSettings) -> Bool {
         guard phase != .ended else { return false }
         commit(next, on: target?.reload(next.pipeline.ladder) ?? min(rung, next.pipeline.ladder.rungCount - 1))

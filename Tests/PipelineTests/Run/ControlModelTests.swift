@@ -2,11 +2,11 @@
 import Dataflow
 import Dispatch
 import Foundation
-import PipelineLanguage
 import Synchronization
 import Testing
 
 @testable import Pipeline
+@testable import PipelineLanguage
 
 /// Random interleavings of everything that can happen to what is in force, beside frames, against a model that knows
 /// one accepted file and one rung.

@@ -2,11 +2,11 @@
 import Dataflow
 import Dispatch
 import Foundation
-import PipelineLanguage
 import Synchronization
 import Testing
 
 @testable import Pipeline
+@testable import PipelineLanguage
 
 @Suite(.timeLimit(.minutes(15))) struct RunControllerTests {
     /// Begins a reload on a thread of its own; the outcome comes when it is over.

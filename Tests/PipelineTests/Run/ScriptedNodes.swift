@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dataflow
 import Dispatch
-import PipelineLanguage
 import Synchronization
 
 @testable import Pipeline
+@testable import PipelineLanguage
 
 /// Where threads wait until a test lets them through.
 final class Gate: Sendable {
@@ -100,7 +100,9 @@ final class MarkingNode: Node, AdjustableNode {
     }
 }
 
-/// Works on several frames at once, each of which ends when a test says so, in any order. Networks from 9000 on cannot be built.
+/// Works on several frames at once, each of which ends when a test says so, in any order.
+///
+/// Networks from 9000 on cannot be built.
 final class ScriptedNetwork: Node, AdjustableNode {
     static let network = Param.integer("network", default: 0, range: 0...9999, changeable: true, doc: "Which one")
     static let every = Param.integer("every", default: 1, range: 1...1000, changeable: true, doc: "A cheaper setting")

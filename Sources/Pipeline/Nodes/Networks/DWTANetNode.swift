@@ -146,6 +146,8 @@ final class EnhanceNode: Node, ReportingNode {
     private var passed = 0
 
     private var failures: InferenceFailures
+    /// What the gate said of the last frame: one that could not be taken is offered again.
+    private var judged: (ticket: Ticket, isDark: Bool)?
 
     init(_ enhancer: VideoEnhancer, gate: DarknessGate?, summary: String, failures: InferenceFailures) {
         self.failures = failures
@@ -162,7 +164,7 @@ final class EnhanceNode: Node, ReportingNode {
 
     func process(_ item: Item, to output: Output) throws -> Disposition {
         let frame = item.frame
-        guard gate?.admits(frame.picture) ?? true else {
+        guard isDark(frame) else {
             // What passes by is not seen: history would be of another time.
             enhancer.reset()
             guard !held.isEmpty else {
@@ -229,6 +231,15 @@ final class EnhanceNode: Node, ReportingNode {
             line += "; gain \(text(gains.lowerBound)) to \(text(gains.upperBound))"
         }
         return [summary, line] + [failures.summary].compactMap { $0 }
+    }
+
+    /// Whether the frame is to be worked on; its luma is measured once.
+    func isDark(_ frame: Frame) -> Bool {
+        guard gate != nil else { return true }
+        if let judged, judged.ticket == frame.ticket { return judged.isDark }
+        let isDark = gate?.admits(frame.picture) ?? true
+        judged = (frame.ticket, isDark)
+        return isDark
     }
 
     private func hold(_ entry: Held) -> Disposition {

@@ -65,6 +65,23 @@ import Vision
         return (source.pictures, sink.frames)
     }
 
+    @Test func `a frame that is offered again is not measured again`() {
+        let node = EnhanceNode(
+            VideoEnhancer(options: .init()), gate: DarknessGate(threshold: 60), summary: "test",
+            failures: InferenceFailures(of: "n", EventBox(now: { 0 })))
+        func frame(_ number: UInt64, _ level: UInt8) -> Frame {
+            Frame(
+                ticket: Ticket(source: 0, sequence: number, capturedAt: 0), picture: Greys([level]).pictures[0],
+                pts: MediaTime(ticks: Int64(number), base: Rational(1, 25)),
+                duration: MediaTime(ticks: 1, base: Rational(1, 25)),
+                stream: StreamInfo(source: "greys", frameRate: Rational(25, 1)))
+        }
+        #expect(node.isDark(frame(0, 30)))
+        // The same frame by its ticket: another picture would be seen to be bright if anybody looked.
+        #expect(node.isDark(frame(0, 200)))
+        #expect(!node.isDark(frame(1, 200)))
+    }
+
     @Test(.timeLimit(.minutes(15))) func `bright frames pass as the same object, dark ones are brightened`() throws {
         var options = VideoEnhancer.Options()
         options.exposure = .automatic(limit: 8)

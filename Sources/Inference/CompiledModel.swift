@@ -17,6 +17,11 @@ public final class CompiledModel: Sendable {
         /// Requests in flight that keep the engine busy, in its own estimate.
         public let optimalRequests: Int
 
+        /// For reports: `f32, 2 streams of 2 threads in all`.
+        public var summary: String {
+            "\(precision == .int8 ? "int8" : engineFloat), \(streams) streams of \(threads) threads in all"
+        }
+
         /// States all of them.
         package init(precision: Precision, engineFloat: String, streams: Int, threads: Int, optimalRequests: Int) {
             self.precision = precision
@@ -77,7 +82,7 @@ public final class CompiledModel: Sendable {
 
     /// Makes one more inference that can be in flight, with tensors of its own.
     /// - Throws: `inferenceFailed` when the engine has no memory for it.
-    public func makeRequest() throws(InferenceError) -> InferRequest {
+    package func makeRequest() throws(InferenceError) -> InferRequest {
         InferRequest(model: self, driver: try driver.makeRequest())
     }
 }

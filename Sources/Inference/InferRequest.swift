@@ -8,17 +8,17 @@ internal import Synchronization
 /// ```
 /// - Note: Ownership: keeps its model alive; the tensors' memory is the engine's and lives as long as the request.
 /// - Note: Thread-safety: confined to one user at a time; only the completion runs on a thread of the engine.
-public final class InferRequest: Sendable {
+package final class InferRequest: Sendable {
     /// The model it runs.
-    public let model: CompiledModel
+    package let model: CompiledModel
     /// Input memory, in the model's order.
     ///
     /// Written while idle.
-    public let inputs: [TensorBuffer]
+    package let inputs: [TensorBuffer]
     /// Output memory, in the model's order.
     ///
     /// Read between completion and the next start.
-    public let outputs: [TensorBuffer]
+    package let outputs: [TensorBuffer]
     // One class-bound call per inference, which takes milliseconds: the engine stays behind its protocol.
     private let driver: any RequestDriver
     private let done = DoneFlag()
@@ -33,7 +33,7 @@ public final class InferRequest: Sendable {
     /// Names who is told, on a thread of the engine, that an inference is over.
     ///
     /// Call while idle. The body must be quick: the stream that ran the inference waits for it.
-    public func onCompletion(_ body: @escaping @Sendable () -> Void) throws(InferenceError) {
+    package func onCompletion(_ body: @escaping @Sendable () -> Void) throws(InferenceError) {
         // The flag alone, not this object: a request that the engine's thread held last would end there, and wait
         // for the very completion it is in.
         try driver.setCompletion { [done] in
@@ -44,25 +44,25 @@ public final class InferRequest: Sendable {
     }
 
     /// Queues the inference and returns at once.
-    public func start() throws(InferenceError) {
+    package func start() throws(InferenceError) {
         done.value.store(false, ordering: .relaxed)
         try driver.start()
     }
 
     /// True from completion until the next start, for requests with a completion.
-    public var isDone: Bool { done.value.load(ordering: .acquiring) }
+    package var isDone: Bool { done.value.load(ordering: .acquiring) }
 
     /// Waits for the inference and reports how it ended.
     ///
     /// Returns at once after completion.
     /// - Throws: `inferenceFailed`.
-    public func finish() throws(InferenceError) {
+    package func finish() throws(InferenceError) {
         try driver.wait()
     }
 
     /// Runs one inference and waits for it.
     /// - Throws: `inferenceFailed`.
-    public func run() throws(InferenceError) {
+    package func run() throws(InferenceError) {
         try start()
         try finish()
     }

@@ -8,24 +8,24 @@
 /// ```
 /// - Note: Thread-safety: queue-bound (one caller at a time); `wake` runs on a thread of the engine.
 /// - Note: Allocates nothing per inference.
-public final class RequestPool {
+package final class RequestPool {
     /// One request and its number in the pool, for state kept beside it.
-    public struct Slot {
+    package struct Slot {
         /// Its number in the pool, from 0.
-        public let index: Int
+        package let index: Int
         /// The request; in the user's hands until submitted or released.
-        public let request: InferRequest
+        package let request: InferRequest
     }
 
     /// What all requests run.
-    public let model: CompiledModel
+    package let model: CompiledModel
     /// All requests, by number.
-    public let requests: [InferRequest]
+    package let requests: [InferRequest]
     private var order: SubmissionOrder
     private var free: [Int]
 
     /// Makes `count` requests; nil takes what the engine calls optimal, plus one that is filled meanwhile.
-    public init(model: CompiledModel, count: Int? = nil) throws(InferenceError) {
+    package init(model: CompiledModel, count: Int? = nil) throws(InferenceError) {
         let count = max(1, count ?? model.settings.optimalRequests + 1)
         var requests: [InferRequest] = []
         for _ in 0..<count { requests.append(try model.makeRequest()) }
@@ -42,20 +42,20 @@ public final class RequestPool {
     }
 
     /// Requests submitted and not yet taken back.
-    public var inFlight: Int { order.count }
+    package var inFlight: Int { order.count }
     /// Whether ``acquire()`` would find one.
-    public var hasFree: Bool { !free.isEmpty }
+    package var hasFree: Bool { !free.isEmpty }
 
     /// Names who is woken, on a thread of the engine, after each completion.
     ///
     /// Call while nothing is in flight.
-    public func onCompletion(_ wake: @escaping @Sendable () -> Void) throws(InferenceError) {
+    package func onCompletion(_ wake: @escaping @Sendable () -> Void) throws(InferenceError) {
         precondition(order.isEmpty, "completion changed while inferences are in flight")
         for request in requests { try request.onCompletion(wake) }
     }
 
     /// A request nobody uses, or nil when all are busy.
-    public func acquire() -> Slot? {
+    package func acquire() -> Slot? {
         guard let index = free.popLast() else { return nil }
         return Slot(index: index, request: requests[index])
     }
@@ -63,7 +63,7 @@ public final class RequestPool {
     /// Starts an acquired request.
     ///
     /// When it throws, the request is free again.
-    public func submit(_ slot: Slot) throws(InferenceError) {
+    package func submit(_ slot: Slot) throws(InferenceError) {
         do {
             try slot.request.start()
         } catch {
@@ -76,19 +76,19 @@ public final class RequestPool {
     /// The oldest request in flight if it is over; read its outputs, then release it.
     ///
     /// - Returns: nil when none is in flight or the oldest still runs. `failure` is set when the inference failed.
-    public func nextCompleted() -> (slot: Slot, failure: InferenceError?)? {
+    package func nextCompleted() -> (slot: Slot, failure: InferenceError?)? {
         guard let index = order.takeNext(where: { requests[$0].isDone }) else { return nil }
         return collect(index)
     }
 
     /// Waits for the oldest request in flight; nil when there is none.
-    public func waitForNext() -> (slot: Slot, failure: InferenceError?)? {
+    package func waitForNext() -> (slot: Slot, failure: InferenceError?)? {
         guard let index = order.takeNext(where: { _ in true }) else { return nil }
         return collect(index)
     }
 
     /// Makes a taken (or acquired and unused) request available again.
-    public func release(_ slot: Slot) {
+    package func release(_ slot: Slot) {
         free.append(slot.index)
     }
 

@@ -45,12 +45,12 @@ public struct TensorInfo: Sendable, Hashable, CustomStringConvertible {
 /// The engine owns it; it lives as long as the request.
 ///
 /// - Note: Ownership: borrowed from the ``InferRequest``; keep the request alive while the pointer is used.
-public struct TensorBuffer: @unchecked Sendable {
+package struct TensorBuffer: @unchecked Sendable {
     // Unchecked: a pointer has no owner thread; whoever holds the request (see RequestPool) may touch it.
     /// Name, shape and element type.
-    public let info: TensorInfo
+    package let info: TensorInfo
     /// The first byte; aligned for any element.
-    public let base: UnsafeMutableRawPointer
+    package let base: UnsafeMutableRawPointer
 
     /// Describes memory that the engine owns.
     package init(info: TensorInfo, base: UnsafeMutableRawPointer) {
@@ -60,13 +60,13 @@ public struct TensorBuffer: @unchecked Sendable {
 
     /// The elements as 32-bit floats.
     /// - Precondition: `info.element == .f32`.
-    public var floats: UnsafeMutableBufferPointer<Float> {
+    package var floats: UnsafeMutableBufferPointer<Float> {
         precondition(info.element == .f32, "tensor is not f32")
         return UnsafeMutableBufferPointer(start: base.assumingMemoryBound(to: Float.self), count: info.count)
     }
 
     /// All of the tensor's bytes.
-    public var bytes: UnsafeMutableRawBufferPointer {
+    package var bytes: UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(start: base, count: info.byteCount)
     }
 }

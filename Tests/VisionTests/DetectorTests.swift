@@ -33,7 +33,7 @@ private func make(requests: Int) throws -> (detector: Detector<FakeDecoder>, eng
 @Suite struct DetectorTests {
     @Test func `one picture at a time`() throws {
         let (detector, _) = try make(requests: 2)
-        for level in [UInt8(3), 200, 0] { #expect(try detector.detect(grey(level)).value == Float(level)) }
+        for level in [UInt8(3), 200, 0] { #expect(try detector.result(for: grey(level)).value == Float(level)) }
         #expect(detector.inFlight == 0)
     }
 
@@ -83,7 +83,7 @@ private func make(requests: Int) throws -> (detector: Detector<FakeDecoder>, eng
         #expect(throws: InferenceError.self) { try detector.submit(grey(1)) }
         #expect(detector.inFlight == 0)
         engine.request(0).refuses = false
-        #expect(try detector.detect(grey(2)).value == 2)
+        #expect(try detector.result(for: grey(2)).value == 2)
     }
 
     @Test(arguments: [[1, 3, 8, 9], [1, 1, 8, 8], [3, 8, 8]])
@@ -102,13 +102,18 @@ private func make(requests: Int) throws -> (detector: Detector<FakeDecoder>, eng
         let engine = FakeEngine(inputShape: [1, 3, 8, 8])
         let options = CompileOptions(.single, cores: 1, precision: .f32, cache: .off)
         let lines = #expect(throws: VisionError.self) {
-            try LineDetector(
-                Architecture.find("retinaface", "mobilenet0.25"), weights: Weights(), engine: engine, compile: options)
+            try LineFamily.mlsd.network(
+                NetworkSetup(
+                    Architecture.find("retinaface", "mobilenet0.25"), weights: Weights(), engine: engine,
+                    compile: options))
         }
         let faces = #expect(throws: VisionError.self) {
-            try FaceDetector(Architecture.find("mlsd", "tiny"), weights: Weights(), engine: engine, compile: options)
+            try FaceFamily.retinaFace.network(
+                NetworkSetup(
+                    Architecture.find("mlsd", "tiny"), weights: Weights(), engine: engine, compile: options))
         }
         #expect(lines?.code == .architecture && faces?.code == .architecture)
+        #expect(lines?.detail == #"this detector is for "mlsd", not for "retinaface mobilenet0.25""#)
     }
 }
 

@@ -9,18 +9,20 @@ import Testing
 
 private let compile = CompileOptions(.single, cores: 1, precision: .f32, cache: .off)
 
-private func lineDetector(_ path: String, side: Int) throws -> LineDetector {
+private func lineNetwork(_ path: String, side: Int) throws -> any PictureNetwork<[LineSegment]> {
     let imported = try ModelImporter.read(path: path, network: "mlsd")
-    return try LineDetector(
-        Architecture.find("mlsd", imported.report.variant), weights: imported.weights,
-        size: InputSize(width: side, height: side), engine: OpenVINOEngine.shared(), compile: compile)
+    return try LineFamily.mlsd.network(
+        NetworkSetup(
+            Architecture.find("mlsd", imported.report.variant), weights: imported.weights,
+            size: InputSize(width: side, height: side), engine: OpenVINOEngine.shared(), compile: compile))
 }
 
-private func faceDetector(_ path: String) throws -> FaceDetector {
+private func faceNetwork(_ path: String) throws -> any PictureNetwork<[Face]> {
     let imported = try ModelImporter.read(path: path, network: "retinaface", variant: "mobilenet0.25")
-    return try FaceDetector(
-        Architecture.find("retinaface", "mobilenet0.25"), weights: imported.weights, engine: OpenVINOEngine.shared(),
-        compile: compile)
+    return try FaceFamily.retinaFace.network(
+        NetworkSetup(
+            Architecture.find("retinaface", "mobilenet0.25"), weights: imported.weights,
+            engine: OpenVINOEngine.shared(), compile: compile))
 }
 
 /// A published M-LSD file and what its reference implementation finds in a picture of one rectangle.
@@ -78,33 +80,37 @@ struct LineGolden: Sendable, CustomTestStringConvertible {
             "needs the M-LSD weights in ../shared/weights"),
         arguments: LineGolden.all)
     func `the reference's lines from the same tensor and from a picture`(golden: LineGolden) throws {
-        let detector = try lineDetector(#require(TestFiles.published(golden.file)), side: golden.side)
+        let network = try lineNetwork(#require(TestFiles.published(golden.file)), side: golden.side)
         let side = golden.side
-        let exact = try detector.detect { tensor in
-            for y in 0..<side {
-                for x in 0..<side {
-                    let (r, g, b) = golden.colour(x, y)
-                    for (channel, value) in [r, g, b].enumerated() {
-                        tensor[(channel * side + y) * side + x] = value / 127.5 - 1
-                    }
+        let stages = try #require(network.stages)
+        let request = try stages.model.makeRequest()
+        let tensor = request.inputs[0].floats
+        for y in 0..<side {
+            for x in 0..<side {
+                let (r, g, b) = golden.colour(x, y)
+                for (channel, value) in [r, g, b].enumerated() {
+                    tensor[(channel * side + y) * side + x] = value / 127.5 - 1
                 }
             }
-            return Placement(sourceWidth: side, sourceHeight: side, in: detector.size, fit: .stretch)
         }
+        try request.run()
+        let size = stages.preprocessor.size
+        let exact = stages.decode(
+            request.outputs, Placement(sourceWidth: side, sourceHeight: side, in: size, fit: .stretch))
         #expect(exact.count == golden.count)
         let best = try #require(exact.first)
         #expect(abs(best.score - golden.score) < 2e-4)
         #expect(zip(ends(best), golden.ends).allSatisfy { abs($0 - $1) < 0.02 }, "\(best)")
 
         // Rounding to bytes moves colours by a level or so: the same line, within a pixel and a half.
-        let lines = try detector.detect(golden.picture())
+        let lines = try network.result(for: golden.picture())
         #expect(lines.contains { line in zip(ends(line), golden.ends).allSatisfy { abs($0 - $1) < 1.5 } }, "\(lines)")
         #expect(zip(lines, lines.dropFirst()).allSatisfy { $0.score >= $1.score })
     }
 
     @Test func `the default weights find the edges of the sample room`() throws {
         // Measured on the whole clip: 0.646 (samples/README.md).
-        #expect(try recall(lineDetector(TestFiles.model("mlsd_tiny.safetensors"), side: 512)) > 0.55)
+        #expect(try recall(lineNetwork(TestFiles.model("mlsd_tiny.safetensors"), side: 512)) > 0.55)
     }
 
     @Test(
@@ -113,18 +119,18 @@ struct LineGolden: Sendable, CustomTestStringConvertible {
     func `the published weights find the edges of the sample room`() throws {
         // Measured on every fifth frame of the clip: 0.893 (samples/README.md).
         let path = try #require(TestFiles.published("M-LSD_512_tiny_fp32.tflite"))
-        #expect(try recall(lineDetector(path, side: 512)) > 0.8)
+        #expect(try recall(lineNetwork(path, side: 512)) > 0.8)
     }
 
     private func ends(_ line: LineSegment) -> [Float] { [line.from.x, line.from.y, line.to.x, line.to.y] }
 
     /// The share of true lines with a found one near: squared distances of both ends below 10 on a 128x128 grid.
-    private func recall(_ detector: LineDetector) throws -> Double {
+    private func recall(_ network: any PictureNetwork<[LineSegment]>) throws -> Double {
         var hits = 0
         var total = 0
         for (picture, truth) in try SampleClip("room", every: 50, count: 3).frames {
             let (sx, sy) = (128 / Float(picture.width), 128 / Float(picture.height))
-            let found = try detector.detect(picture).map { ends($0) }
+            let found = try network.result(for: picture).map { ends($0) }
             let lines = try #require(truth.lines)
             total += lines.count
             hits += lines.count { line in
@@ -148,7 +154,7 @@ struct LineGolden: Sendable, CustomTestStringConvertible {
 @Suite struct FacesEndToEnd {
     @Test func `the default weights find the faces of the sample clip`() throws {
         // Measured on the whole clip: recall and precision 1 (samples/README.md).
-        let (recall, precision) = try score(faceDetector(TestFiles.model("retinaface_mobilenet0.25.safetensors")))
+        let (recall, precision) = try score(faceNetwork(TestFiles.model("retinaface_mobilenet0.25.safetensors")))
         #expect(recall >= 0.98 && precision >= 0.98, "recall \(recall), precision \(precision)")
     }
 
@@ -158,33 +164,33 @@ struct LineGolden: Sendable, CustomTestStringConvertible {
             "needs retinaface_mobilenet0.25_1mb.pth in ../shared/weights"))
     func `the published weights find every face of the sample clip`() throws {
         let path = try #require(TestFiles.published("retinaface_mobilenet0.25_1mb.pth"))
-        let (recall, precision) = try score(faceDetector(path))
+        let (recall, precision) = try score(faceNetwork(path))
         #expect(recall == 1 && precision == 1)
     }
 
     @Test func `asynchronous results equal those of one picture at a time`() throws {
-        let detector = try faceDetector(TestFiles.model("retinaface_mobilenet0.25.safetensors"))
+        let network = try faceNetwork(TestFiles.model("retinaface_mobilenet0.25.safetensors"))
         let pictures = try SampleClip("tiny", every: 10, count: 5).frames.map(\.picture)
-        let alone = try pictures.map { try detector.detect($0) }
+        let alone = try pictures.map { try network.result(for: $0) }
         var together: [[Face]] = []
         for picture in pictures {
-            while try !detector.submit(picture) {
-                let faces = try detector.waitForNext()
+            while try !network.submit(picture) {
+                let faces = try network.waitForNext()
                 together.append(try #require(faces))
             }
         }
-        while let faces = try detector.waitForNext() { together.append(faces) }
+        while let faces = try network.waitForNext() { together.append(faces) }
         #expect(together == alone)
         #expect(alone.contains { !$0.isEmpty })
     }
 
     /// Greedy matching by falling score, a hit when the boxes' intersection over union is at least a half.
-    private func score(_ detector: FaceDetector) throws -> (recall: Double, precision: Double) {
+    private func score(_ network: any PictureNetwork<[Face]>) throws -> (recall: Double, precision: Double) {
         var (hits, truths, found) = (0, 0, 0)
         for (picture, truth) in try SampleClip("faces", every: 50, count: 3).frames {
             var free = truth.faces.map { Box(x: $0.box[0], y: $0.box[1], width: $0.box[2], height: $0.box[3]) }
             truths += free.count
-            for face in try detector.detect(picture) {
+            for face in try network.result(for: picture) {
                 found += 1
                 #expect(face.landmarks.count == 5)
                 let overlaps = free.map { overlap($0, face.box) }

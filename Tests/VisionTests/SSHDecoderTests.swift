@@ -173,9 +173,10 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
         let architecture = try Architecture.find("ssh", "mobilenet0.25")
         let weights = try architecture.build(at: Self.size).initialWeights(seed: 8)
         let engine = try OpenVINOEngine.shared()
-        let pyramid = try PyramidDetector(
-            architecture, weights: weights, size: Self.size, engine: engine, compile: Self.compile,
-            options: Self.options, requests: 2)
+        let pyramid = try FaceFamily.ssh.network(
+            NetworkSetup(
+                architecture, weights: weights, size: Self.size, engine: engine, compile: Self.compile, requests: 2),
+            options: FaceOptions(Self.options, pyramid: true))
         let pictures = [Self.noise(1, width: 80, height: 60), Self.noise(2, width: 33, height: 47)]
         for picture in pictures { #expect(try pyramid.submit(picture)) }
         #expect(try !pyramid.submit(pictures[0]), "two in flight at most")
@@ -196,7 +197,8 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
             capacity: 12_000, limit: options.limit, overlapThreshold: options.overlapThreshold)
         for (index, size) in PyramidDetector.sizes(around: size).enumerated() {
             let model = try engine.compile(
-                ModelSource(architecture, at: size, weights: weights), options: compile)
+                ModelSource(name: "ssh \(size)", onnx: architecture.onnx(at: size, weights: weights)),
+                options: compile)
             let request = try model.makeRequest()
             let preprocessor = Preprocessor(
                 size: size, normalisation: architecture.normalisation, filter: .bilinear)
@@ -212,8 +214,10 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
     @Test func `another network is refused`() throws {
         let architecture = try Architecture.find("mlsd", "tiny")
         let error = #expect(throws: VisionError.self) {
-            try PyramidDetector(
-                architecture, weights: Weights(), engine: OpenVINOEngine.shared(), compile: Self.compile)
+            try FaceFamily.ssh.network(
+                NetworkSetup(
+                    architecture, weights: Weights(), engine: OpenVINOEngine.shared(), compile: Self.compile),
+                options: FaceOptions(.ssh, pyramid: true))
         }
         #expect(error?.code == .architecture)
     }

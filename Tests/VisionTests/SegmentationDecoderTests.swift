@@ -143,13 +143,14 @@ private let folded = Result {
     @Test(arguments: [(64, 64, 64, 64), (8, 8, 31, 17), (200, 104, 320, 241), (88, 152, 33, 480), (480, 360, 480, 360)])
     func `any size runs and decodes`(width: Int, height: Int, pictureWidth: Int, pictureHeight: Int) throws {
         let size = InputSize(width: width, height: height)
-        let detector = try SegmentationDetector(
-            Architecture.find("ddrnet", "23-slim"), weights: folded.get(), size: size,
-            engine: OpenVINOEngine.shared(),
-            compile: CompileOptions(.single, cores: 2, precision: .f32, cache: .off), classes: .camvid,
-            resolution: .input)
+        let network = try SegmentationFamily.ddrnet.network(
+            NetworkSetup(
+                Architecture.find("ddrnet", "23-slim"), weights: folded.get(), size: size,
+                engine: OpenVINOEngine.shared(),
+                compile: CompileOptions(.single, cores: 2, precision: .f32, cache: .off)),
+            options: SegmentationOptions(.camvid, resolution: .input))
         let format: PixelFormat = width % 16 == 0 ? .nv12 : .i420
-        let map = try detector.detect(randomPicture(format, width: pictureWidth, height: pictureHeight))
+        let map = try network.result(for: randomPicture(format, width: pictureWidth, height: pictureHeight))
         #expect((map.width, map.height) == (width, height))
         #expect(map.labels.allSatisfy { $0 < 11 })
         #expect(abs(map.region.width - Float(pictureWidth)) < 0.01)

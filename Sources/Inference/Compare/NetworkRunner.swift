@@ -72,7 +72,7 @@ extension TensorBuffer {
     /// A copy of the elements as 32-bit floats, for comparing and storing: f32, i32, i64 and u8 tensors.
     ///
     /// - Throws: `unsupportedModel` for other element types.
-    public func numbers() throws(InferenceError) -> [Float] {
+    package func numbers() throws(InferenceError) -> [Float] {
         func converted<Number: BinaryInteger>(_ type: Number.Type) -> [Float] {
             bytes.bindMemory(to: type).map { Float($0) }
         }

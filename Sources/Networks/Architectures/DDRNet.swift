@@ -78,7 +78,7 @@ public struct DDRNet: Sendable, Hashable {
         guard Self.classLimits.contains(classes) else {
             throw NetworkError(.weights, path: name, "\(classes) classes; there can be \(Self.classLimits)")
         }
-        let b = NetworkBuilder(name: "ddrnet", variant: variant.rawValue)
+        let b = NetworkBuilder(name: Self.family.name, variant: variant.rawValue)
         let image = try b.input("image", shape: [1, 3, size.height, size.width])
         let planes = variant.planes
         let blocks = variant.blocks
@@ -236,4 +236,33 @@ public struct DDRNet: Sendable, Hashable {
 
 extension NetworkBuilder {
     fileprivate func relu(_ path: String, _ x: Value) throws(NetworkError) -> Value { try apply(path, .relu, x) }
+}
+
+extension DDRNet: NetworkDefinition {
+    /// DDRNet.
+    public static var family: NetworkFamily { .ddrnet }
+    /// Depth and width: `23-slim`.
+    public var variantName: String { variant.rawValue }
+    /// The authors'.
+    public var reference: String { "ydhongHIT/DDRNet (MIT)" }
+    /// With as many classes as the weights have.
+    public func adapted(to weights: Weights) -> DDRNet {
+        DDRNet(variant, classes: DDRNet(weights: weights)?.classes ?? classes)
+    }
+}
+
+extension NetworkFamily {
+    /// A class for every pixel.
+    public static let ddrnet = NetworkFamily(
+        name: "ddrnet", summary: "a class for every pixel of a road scene",
+        paper: "Hong et al., Deep Dual-resolution Networks for Real-time and Accurate Semantic Segmentation of "
+            + "Road Scenes, 2021",
+        defaultSize: InputSize(width: 2048, height: 1024), sizes: DDRNet.sizes, normalisation: DDRNet.normalisation,
+        variants: [
+            Variant(DDRNet.Variant.slim23.rawValue, "for CPUs"),
+            Variant(DDRNet.Variant.plain23.rawValue, "four times the work"),
+            Variant(DDRNet.Variant.deep39.rawValue, "eight times"),
+        ],
+        listed: DDRNet.Variant.allCases.map { DDRNet($0) },
+        importer: { (file) throws(NetworkError) in try DDRNetImport.draft(of: file) })
 }

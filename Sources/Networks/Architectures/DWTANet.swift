@@ -71,7 +71,7 @@ public struct DWTANet: Sendable, Hashable {
     /// - Throws: `NetworkError.Code.size` naming the nearest possible sizes.
     public func network(at size: InputSize) throws(NetworkError) -> Network {
         try Self.sizes.check(size, for: "dwtanet \(variant.rawValue)")
-        let b = NetworkBuilder(name: "dwtanet", variant: variant.rawValue)
+        let b = NetworkBuilder(name: Self.family.name, variant: variant.rawValue)
         if stage != .refine { try enhance(b, size) }
         if stage != .enhance { try refine(b, size) }
         return b.build()
@@ -165,4 +165,28 @@ public struct DWTANet: Sendable, Hashable {
         let y = try b.convolution(path, x, outputChannels: channels, kernel: kernel, stride: stride, bias: true)
         return try b.apply("\(path).relu", .relu, y)
     }
+}
+
+extension DWTANet: NetworkDefinition {
+    /// DWTA-Net.
+    public static var family: NetworkFamily { .dwtaNet }
+    /// `T`, `S` or `M`.
+    public var variantName: String { variant.rawValue }
+    /// What is known of other code.
+    public var reference: String { "none published; blocks after VMamba (MIT)" }
+}
+
+extension NetworkFamily {
+    /// Dark video, brightened and cleaned.
+    public static let dwtaNet = NetworkFamily(
+        name: "dwtanet", summary: "brighter, cleaner video of dark scenes",
+        paper: "Lin et al., DWTA-Net, arXiv 2510.09450, 2025 (the idea; layers and sizes are our own)",
+        defaultSize: InputSize(width: 640, height: 360), sizes: DWTANet.sizes, normalisation: DWTANet.normalisation,
+        variants: [
+            Variant(DWTANet.Variant.small.rawValue, "the usual network"),
+            Variant(DWTANet.Variant.tiny.rawValue, "the fastest one"),
+            Variant(DWTANet.Variant.medium.rawValue, "the best one"),
+        ],
+        listed: DWTANet.Variant.allCases.map { DWTANet($0) },
+        importer: { (file) throws(NetworkError) in DWTANetImport.draft(of: file) })
 }

@@ -68,7 +68,7 @@ public struct MLSD: Sendable, Hashable {
     /// - Throws: `NetworkError.Code.size` naming the nearest possible sizes.
     public func network(at size: InputSize) throws(NetworkError) -> Network {
         try Self.sizes.check(size, for: "mlsd \(variant.rawValue)")
-        let b = NetworkBuilder(name: "mlsd", variant: variant.rawValue)
+        let b = NetworkBuilder(name: Self.family.name, variant: variant.rawValue)
         var x = try b.input("image", shape: [1, 3, size.height, size.width])
         if normalisesInput { x = try b.apply("normalisation", Self.normalisation.operation, x) }
 
@@ -169,4 +169,25 @@ public struct MLSD: Sendable, Hashable {
         try b.output("centre", centre)
         try b.output("displacement", b.apply("\(path).displacement", .slice(axis: 1, range: 1..<5), x))
     }
+}
+
+extension MLSD: NetworkDefinition {
+    /// M-LSD.
+    public static var family: NetworkFamily { .mlsd }
+    /// `tiny` or `large`.
+    public var variantName: String { variant.rawValue }
+    /// The authors'.
+    public var reference: String { "navervision/mlsd (Apache-2.0)" }
+    /// With every head.
+    public var supervised: MLSD { MLSD(variant, head: .full, normalisesInput: normalisesInput) }
+}
+
+extension NetworkFamily {
+    /// Line segments.
+    public static let mlsd = NetworkFamily(
+        name: "mlsd", summary: "line segments",
+        paper: "Gu et al., Towards Light-weight and Real-time Line Segment Detection, AAAI 2022",
+        defaultSize: InputSize(width: 512, height: 512), sizes: MLSD.sizes, normalisation: MLSD.normalisation,
+        variants: MLSD.Variant.allCases.map { Variant($0.rawValue) }, listed: MLSD.Variant.allCases.map { MLSD($0) },
+        importer: { (file) throws(NetworkError) in try MLSDImport.draft(of: file) })
 }

@@ -118,7 +118,7 @@ public struct RetinaFace: Sendable, Hashable {
     /// - Throws: `NetworkError.Code.size` naming the nearest possible sizes.
     public func network(at size: InputSize) throws(NetworkError) -> Network {
         try Self.sizes.check(size, for: "retinaface \(variant)")
-        let b = NetworkBuilder(name: "retinaface", variant: variant)
+        let b = NetworkBuilder(name: Self.family.name, variant: variant)
         var image = try b.input("image", shape: [1, 3, size.height, size.width])
         if normalisesInput { image = try b.apply("normalisation", Self.normalisation.operation, image) }
 
@@ -197,4 +197,29 @@ public struct RetinaFace: Sendable, Hashable {
         }
         return try b.concat("\(name).concat", rows, axis: 1)
     }
+}
+
+extension RetinaFace: NetworkDefinition {
+    /// RetinaFace.
+    public static var family: NetworkFamily { .retinaFace }
+    /// Backbone, and release where several are about: `mobilenet0.25-first`.
+    public var variantName: String { variant }
+    /// The port whose weights it takes.
+    public var reference: String {
+        family == .leaky ? "biubug6/Pytorch_Retinaface (MIT)" : "biubug6/Face-Detector-1MB-with-landmark (MIT)"
+    }
+}
+
+extension NetworkFamily {
+    /// Faces with five landmarks.
+    public static let retinaFace = NetworkFamily(
+        name: "retinaface", summary: "faces with five landmarks",
+        paper: "Deng et al., RetinaFace: Single-stage Dense Face Localisation in the Wild, CVPR 2020",
+        defaultSize: InputSize(width: 640, height: 480), sizes: RetinaFace.sizes,
+        normalisation: RetinaFace.normalisation,
+        variants: MobileNet.usualWidths + [Variant("resnet50", "45 times the arithmetic of mobilenet0.25, more exact")],
+        listed: RetinaFace.Family.allCases.map { RetinaFace($0) } + [RetinaFace(.leaky, backbone: .resNet50)],
+        define: { (variant) throws(NetworkError) in try RetinaFace(variant: variant) },
+        releases: RetinaFace.Family.allCases.map(\.rawValue),
+        importer: { (file) throws(NetworkError) in try RetinaFaceImport.draft(of: file) })
 }

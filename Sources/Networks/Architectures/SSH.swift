@@ -79,7 +79,7 @@ public struct SSH: Sendable, Hashable {
     /// - Throws: `NetworkError.Code.size` naming the nearest possible sizes.
     public func network(at size: InputSize) throws(NetworkError) -> Network {
         try Self.sizes.check(size, for: "ssh \(variant)")
-        let b = NetworkBuilder(name: "ssh", variant: variant)
+        let b = NetworkBuilder(name: Self.family.name, variant: variant)
         let image = try b.input("image", shape: [1, 3, size.height, size.width])
         let features: [Value]
         switch backbone {
@@ -172,4 +172,24 @@ public struct SSH: Sendable, Hashable {
         let y = try b.convolution(path, x, outputChannels: outputChannels, kernel: kernel, bias: true)
         return try b.activate("\(path)_relu", y, activation)
     }
+}
+
+extension SSH: NetworkDefinition {
+    /// SSH.
+    public static var family: NetworkFamily { .ssh }
+    /// The backbone's name.
+    public var variantName: String { variant }
+    /// The authors'.
+    public var reference: String { "mahyarnajibi/SSH (MIT)" }
+}
+
+extension NetworkFamily {
+    /// Faces.
+    public static let ssh = NetworkFamily(
+        name: "ssh", summary: "faces", paper: "Najibi et al., SSH: Single Stage Headless Face Detector, ICCV 2017",
+        defaultSize: InputSize(width: 640, height: 480), sizes: SSH.sizes, normalisation: SSH.normalisation,
+        variants: MobileNet.usualWidths + [Variant("vgg16", "the paper's: 115 times the arithmetic of mobilenet0.25")],
+        listed: [SSH(), SSH(.vgg16)],
+        define: { (variant) throws(NetworkError) in try SSH(variant: variant) },
+        importer: { (file) throws(NetworkError) in try SSHImport.draft(of: file) })
 }

@@ -10,6 +10,12 @@
 /// Depth, width and number of classes follow from the shapes. Left out on purpose: the second head of training
 /// (`seghead_extra`) and the losses' constants (`loss`).
 enum DDRNetImport {
+    /// What a file holds of the network; nil for files of others.
+    static func draft(of file: ReleaseFile) throws(NetworkError) -> ImportDraft? {
+        guard case .named(let file) = file, matches(file.weights) else { return nil }
+        return try draft(file.weights, file.origin, format: file.format)
+    }
+
     static func matches(_ weights: Weights) -> Bool {
         weights["layer3_.0.conv1.weight"] != nil || weights["layer3_1_.0.conv1.weight"] != nil
     }
@@ -30,7 +36,7 @@ enum DDRNetImport {
         for name in unused { weights[name] = nil }
         let isFolded = weights["conv1.1.weight"] == nil
         return ImportDraft(
-            format: format, network: "ddrnet", variant: found.variant.rawValue, inputSize: nil, isFolded: isFolded,
+            format: format, family: .ddrnet, variant: found.variant.rawValue, inputSize: nil, isFolded: isFolded,
             weights: weights,
             mappings: weights.names.map {
                 .init(source: origin[$0] ?? $0, target: $0, shape: weights[$0]?.shape ?? [], note: "")

@@ -5,6 +5,12 @@
 /// A training checkpoint holds the weights twice beside the optimiser's state: `net.*` as trained last and `ema.*`
 /// averaged over the last steps, which is what is meant to be used.
 enum DWTANetImport {
+    /// What a file holds of the network; nil for files of others.
+    static func draft(of file: ReleaseFile) -> ImportDraft? {
+        guard case .named(let file) = file, matches(file.weights) else { return nil }
+        return draft(file.weights, file.origin, format: file.format)
+    }
+
     /// The tensors of a training checkpoint that are weights, without their prefix; nil for any other file.
     static func averaged(_ source: Weights) -> Weights? {
         let prefix = "ema."
@@ -26,7 +32,7 @@ enum DWTANetImport {
         let channels = weights["E0.weight"]?.shape.first
         let variant = DWTANet.Variant.allCases.first { DWTANet($0).featureChannels == channels }
         return ImportDraft(
-            format: format, network: "dwtanet", variant: variant?.rawValue, inputSize: nil, isFolded: false,
+            format: format, family: .dwtaNet, variant: variant?.rawValue, inputSize: nil, isFolded: false,
             weights: weights,
             mappings: weights.names.map {
                 .init(source: origin[$0] ?? $0, target: $0, shape: weights[$0]?.shape ?? [], note: "")

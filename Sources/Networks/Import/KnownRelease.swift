@@ -36,7 +36,7 @@ public struct KnownRelease: Sendable, Hashable {
 
     private static func mlsd(_ sha256: String, _ file: String, _ variant: String) -> KnownRelease {
         KnownRelease(
-            sha256: sha256, file: file, network: "mlsd", variant: variant, licence: "Apache-2.0",
+            sha256: sha256, file: file, network: NetworkFamily.mlsd.name, variant: variant, licence: "Apache-2.0",
             provenance: "navervision/mlsd, \(file)")
     }
 
@@ -44,7 +44,8 @@ public struct KnownRelease: Sendable, Hashable {
         _ sha256: String, _ file: String, _ family: RetinaFace.Family, _ repository: String
     ) -> KnownRelease {
         KnownRelease(
-            sha256: sha256, file: file, network: "retinaface", variant: RetinaFace(family).variant, licence: "MIT",
+            sha256: sha256, file: file, network: NetworkFamily.retinaFace.name, variant: RetinaFace(family).variant,
+            licence: "MIT",
             provenance: "\(repository), \(file)")
     }
 }

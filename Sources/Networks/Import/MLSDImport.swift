@@ -2,6 +2,17 @@
 
 /// M-LSD releases: the TFLite files by operator order, port-named checkpoints by name.
 enum MLSDImport {
+    /// What a file holds of the network; nil for files of others.
+    static func draft(of file: ReleaseFile) throws(NetworkError) -> ImportDraft? {
+        switch file {
+        case .named(let file):
+            guard file.weights["backbone.features.0.0.weight"] != nil else { return nil }
+            return try draft(file.weights, file.origin, format: file.format)
+        case .operators(let file): return try draft(file)
+        case .layers: return nil
+        }
+    }
+
     // MARK: - TFLite
 
     /// The n-th convolution of the file is the n-th of the network: stem, the blocks' expand, depthwise and project,
@@ -52,7 +63,7 @@ enum MLSDImport {
         var size: InputSize?
         if file.inputShape.count == 4 { size = InputSize(width: file.inputShape[2], height: file.inputShape[1]) }
         return ImportDraft(
-            format: "TensorFlow Lite", network: "mlsd", variant: variant.rawValue,
+            format: "TensorFlow Lite", family: .mlsd, variant: variant.rawValue,
             inputSize: size.flatMap { MLSD.sizes.allows($0) ? $0 : nil }, isFolded: true, weights: weights,
             mappings: mappings)
     }
@@ -141,7 +152,7 @@ enum MLSDImport {
             try absorbPortDifferences(&weights, &notes, variant)
         }
         return ImportDraft(
-            format: format, network: "mlsd", variant: variant.rawValue, inputSize: nil, isFolded: isFolded,
+            format: format, family: .mlsd, variant: variant.rawValue, inputSize: nil, isFolded: isFolded,
             weights: weights,
             mappings: weights.names.map {
                 .init(source: origin[$0] ?? $0, target: $0, shape: weights[$0]?.shape ?? [], note: notes[$0] ?? "")

@@ -34,14 +34,20 @@ public enum ModelImporter {
     ) throws(NetworkError) -> Result {
         let draft: ImportDraft
         if bytes.count >= 8, bytes[4..<8].elementsEqual("TFL3".utf8) {
-            draft = try MLSDImport.draft(TFLiteReader(bytes))
+            draft = try Self.draft(of: .operators(TFLiteReader(bytes))) {
+                "no known network has these operators"
+            }
         } else if ZipArchive.matches(bytes) || TorchReader.matchesOldFormat(bytes) {
             let format = ZipArchive.matches(bytes) ? "PyTorch checkpoint (zip)" : "PyTorch checkpoint (old format)"
             draft = try named(TorchReader.read(bytes), format: format)
         } else if bytes.count > 8, bytes[8] == UInt8(ascii: "{") {
             draft = try named(SafeTensors.read(bytes), format: "safetensors")
         } else if CaffeReader.matches(bytes) {
-            draft = try layered(CaffeReader(bytes))
+            let file = try CaffeReader(bytes)
+            draft = try Self.draft(of: .layers(file)) {
+                let some = file.layers.prefix(3).map(\.name).joined(separator: ", ")
+                return "no known network has these layers: \(some) ... (\(file.layers.count) in all)"
+            }
         } else {
             throw NetworkError(
                 .format,
@@ -65,22 +71,20 @@ public enum ModelImporter {
             weights[short] = source[name]
             origin[short] = name
         }
-        if RetinaFaceImport.matches(weights) { return try RetinaFaceImport.draft(weights, origin, format: format) }
-        if SSHImport.matches(weights) { return try SSHImport.draft(weights, origin, format: format) }
-        if weights["backbone.features.0.0.weight"] != nil {
-            return try MLSDImport.draft(weights, origin, format: format)
+        return try draft(of: .named(.init(weights: weights, origin: origin, format: format))) {
+            let some = source.names.prefix(3).joined(separator: ", ")
+            return "no known network has these tensors: \(some) ... (\(source.count) in all)"
         }
-        if DDRNetImport.matches(weights) { return try DDRNetImport.draft(weights, origin, format: format) }
-        if DWTANetImport.matches(weights) { return DWTANetImport.draft(weights, origin, format: format) }
-        let some = source.names.prefix(3).joined(separator: ", ")
-        throw NetworkError(.unsupported, "no known network has these tensors: \(some) ... (\(source.count) in all)")
     }
 
-    /// Files whose layers carry names and nameless blobs.
-    private static func layered(_ file: CaffeReader) throws(NetworkError) -> ImportDraft {
-        if SSHImport.matches(file) { return try SSHImport.draft(file) }
-        let some = file.layers.prefix(3).map(\.name).joined(separator: ", ")
-        throw NetworkError(.unsupported, "no known network has these layers: \(some) ... (\(file.layers.count) in all)")
+    /// Asks every family whether a file is its own.
+    private static func draft(
+        of file: ReleaseFile, orElse complaint: () -> String
+    ) throws(NetworkError) -> ImportDraft {
+        for family in NetworkFamily.all {
+            if let draft = try family.draft(of: file) { return draft }
+        }
+        throw NetworkError(.unsupported, complaint())
     }
 
     /// Training on several devices puts `module.` in front of every name.
@@ -118,7 +122,8 @@ public enum ModelImporter {
                 .weights, path: draft.network,
                 "the file does not tell its variant; name one of " + draft.choices.joined(separator: ", "))
         }
-        let built = try Architecture.find(draft.network, chosen).build(for: draft.weights)
+        let architecture = try draft.family.architecture(chosen)
+        let built = try architecture.build(for: draft.weights)
         let target = draft.isFolded ? built.folded : built
         let load = target.check(draft.weights)
         guard load.isComplete, load.unexpected.isEmpty else { throw NetworkError(.weights, load.description) }
@@ -135,7 +140,7 @@ public enum ModelImporter {
             weights.metadata[Weights.MetadataKey.licence] = release.licence
             weights.metadata[Weights.MetadataKey.provenance] = release.provenance
         }
-        weights = try weights.recorded(for: Architecture.find(draft.network, chosen))
+        weights = try weights.recorded(for: architecture)
         let report = ImportReport(
             format: draft.format, sha256: digest, release: release, network: draft.network, variant: chosen,
             mappings: draft.mappings.filter { weights[$0.target] != nil }, ignored: draft.ignored + load.ignored,
@@ -147,7 +152,9 @@ public enum ModelImporter {
 /// What a format's reader and a network's table make of a file, before it is verified.
 struct ImportDraft {
     let format: String
-    let network: String
+    let family: NetworkFamily
+    /// The family's name.
+    var network: String { family.name }
     /// Nil when the file cannot tell.
     let variant: String?
     let inputSize: InputSize?

@@ -12,6 +12,12 @@
 /// The family of the light network is in no tensor, nor do the batch norms' statistics tell it: it comes from the known
 /// releases, from the caller, or from a trial on a picture.
 enum RetinaFaceImport {
+    /// What a file holds of the network; nil for files of others.
+    static func draft(of file: ReleaseFile) throws(NetworkError) -> ImportDraft? {
+        guard case .named(let file) = file, matches(file.weights) else { return nil }
+        return try draft(file.weights, file.origin, format: file.format)
+    }
+
     /// Whether named tensors are this network's.
     static func matches(_ weights: Weights) -> Bool { weights["fpn.output1.0.weight"] != nil }
 
@@ -31,7 +37,7 @@ enum RetinaFaceImport {
             isFolded = MobileNet.isFolded(weights)
         }
         return ImportDraft(
-            format: format, network: "retinaface", variant: variant, inputSize: nil, isFolded: isFolded,
+            format: format, family: .retinaFace, variant: variant, inputSize: nil, isFolded: isFolded,
             weights: weights, mappings: ImportReport.Mapping.identity(weights, origin), choices: choices)
     }
 }

@@ -8,6 +8,16 @@
 /// conv5_128_up                                                           the fixed bilinear kernel, compared
 /// ```
 enum SSHImport {
+    /// What a file holds of the network; nil for files of others.
+    static func draft(of file: ReleaseFile) throws(NetworkError) -> ImportDraft? {
+        switch file {
+        case .named(let file) where matches(file.weights):
+            return try draft(file.weights, file.origin, format: file.format)
+        case .layers(let file) where matches(file): return try draft(file)
+        default: return nil
+        }
+    }
+
     /// Whether a caffemodel has this network's layers.
     static func matches(_ file: CaffeReader) -> Bool { file.layers.contains { $0.name == "m1@ssh_3x3" } }
 
@@ -40,7 +50,7 @@ enum SSHImport {
             }
         }
         return ImportDraft(
-            format: "Caffe model", network: "ssh", variant: SSH(.vgg16).variant, inputSize: nil, isFolded: false,
+            format: "Caffe model", family: .ssh, variant: SSH(.vgg16).variant, inputSize: nil, isFolded: false,
             weights: weights, mappings: mappings)
     }
 
@@ -57,7 +67,7 @@ enum SSHImport {
             isFolded = MobileNet.isFolded(weights)
         }
         return ImportDraft(
-            format: format, network: "ssh", variant: variant, inputSize: nil, isFolded: isFolded, weights: weights,
+            format: format, family: .ssh, variant: variant, inputSize: nil, isFolded: isFolded, weights: weights,
             mappings: ImportReport.Mapping.identity(weights, origin))
     }
 

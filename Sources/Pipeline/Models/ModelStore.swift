@@ -57,13 +57,11 @@ public struct ModelStore: Sendable {
         self.entries = entries
     }
 
-    /// The weights that a node of `network` in `variant` uses by default: the first found, the size asked for preferred.
+    /// The weights that a node of a network in `variant` uses by default: the first found, the size asked for preferred.
     ///
     /// A release family (`mobilenet0.25-first`) serves its variant.
-    public func best(network: String, variant: String, size: InputSize? = nil) -> Entry? {
-        let fitting = entries.filter {
-            $0.network == network && Architecture.serves($0.variant, for: variant, of: network)
-        }
+    public func best(_ family: NetworkFamily, variant: String, size: InputSize? = nil) -> Entry? {
+        let fitting = entries.filter { $0.network == family.name && family.serves($0.variant, for: variant) }
         if let size, let exact = fitting.first(where: { $0.inputSize == size && !$0.isPreview }) { return exact }
         return fitting.first { !$0.isPreview } ?? fitting.first
     }

@@ -41,7 +41,7 @@ public struct NodeModel: Sendable {
     ///   - size: nil takes what the weights were made for.
     /// - Throws: a sentence that names the file, or the commands that would provide weights.
     public init(
-        network: String, variant: String, weights path: String?, size: InputSize?,
+        _ family: NetworkFamily, variant: String, weights path: String?, size: InputSize?,
         store: @autoclosure () -> ModelStore = ModelStore()
     ) throws {
         let found: Weights
@@ -50,23 +50,23 @@ public struct NodeModel: Sendable {
             found =
                 path.hasSuffix(".safetensors")
                 ? try SafeTensors.read(path: path)
-                : try ModelImporter.read(path: path, network: network, variant: nil).weights
+                : try ModelImporter.read(path: path, network: family.name, variant: nil).weights
             origin = path
-        } else if let entry = store().best(network: network, variant: variant, size: size) {
+        } else if let entry = store().best(family, variant: variant, size: size) {
             found = try SafeTensors.read(path: entry.path)
             origin = entry.path
         } else {
-            throw MissingWeights(network: network, variant: variant)
+            throw MissingWeights(network: family.name, variant: variant)
         }
-        if let other = found.metadata[Weights.MetadataKey.network], other != network {
-            throw OutputError("\(origin): weights of \(other), not of \(network)")
+        if let other = found.metadata[Weights.MetadataKey.network], other != family.name {
+            throw OutputError("\(origin): weights of \(other), not of \(family.name)")
         }
         // The file knows its release family better than the user does.
         let actual = found.metadata[Weights.MetadataKey.variant] ?? variant
-        guard Architecture.serves(actual, for: variant, of: network) else {
-            throw OutputError("\(origin): weights of \(network) \(actual), but \"variant\" is \"\(variant)\"")
+        guard family.serves(actual, for: variant) else {
+            throw OutputError("\(origin): weights of \(family.name) \(actual), but \"variant\" is \"\(variant)\"")
         }
-        self.init(try Architecture.find(network, actual), found, path: origin, size: size)
+        self.init(try family.architecture(actual), found, path: origin, size: size)
     }
 }
 

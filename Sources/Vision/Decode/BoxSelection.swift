@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Which boxes of a detection network count, and which of those stay.
-public struct BoxSelection: Sendable, Hashable {
+package struct BoxSelection: Sendable, Hashable {
     /// Boxes must score more.
-    public var scoreThreshold: Float
+    package var scoreThreshold: Float
     /// Of two boxes that overlap by more (intersection over union) the better one stays; 1 keeps all.
-    public var overlapThreshold: Float
+    package var overlapThreshold: Float
     /// At most this many boxes are compared, best first; SSH counts those of each module.
-    public var candidates: Int
+    package var candidates: Int
     /// At most this many are reported.
-    public var limit: Int
+    package var limit: Int
 
     /// The numbers of RetinaFace's reference; the score is that of the cards in `models/`.
-    public static let retinaFace = BoxSelection(
+    package static let retinaFace = BoxSelection(
         scoreThreshold: 0.5, overlapThreshold: 0.4, candidates: 5000, limit: 750)
     /// The numbers of SSH's reference; the score is that of its pictures (its evaluation takes 0.05).
-    public static let ssh = BoxSelection(scoreThreshold: 0.5, overlapThreshold: 0.3, candidates: 1000, limit: 750)
+    package static let ssh = BoxSelection(scoreThreshold: 0.5, overlapThreshold: 0.3, candidates: 1000, limit: 750)
     /// Numbers that suit most networks that find objects.
-    public static let objects = BoxSelection(
+    package static let objects = BoxSelection(
         scoreThreshold: 0.25, overlapThreshold: 0.45, candidates: 3000, limit: 300)
 
     /// The same but for the numbers given.
-    public func with(
+    package func with(
         scoreThreshold: Float? = nil, overlapThreshold: Float? = nil, candidates: Int? = nil, limit: Int? = nil
     ) -> BoxSelection {
         BoxSelection(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Annotations
-public import Inference
-public import Networks
+package import Annotations
+package import Inference
+package import Networks
 
 #if canImport(Glibc)
     internal import Glibc
@@ -13,7 +13,7 @@ public import Networks
 ///
 /// - Note: Shape: `loc` `[1, A, 4]`, `conf` `[1, A, 2]` (background, face), `landms` `[1, A, 10]`.
 /// - Note: Source: the reference's detection script; areas count whole pixels (`x2 - x1 + 1`) of the source picture.
-public final class FaceDecoder: OutputDecoder {
+package final class FaceDecoder: OutputDecoder {
     /// A square in network pixels.
     struct Anchor: Equatable {
         var x: Float
@@ -22,7 +22,7 @@ public final class FaceDecoder: OutputDecoder {
     }
 
     /// What counts as a face.
-    public let options: BoxSelection
+    package let options: BoxSelection
     private let indices: (location: Int, confidence: Int, landmarks: Int)
     private let anchors: UnsafeMutableBufferPointer<Anchor>
     private let best: TopK
@@ -31,7 +31,7 @@ public final class FaceDecoder: OutputDecoder {
     /// Prepares for a model with `outputs`, built at an input of `size` for `family`'s anchors.
     ///
     /// - Throws: `VisionError.Code.outputs`.
-    public init(
+    package init(
         outputs: [TensorInfo], size: InputSize, family: RetinaFace.Family, options: BoxSelection = .retinaFace
     ) throws(VisionError) {
         let made = Self.anchors(size: size, family: family)
@@ -70,7 +70,7 @@ public final class FaceDecoder: OutputDecoder {
     /// The faces, best first; boxes may reach outside the picture.
     ///
     /// Boxes that are not finite are no faces.
-    public func decode(_ outputs: [TensorBuffer], placement: Placement) -> [Face] {
+    package func decode(_ outputs: [TensorBuffer], placement: Placement) -> [Face] {
         guard let location = outputs[indices.location].floats.baseAddress,
             let confidence = outputs[indices.confidence].floats.baseAddress,
             let landmarks = outputs[indices.landmarks].floats.baseAddress

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Annotations
-public import Inference
-public import Networks
+package import Annotations
+package import Inference
+package import Networks
 
 /// M-LSD's decoding: local maxima of the centre map, best first, each with the displacements of its two ends.
 ///
 /// - Note: Shape: `centre` `[1, 1, H/2, W/2]` scores 0...1 and `displacement` `[1, 4, H/2, W/2]` in map pixels.
 /// - Note: Source: the reference's decoding (score and length tests, 3x3 maxima, 200 best); section 3.3 of the paper.
-public final class LineDecoder: OutputDecoder {
+package final class LineDecoder: OutputDecoder {
     /// What counts as a line.
-    public struct Options: Sendable, Hashable {
+    package struct Options: Sendable, Hashable {
         /// Centres must score more.
-        public var scoreThreshold: Float
+        package var scoreThreshold: Float
         /// Lines must be longer, in pixels of the network's output map (two input pixels each).
-        public var minimumLength: Float
+        package var minimumLength: Float
         /// At most this many centres are looked at, best first; the length test may leave fewer lines.
-        public var limit: Int
+        package var limit: Int
 
         /// The reference's own defaults.
-        public init(scoreThreshold: Float = 0.1, minimumLength: Float = 20, limit: Int = 200) {
+        package init(scoreThreshold: Float = 0.1, minimumLength: Float = 20, limit: Int = 200) {
             self.scoreThreshold = scoreThreshold
             self.minimumLength = minimumLength
             self.limit = limit
@@ -26,7 +26,7 @@ public final class LineDecoder: OutputDecoder {
     }
 
     /// What counts as a line.
-    public let options: Options
+    package let options: Options
     /// Columns of the output maps.
     let width: Int
     /// Rows of the output maps.
@@ -38,7 +38,7 @@ public final class LineDecoder: OutputDecoder {
     /// Prepares for a model with `outputs`, built at an input of `size`.
     ///
     /// - Throws: `VisionError.Code.outputs`.
-    public init(outputs: [TensorInfo], size: InputSize, options: Options = Options()) throws(VisionError) {
+    package init(outputs: [TensorInfo], size: InputSize, options: Options = Options()) throws(VisionError) {
         width = size.width / 2
         height = size.height / 2
         centreIndex = try outputs.position(of: "centre", shape: [1, 1, height, width])
@@ -50,7 +50,7 @@ public final class LineDecoder: OutputDecoder {
     /// The lines, best first; ends may lie outside the picture.
     ///
     /// Numbers that are not finite make no line.
-    public func decode(_ outputs: [TensorBuffer], placement: Placement) -> [LineSegment] {
+    package func decode(_ outputs: [TensorBuffer], placement: Placement) -> [LineSegment] {
         guard let centre = outputs[centreIndex].floats.baseAddress,
             let displacement = outputs[displacementIndex].floats.baseAddress
         else { return [] }

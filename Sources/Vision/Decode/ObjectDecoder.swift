@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Annotations
-public import Inference
-public import Networks
+package import Annotations
+package import Inference
+package import Networks
 
 #if canImport(Glibc)
     internal import Glibc
@@ -13,7 +13,7 @@ public import Networks
 ///
 /// Rows above the threshold, best first; of boxes of one class that overlap, the best stays. Rows that are not finite are
 /// no objects.
-public final class ObjectDecoder: OutputDecoder {
+package final class ObjectDecoder: OutputDecoder {
     private let layout: ObjectLayout
     private let options: BoxSelection
     private let size: InputSize
@@ -29,7 +29,7 @@ public final class ObjectDecoder: OutputDecoder {
     ///
     /// - Parameter names: of the classes; a class beyond them is called by its index.
     /// - Throws: `VisionError.Code.outputs`.
-    public init(
+    package init(
         outputs: [TensorInfo], size: InputSize, layout: ObjectLayout, names: [String] = [],
         options: BoxSelection = .objects
     ) throws(VisionError) {
@@ -65,7 +65,7 @@ public final class ObjectDecoder: OutputDecoder {
     }
 
     /// The objects, best first; boxes may reach outside the picture.
-    public func decode(_ outputs: [TensorBuffer], placement: Placement) -> [Detection] {
+    package func decode(_ outputs: [TensorBuffer], placement: Placement) -> [Detection] {
         best.removeAll()
         for row in 0..<table.rows {
             let score = score(row, outputs).score
@@ -153,18 +153,18 @@ public final class ObjectDecoder: OutputDecoder {
 }
 
 /// Outputs as they are, for readers who decode them themselves.
-public final class TensorDecoder: OutputDecoder {
+package final class TensorDecoder: OutputDecoder {
     /// Checks that all outputs are of types that can be handed on.
     ///
     /// - Throws: `VisionError.Code.outputs`.
-    public init(outputs: [TensorInfo]) throws(VisionError) {
+    package init(outputs: [TensorInfo]) throws(VisionError) {
         for info in outputs where ![.f32, .i64, .i32, .u8].contains(info.element) {
             throw VisionError(.outputs, "the output \(info) is of a type that is not handed on")
         }
     }
 
     /// Copies of all outputs, in the model's order.
-    public func decode(_ outputs: [TensorBuffer], placement: Placement) -> [RawTensor] {
+    package func decode(_ outputs: [TensorBuffer], placement: Placement) -> [RawTensor] {
         outputs.map { tensor in
             RawTensor(name: tensor.info.name, shape: tensor.info.shape, values: (try? tensor.numbers()) ?? [])
         }

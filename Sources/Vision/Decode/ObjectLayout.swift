@@ -2,9 +2,9 @@
 internal import Inference
 
 /// How a detection network writes its boxes: what stands in a row, in which output, in which coordinates.
-public struct ObjectLayout: Sendable, Hashable {
+package struct ObjectLayout: Sendable, Hashable {
     /// What the four numbers of a box are.
-    public enum Corners: String, Sendable, Hashable, CaseIterable {
+    package enum Corners: String, Sendable, Hashable, CaseIterable {
         /// Left, top, right, bottom.
         case xyxy
         /// Centre, then width and height.
@@ -14,7 +14,7 @@ public struct ObjectLayout: Sendable, Hashable {
     }
 
     /// A stretch of a row.
-    public enum Column: String, Sendable, Hashable, CaseIterable {
+    package enum Column: String, Sendable, Hashable, CaseIterable {
         /// Four numbers.
         case box
         /// The score of the box.
@@ -32,25 +32,25 @@ public struct ObjectLayout: Sendable, Hashable {
     }
 
     /// What a row holds, from its start; only the last column may be `classes`.
-    public var columns: [Column] = [.box, .classes]
+    package var columns: [Column] = [.box, .classes]
     /// What the four numbers of a box are.
-    public var corners = Corners.cxcywh
+    package var corners = Corners.cxcywh
     /// Whether boxes are fractions of the network's input rather than its pixels.
-    public var isNormalised = false
+    package var isNormalised = false
     /// Whether scores are logits, to be squashed by the logistic function.
-    public var isLogit = false
+    package var isLogit = false
     /// The output that holds the rows; nil is the model's first.
-    public var output: String?
+    package var output: String?
     /// An output of its own with a score, or a score a class, for each row.
-    public var scores: String?
+    package var scores: String?
     /// An output of its own with the index of the class of each row.
-    public var labels: String?
+    package var labels: String?
 
     /// Rows of a box and a score for each class, as many detectors give them.
-    public init() {}
+    package init() {}
 
     /// Why rows cannot be read so, in one sentence; nil when they can.
-    public var mistake: String? {
+    package var mistake: String? {
         if columns.filter({ $0 == .box }).count != 1 { return "\"box\" must be there once" }
         if columns.dropLast().contains(.classes) { return "\"classes\" takes the rest of a row and must be the last" }
         let hasScore = columns.contains(.score) || columns.contains(.classes) || columns.contains(.objectness)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Inference
+package import Inference
 
 /// What turns one network's output tensors into results in source pixels.
 ///
@@ -8,7 +8,7 @@ public import Inference
 /// A decoder checks the model's outputs when it is made, keeps what scratch memory it needs, and reads the tensors in
 /// place: a call allocates only what it returns.
 /// - Note: Thread-safety: confined.
-public protocol OutputDecoder: AnyObject {
+package protocol OutputDecoder: AnyObject {
     associatedtype Output: Sendable
 
     /// Decodes the outputs of one inference, in the model's order.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Annotations
-public import Inference
-public import Networks
+package import Annotations
+package import Inference
+package import Networks
 
 #if canImport(Glibc)
     internal import Glibc
@@ -14,16 +14,16 @@ public import Networks
 /// - Note: Shape: `mK.score` `[1, 4, h, w]` logits (two of background, two of face), `mK.box` `[1, 8, h, w]`, K = 1, 2, 3.
 /// - Note: Source: the reference's proposal layer and test script: widths count whole pixels, no variances, boxes are
 ///   clipped to the picture.
-public final class SSHDecoder: OutputDecoder {
+package final class SSHDecoder: OutputDecoder {
     /// What counts as a face.
-    public let options: BoxSelection
+    package let options: BoxSelection
     private let modules: [Module]
     private let candidates: FaceCandidates
 
     /// Prepares for a model with `outputs`, built at an input of `size`.
     ///
     /// - Throws: `VisionError.Code.outputs`.
-    public convenience init(
+    package convenience init(
         outputs: [TensorInfo], size: InputSize, options: BoxSelection = .ssh
     ) throws(VisionError) {
         let candidates = FaceCandidates(
@@ -48,7 +48,7 @@ public final class SSHDecoder: OutputDecoder {
     /// The faces, best first, without landmarks; boxes lie inside the picture.
     ///
     /// Boxes that are not finite are no faces.
-    public func decode(_ outputs: [TensorBuffer], placement: Placement) -> [Face] {
+    package func decode(_ outputs: [TensorBuffer], placement: Placement) -> [Face] {
         candidates.removeAll()
         collect(outputs, placement: placement)
         return candidates.faces()

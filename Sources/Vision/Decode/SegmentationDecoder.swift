@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Annotations
-public import Inference
-public import Networks
+package import Annotations
+package import Inference
+package import Networks
 
 /// The class with the largest logit: at the cells of the network's output, or between them after bilinear upsampling.
 ///
@@ -14,9 +14,9 @@ public import Networks
 /// ```
 /// - Note: Shape: `logits` `[1, classes, H/8, W/8]`. Of equal logits the lower label wins, NaN never does.
 /// - Note: Source: the reference's evaluation (bilinear, half-pixel centres, then argmax).
-public final class SegmentationDecoder: OutputDecoder {
+package final class SegmentationDecoder: OutputDecoder {
     /// How many labels there are.
-    public enum Resolution: Sendable, Hashable {
+    package enum Resolution: Sendable, Hashable {
         /// One for each cell of the output, 8x8 pixels of the network's input; borders are steps of that size.
         case cells
         /// One for each pixel of the network's input, from interpolated logits.
@@ -26,9 +26,9 @@ public final class SegmentationDecoder: OutputDecoder {
     }
 
     /// What the labels stand for.
-    public let classes: ClassSet
+    package let classes: ClassSet
     /// How many labels the next map has.
-    public var resolution: Resolution
+    package var resolution: Resolution
     private let size: InputSize
     private let width: Int
     private let height: Int
@@ -43,7 +43,7 @@ public final class SegmentationDecoder: OutputDecoder {
     /// Prepares for a model with `outputs`, built at an input of `size`.
     ///
     /// - Throws: `VisionError.Code.outputs`, also where the model has another number of classes.
-    public convenience init(
+    package convenience init(
         outputs: [TensorInfo], size: InputSize, classes: ClassSet, resolution: Resolution = .cells
     ) throws(VisionError) {
         let grid = InputSize(width: size.width / DDRNet.stride, height: size.height / DDRNet.stride)
@@ -55,7 +55,7 @@ public final class SegmentationDecoder: OutputDecoder {
     ///
     /// - Parameter names: of the classes; indices stand for them when there are none.
     /// - Throws: `VisionError.Code.outputs`.
-    public convenience init(
+    package convenience init(
         outputs: [TensorInfo], named output: String?, size: InputSize, names: [String], resolution: Resolution = .cells
     ) throws(VisionError) {
         let list = outputs.map(\.description).joined(separator: ", ")
@@ -99,7 +99,7 @@ public final class SegmentationDecoder: OutputDecoder {
     }
 
     /// The class map; cells that lie in the padding of a letterboxed picture are left out.
-    public func decode(_ outputs: [TensorBuffer], placement: Placement) -> ClassMap {
+    package func decode(_ outputs: [TensorBuffer], placement: Placement) -> ClassMap {
         guard let logits = outputs[index].floats.baseAddress else { preconditionFailure("an output without memory") }
         return decode(logits, placement: placement)
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Inference
-public import Media
+package import Inference
+package import Media
 
 /// What finds something in pictures with several of them in flight: one network, or several at work on each picture.
 ///
 /// - Note: Thread-safety: queue-bound; only the completion is called on a thread of the engine.
-public protocol PictureNetwork: AnyObject {
+package protocol PictureNetwork<Output>: AnyObject {
     associatedtype Output: Sendable
 
     /// The compiled network; its settings belong in reports.
@@ -14,11 +14,18 @@ public protocol PictureNetwork: AnyObject {
     var stages: PictureStages<Output>? { get }
     /// Pictures that can be in flight at once.
     var capacity: Int { get }
-    /// Names who is woken, on a thread of the engine, after each inference.
+    /// Sets the completion handler. It runs on an engine thread after each inference.
+    ///
+    /// Call while nothing is in flight. The handler must be quick and must not call the network.
     func onCompletion(_ wake: @escaping @Sendable () -> Void) throws(InferenceError)
     /// Starts on a picture; false, and nothing done, when there is no room.
+    ///
+    /// The picture is not kept: once this returns, everything the network needs is in its input.
+    /// - Throws: `inferenceFailed` when the engine refuses; the picture is not in flight then.
     func submit(_ picture: Picture) throws(InferenceError) -> Bool
     /// The result of the oldest picture in flight, or nil while it is not ready or when there is none.
+    ///
+    /// - Throws: `inferenceFailed` in place of that picture's result; the pictures after it are not affected.
     func nextCompleted() throws(InferenceError) -> Output?
     /// The same, waiting until the result is there; nil when nothing is in flight.
     func waitForNext() throws(InferenceError) -> Output?
@@ -28,39 +35,51 @@ extension PictureNetwork {
     /// Runs on one picture and waits for the result.
     ///
     /// - Precondition: nothing is in flight.
-    public func result(for picture: Picture) throws(InferenceError) -> Output {
+    package func result(for picture: Picture) throws(InferenceError) -> Output {
         guard try submit(picture), let output = try waitForNext() else {
             preconditionFailure("there is room when nothing is in flight")
         }
         return output
     }
+
+    /// The same network with another type of result.
+    package func map<Other: Sendable>(_ transform: @escaping (Output) -> Other) -> any PictureNetwork<Other> {
+        MappedNetwork(self, transform)
+    }
 }
 
 /// What makes a network's input, the network itself, and what reads its outputs.
-public struct PictureStages<Output> {
+package struct PictureStages<Output> {
     /// Fills the input.
-    public let preprocessor: Preprocessor
+    package let preprocessor: Preprocessor
     /// The compiled network.
-    public let model: CompiledModel
+    package let model: CompiledModel
     /// Reads the outputs, for a picture that lies in the input as stated.
-    public let decode: ([TensorBuffer], Placement) -> Output
+    package let decode: ([TensorBuffer], Placement) -> Output
 
     /// The same stages with another type of result.
-    public func map<Other>(_ transform: @escaping (Output) -> Other) -> PictureStages<Other> {
+    package func map<Other>(_ transform: @escaping (Output) -> Other) -> PictureStages<Other> {
         PictureStages<Other>(preprocessor: preprocessor, model: model) { [decode] outputs, placement in
             transform(decode(outputs, placement))
         }
     }
 }
 
-extension Detector: PictureNetwork {
-    /// What the decoder makes of a picture.
-    public typealias Output = Decoder.Output
+private final class MappedNetwork<Base: PictureNetwork, Output: Sendable>: PictureNetwork {
+    private let base: Base
+    private let transform: (Base.Output) -> Output
 
-    /// Pre-processing, network and decoding.
-    public var stages: PictureStages<Output>? {
-        PictureStages(preprocessor: preprocessor, model: model) { [decoder] outputs, placement in
-            decoder.decode(outputs, placement: placement)
-        }
+    init(_ base: Base, _ transform: @escaping (Base.Output) -> Output) {
+        self.base = base
+        self.transform = transform
     }
+
+    var model: CompiledModel { base.model }
+    var stages: PictureStages<Output>? { base.stages?.map(transform) }
+    var capacity: Int { base.capacity }
+
+    func onCompletion(_ wake: @escaping @Sendable () -> Void) throws(InferenceError) { try base.onCompletion(wake) }
+    func submit(_ picture: Picture) throws(InferenceError) -> Bool { try base.submit(picture) }
+    func nextCompleted() throws(InferenceError) -> Output? { try base.nextCompleted().map(transform) }
+    func waitForNext() throws(InferenceError) -> Output? { try base.waitForNext().map(transform) }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Annotations
-public import Inference
-public import Media
-public import Networks
+package import Annotations
+package import Inference
+package import Media
+package import Networks
 
 /// Finds faces with SSH on several sizes of each picture, with one suppression for all of them.
 ///
@@ -15,9 +15,9 @@ public import Networks
 /// - Note: Complexity: the areas add up to 7.6 times that of the network alone, and so does the time.
 /// - Note: Source: Najibi et al., section 4.2 and the reference's `wider_pyramid.yml`.
 /// - Note: Thread-safety: queue-bound.
-public final class PyramidDetector: PictureNetwork {
+package final class PyramidDetector: PictureNetwork {
     /// The sizes of a picture, as parts of the size asked for.
-    public static let scales = [0.625, 1, 1.5, 2]
+    package static let scales = [0.625, 1, 1.5, 2]
 
     /// One picture under way: how many levels took it, and why the next one did not.
     private struct Pending {
@@ -34,25 +34,17 @@ public final class PyramidDetector: PictureNetwork {
 
     /// Builds SSH at every size, compiles all of them, and prepares requests.
     ///
-    /// - Parameters:
-    ///   - size: the size at scale 1; nil is the architecture's default.
-    ///   - requests: pictures in flight; nil takes what keeps the engine busy.
+    /// - Parameter setup: a network of SSH; its size is that of scale 1.
     /// - Throws: `VisionError`, `NetworkError` (size, weights), `InferenceError`.
-    public init(
-        _ architecture: Architecture, weights: Weights, size: InputSize? = nil, engine: any InferenceEngine,
-        compile: CompileOptions, options: BoxSelection = .ssh, requests: Int? = nil
-    ) throws {
-        let base = size ?? architecture.defaultSize
-        let sizes = Self.sizes(around: base)
+    package init(_ setup: NetworkSetup, options: BoxSelection = .ssh) throws {
+        let sizes = Self.sizes(around: setup.size)
         let candidates = FaceCandidates(
             capacity: sizes.count * SSH.strides.count * max(0, options.candidates), limit: options.limit,
             overlapThreshold: options.overlapThreshold)
         self.candidates = candidates
         levels = try sizes.enumerated().map { index, size in
             let modules = index == sizes.count - 1 ? SSH.strides.count - 1 : SSH.strides.count
-            return try Detector<Level>(
-                ssh: architecture, weights: weights, size: size, engine: engine, compile: compile, requests: requests
-            ) { outputs, size in
+            return try setup.resized(to: size).detector(filter: .bilinear) { outputs, size in
                 Level(
                     try SSHDecoder(
                         outputs: outputs, size: size, options: options, modules: modules, into: candidates))
@@ -61,7 +53,7 @@ public final class PyramidDetector: PictureNetwork {
     }
 
     /// The network's inputs for a size at scale 1; none is below what the network takes.
-    public static func sizes(around base: InputSize) -> [InputSize] {
+    package static func sizes(around base: InputSize) -> [InputSize] {
         scales.map { scale in
             func scaled(_ extent: Int) -> Int { max(SSH.sizes.minimum, Int((Double(extent) * scale).rounded())) }
             return InputSize(width: scaled(base.width), height: scaled(base.height))
@@ -69,23 +61,23 @@ public final class PyramidDetector: PictureNetwork {
     }
 
     /// The network at scale 1.
-    public var model: CompiledModel { levels[1].model }
+    package var model: CompiledModel { levels[1].model }
 
     /// None: four networks work together.
-    public var stages: PictureStages<[Face]>? { nil }
+    package var stages: PictureStages<[Face]>? { nil }
 
     /// Pictures that can be in flight at once.
-    public var capacity: Int { levels.map(\.capacity).min() ?? 0 }
+    package var capacity: Int { levels.map(\.capacity).min() ?? 0 }
 
     /// Names who is woken, on a thread of the engine, after each inference of each size.
-    public func onCompletion(_ wake: @escaping @Sendable () -> Void) throws(InferenceError) {
+    package func onCompletion(_ wake: @escaping @Sendable () -> Void) throws(InferenceError) {
         for level in levels { try level.onCompletion(wake) }
     }
 
     /// Starts on a picture at all sizes; false, and nothing done, when there is no room for one of them.
     ///
     /// - Throws: when the first size cannot be started; a failure of another takes the place of the picture's result.
-    public func submit(_ picture: Picture) throws(InferenceError) -> Bool {
+    package func submit(_ picture: Picture) throws(InferenceError) -> Bool {
         guard levels.allSatisfy({ $0.inFlight < $0.capacity }) else { return false }
         for (index, level) in levels.enumerated() {
             do {
@@ -103,12 +95,12 @@ public final class PyramidDetector: PictureNetwork {
     /// The faces of the oldest picture once all its sizes are done, else nil.
     ///
     /// - Throws: `inferenceFailed` in place of that picture's result; the pictures after it are not affected.
-    public func nextCompleted() throws(InferenceError) -> [Face]? {
+    package func nextCompleted() throws(InferenceError) -> [Face]? {
         try collect { level throws(InferenceError) in try level.nextCompleted() }
     }
 
     /// The same, waiting for all sizes; nil when nothing is in flight.
-    public func waitForNext() throws(InferenceError) -> [Face]? {
+    package func waitForNext() throws(InferenceError) -> [Face]? {
         try collect { level throws(InferenceError) in try level.waitForNext() }
     }
 

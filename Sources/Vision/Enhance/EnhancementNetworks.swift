@@ -28,23 +28,25 @@ public final class EnhancementNetworks {
 
     /// Builds both networks at a size and compiles them.
     ///
-    /// - Parameter architecture: an entry of the catalogue whose network is `dwtanet`.
+    /// - Parameter architecture: an entry of the catalogue of DWTA-Net.
     /// - Throws: `VisionError`, `NetworkError` (size, weights), `InferenceError`.
     public init(
         _ architecture: Architecture, weights: Weights, size: InputSize? = nil, engine: any InferenceEngine,
         compile: CompileOptions
     ) throws {
-        guard architecture.network == "dwtanet", let variant = DWTANet.Variant(rawValue: architecture.variant) else {
+        guard let variant = (architecture.definition as? DWTANet)?.variant else {
             throw VisionError(
                 .architecture,
-                "video is enhanced by \"dwtanet\", not by \"\(architecture.network) \(architecture.variant)\"")
+                "video is enhanced by \"\(DWTANet.family.name)\", not by "
+                    + "\"\(architecture.network) \(architecture.variant)\"")
         }
         let size = size ?? architecture.defaultSize
         func model(_ stage: DWTANet.Stage, _ name: String) throws -> CompiledModel {
             let network = try DWTANet(variant, stage: stage).network(at: size)
             return try engine.compile(
                 ModelSource(
-                    name: "dwtanet \(variant.rawValue) \(name) \(size)", onnx: try network.onnx(weights: weights)),
+                    name: "\(architecture.network) \(variant.rawValue) \(name) \(size)",
+                    onnx: try network.onnx(weights: weights)),
                 options: compile)
         }
         self.size = size

@@ -162,11 +162,9 @@ public struct PipelineBench: Sendable {
     private static func measureInference(
         _ options: Options, cores: Int, _ engine: any InferenceEngine
     ) throws -> Double {
-        guard let usual = Architecture.all.first(where: { $0.network == options.network })?.variant else {
-            throw OutputError("there is no network \"\(options.network)\"")
-        }
+        let family = try NetworkFamily.named(options.network)
         let model = try NodeModel(
-            network: options.network, variant: options.variant ?? usual, weights: options.weights,
+            family, variant: options.variant ?? family.variants[0].name, weights: options.weights,
             size: options.size.flatMap { InputSize($0) })
         let source = ModelSource(
             name: options.network, onnx: try model.architecture.onnx(at: model.size, weights: model.weights))

@@ -76,9 +76,7 @@ public struct Checkup: Sendable {
 
     private mutating func lookAtModels() {
         let store = ModelStore()
-        var seen: Set<String> = []
-        for architecture in Architecture.all where seen.insert(architecture.network).inserted {
-            let name = architecture.network
+        for name in NetworkFamily.all.map(\.name) {
             let fitting = store.entries.filter { $0.network == name }
             guard let entry = fitting.first(where: { !$0.isPreview }) ?? fitting.first else {
                 add(

@@ -3,8 +3,9 @@ internal import Foundation
 public import Inference
 public import Networks
 internal import Pipeline
+internal import Vision
 
-/// Measures weights against labelled pictures: one kind of evaluation per kind of network.
+/// Measures weights against labelled pictures: one kind of evaluation for all families that find the same.
 ///
 /// To add one: a type that conforms to `EvaluationReport`, and its line in `run`.
 public enum Evaluation {
@@ -42,21 +43,27 @@ public enum Evaluation {
     public static func run(
         _ options: Options, engine: any InferenceEngine, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) throws -> any EvaluationReport {
-        switch options.network {
-        case "ddrnet": return try SegmentationEvaluation(options, engine: engine, progress: progress)
-        case "retinaface", "ssh": return try FaceEvaluation(options, engine: engine, progress: progress)
-        default:
-            throw OutputError(
-                "there is no evaluation for \"\(options.network)\"; there are ones for ddrnet, retinaface and ssh")
+        if let family = SegmentationFamily.all.first(where: { $0.networks.name == options.network }) {
+            return try SegmentationEvaluation(family, options, engine: engine, progress: progress)
         }
+        if let family = FaceFamily.all.first(where: { $0.networks.name == options.network }) {
+            return try FaceEvaluation(family, options, engine: engine, progress: progress)
+        }
+        let names = SegmentationFamily.all.map(\.networks.name) + FaceFamily.all.map(\.networks.name)
+        throw OutputError(
+            "there is no evaluation for \"\(options.network)\"; there are ones for \(names.joined(separator: ", "))")
     }
 
-    /// Cores to use, and the variant a network is taken in when none is named.
-    static func defaults(_ options: Options) -> (cores: Int, variant: String) {
-        (
-            max(1, options.cores ?? ProcessInfo.processInfo.activeProcessorCount),
-            options.variant ?? Architecture.all.first { $0.network == options.network }?.variant ?? ""
-        )
+    /// Cores to use.
+    static func cores(_ options: Options) -> Int {
+        max(1, options.cores ?? ProcessInfo.processInfo.activeProcessorCount)
+    }
+
+    /// The model to measure; without a variant the first of the catalogue.
+    static func model(_ family: NetworkFamily, _ options: Options) throws -> NodeModel {
+        try NodeModel(
+            family, variant: options.variant ?? family.architectures[0].variant, weights: options.weights,
+            size: options.size)
     }
 }
 

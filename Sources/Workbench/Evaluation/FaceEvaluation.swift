@@ -22,26 +22,21 @@ public struct FaceEvaluation: EvaluationReport {
     public let pictures: Int
     private let model: String
 
-    /// Lowest scores that are looked at: those of the references' evaluation scripts.
-    private static let thresholds: [String: Float] = ["retinaface": 0.02, "ssh": 0.05]
     /// Unmatched detections below this share of the smallest size are neutral: they may be faces too small to count.
     private static let neutralShare = 0.8
-    /// More than any picture of the set holds.
-    private static let limit = 5000
 
     init(
-        _ options: Evaluation.Options, engine: any InferenceEngine, progress: (Int, Int) -> Void
+        _ family: FaceFamily, _ options: Evaluation.Options, engine: any InferenceEngine, progress: (Int, Int) -> Void
     ) throws {
-        let (cores, variant) = Evaluation.defaults(options)
         let data = try LabelledFaces(folder: options.data, split: options.split)
-        let model = try NodeModel(
-            network: options.network, variant: variant, weights: options.weights, size: options.size)
+        let model = try Evaluation.model(family.networks, options)
         let smallest = options.smallestFace
         var all = FaceAccuracy(smallest: Float(smallest * Self.neutralShare))
         var subsets = data.subsets.map { _ in FaceAccuracy() }
+        var measuring = family.measuringOptions
+        measuring.pyramid = options.pyramid
         let finder = FaceFinder(
-            model, size: options.size, pyramid: options.pyramid, threshold: Self.thresholds[options.network] ?? 0,
-            limit: Self.limit, engine: engine, cores: cores)
+            family, measuring, model, size: options.size, engine: engine, cores: Evaluation.cores(options))
         for (index, entry) in data.entries.enumerated() {
             let found = try finder.faces(in: ImageReader.read(entry.path))
             all.add(
@@ -118,55 +113,34 @@ public struct FaceEvaluation: EvaluationReport {
 
 /// Finds faces in pictures of any size, with a network of one size or of each picture's own.
 private final class FaceFinder {
+    private let family: FaceFamily
+    private let options: FaceOptions
     private let model: NodeModel
     private let size: InputSize?
-    private let pyramid: Bool
-    private let threshold: Float
-    private let limit: Int
     private let engine: any InferenceEngine
-    private let cores: Int
-    private var current: (size: InputSize, find: (Picture) throws -> [Face])?
+    private let compile: CompileOptions
+    private var current: (size: InputSize, network: any PictureNetwork<[Face]>)?
 
     init(
-        _ model: NodeModel, size: InputSize?, pyramid: Bool, threshold: Float, limit: Int,
+        _ family: FaceFamily, _ options: FaceOptions, _ model: NodeModel, size: InputSize?,
         engine: any InferenceEngine, cores: Int
     ) {
-        self.engine = engine
+        self.family = family
+        self.options = options
         self.model = model
         self.size = size
-        self.pyramid = pyramid
-        self.threshold = threshold
-        self.limit = limit
-        self.cores = cores
+        self.engine = engine
+        compile = CompileOptions(.throughput, cores: cores, precision: .f32, cache: .off)
     }
 
     func faces(in picture: Picture) throws -> [Face] {
         let wanted = size ?? InputSize(width: picture.width, height: picture.height)
-        if let current, current.size == wanted { return try current.find(picture) }
-        let find = try detector(at: wanted)
-        current = (wanted, find)
-        return try find(picture)
-    }
-
-    private func detector(at size: InputSize) throws -> (Picture) throws -> [Face] {
-        let compile = CompileOptions(.throughput, cores: cores, precision: .f32, cache: .off)
-        if model.architecture.network == "ssh" {
-            let options = BoxSelection.ssh.with(scoreThreshold: threshold, candidates: limit, limit: limit)
-            if pyramid {
-                let network = try PyramidDetector(
-                    model.architecture, weights: model.weights, size: size, engine: engine, compile: compile,
-                    options: options, requests: 1)
-                return { try network.result(for: $0) }
-            }
-            let network = try SSHDetector(
-                model.architecture, weights: model.weights, size: size, engine: engine, compile: compile,
-                options: options, requests: 1)
-            return { try network.detect($0) }
-        }
-        let options = BoxSelection.retinaFace.with(scoreThreshold: threshold, candidates: limit, limit: limit)
-        let network = try FaceDetector(
-            model.architecture, weights: model.weights, size: size, engine: engine, compile: compile, options: options,
-            requests: 1)
-        return { try network.detect($0) }
+        if let current, current.size == wanted { return try current.network.result(for: picture) }
+        let network = try family.network(
+            NetworkSetup(
+                model.architecture, weights: model.weights, size: wanted, engine: engine, compile: compile,
+                requests: 1), options: options)
+        current = (wanted, network)
+        return try network.result(for: picture)
     }
 }

@@ -53,13 +53,15 @@ public final class FamilyTrial {
 
     /// The mean over the true faces of the best detection's score times overlap.
     private func fit(_ model: ModelImporter.Result, _ sample: [(picture: Picture, faces: [Box])]) throws -> Double {
-        let detector = try FaceDetector(
+        let setup = try NetworkSetup(
             Architecture.find(model.report.network, model.report.variant), weights: model.weights,
             engine: engine(), compile: CompileOptions(.throughput, cores: 1, precision: .f32, cache: .off),
-            options: .retinaFace.with(scoreThreshold: 0.1), requests: 1)
+            requests: 1)
+        let network = try FaceFamily.retinaFace.network(
+            setup, options: FaceOptions(.retinaFace.with(scoreThreshold: 0.1)))
         var sum = 0.0
         for (picture, faces) in sample {
-            let found = try detector.detect(picture)
+            let found = try network.result(for: picture)
             for face in faces {
                 sum += found.map { Double($0.score) * FaceAccuracy.overlap($0.box, face) }.max() ?? 0
             }

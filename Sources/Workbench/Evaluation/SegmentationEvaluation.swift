@@ -9,7 +9,7 @@ internal import Pipeline
 internal import PipelineLanguage
 internal import Vision
 
-/// DDRNet on labelled pictures: intersection over union per class, with labels from interpolated logits at the label
+/// Segmentation on labelled pictures: intersection over union per class, with labels from interpolated logits at the label
 /// images' size (the reference's definition) and, for comparison, with those of the cells repeated.
 public struct SegmentationEvaluation: EvaluationReport {
     /// Names of the classes, by label.
@@ -24,24 +24,24 @@ public struct SegmentationEvaluation: EvaluationReport {
     public let decoding: (exact: Double, cells: Double)
     /// Pictures measured.
     public let pictures: Int
+    private let network: String
     private let model: String
 
     init(
-        _ options: Evaluation.Options, engine: any InferenceEngine, progress: (Int, Int) -> Void
+        _ family: SegmentationFamily, _ options: Evaluation.Options, engine: any InferenceEngine,
+        progress: (Int, Int) -> Void
     ) throws {
-        let (cores, variant) = Evaluation.defaults(options)
         let data = try LabelledPictures(folder: options.data, split: options.split)
-        let model = try NodeModel(
-            network: "ddrnet", variant: variant, weights: options.weights, size: options.size)
+        let model = try Evaluation.model(family.networks, options)
         let set = try model.classSet("auto")
-        let detector = try Self.detector(model, set, engine, cores: cores)
+        let detector = try Self.detector(model, set, engine, cores: Evaluation.cores(options))
         var (exact, cells) = (ConfusionMatrix(classes: set.count), ConfusionMatrix(classes: set.count))
         var (agreeing, total) = (0, 0)
         var best = (exact: Double.infinity, cells: Double.infinity)
         for (index, pair) in data.pairs.enumerated() {
             let truth = try IndexedImage.read(pair.labels)
             detector.decoder.grid = InputSize(width: truth.width, height: truth.height)
-            let found = try detector.detector.detect(ImageReader.read(pair.picture))
+            let found = try detector.network.result(for: ImageReader.read(pair.picture))
             // The map's region is the picture; the label image may have another size.
             let repeated = found.cells.moved(
                 to: Box(x: 0, y: 0, width: Float(truth.width), height: Float(truth.height))
@@ -59,22 +59,20 @@ public struct SegmentationEvaluation: EvaluationReport {
         agreement = Double(agreeing) / Double(max(1, total))
         decoding = best
         pictures = data.pairs.count
-        self.model = "ddrnet \(model.architecture.variant) at \(model.size), \(model.path)"
+        network = family.networks.name
+        self.model = "\(family.networks.name) \(model.architecture.variant) at \(model.size), \(model.path)"
     }
 
+    /// The family's own network with a decoder that does both.
     private static func detector(
         _ model: NodeModel, _ classes: ClassSet, _ engine: any InferenceEngine, cores: Int
-    ) throws -> (detector: Detector<BothDecoder>, decoder: BothDecoder) {
-        let source = ModelSource(
-            name: "ddrnet", onnx: try model.architecture.onnx(at: model.size, weights: model.weights))
-        let compiled = try engine.compile(
-            source, options: CompileOptions(.single, cores: cores, precision: .f32))
-        let decoder = try BothDecoder(
-            SegmentationDecoder(outputs: compiled.outputs, size: model.size, classes: classes))
-        let preprocessor = Preprocessor(
-            size: model.size, normalisation: model.architecture.normalisation, filter: .area)
-        let detector = try Detector(model: compiled, preprocessor: preprocessor, requests: 1) { _ in decoder }
-        return (detector, decoder)
+    ) throws -> (network: any PictureNetwork<BothDecoder.Output>, decoder: BothDecoder) {
+        let setup = model.setup(
+            engine: engine, compile: CompileOptions(.single, cores: cores, precision: .f32), requests: 1)
+        let detector = try setup.detector(filter: .area) { outputs, size in
+            BothDecoder(try SegmentationDecoder(outputs: outputs, size: size, classes: classes))
+        }
+        return (detector, detector.decoder)
     }
 
     // MARK: - Report
@@ -103,7 +101,7 @@ public struct SegmentationEvaluation: EvaluationReport {
             .object(classes.indices.map { (classes[$0], .number(matrix.overlap(of: $0))) })
         }
         let document: JSONDocument = [
-            "network": "ddrnet", "model": .string(model), "pictures": .integer(pictures),
+            "network": .string(network), "model": .string(model), "pictures": .integer(pictures),
             "mIoU": .number(exact.meanOverlap), "accuracy": .number(exact.accuracy), "IoU": overlaps(exact),
             "cells": [
                 "mIoU": .number(cells.meanOverlap), "accuracy": .number(cells.accuracy), "IoU": overlaps(cells),

@@ -64,7 +64,7 @@ import Testing
     ])
     func `names that do not fit the weights are refused`(choice: String, message: String) throws {
         let store = ModelStore(folders: [packageRoot + "/models"])
-        let model = try NodeModel(network: "ddrnet", variant: "23-slim", weights: nil, size: nil, store: store)
+        let model = try NodeModel(.ddrnet, variant: "23-slim", weights: nil, size: nil, store: store)
         #expect(try model.classSet("auto").name == "camvid")
         #expect(try model.classSet("camvid") == model.classSet("auto"))
         #expect {

@@ -85,14 +85,14 @@ import Vision
         #expect(report.pictures == 2)
 
         // The same pictures through a detector, and pixels counted by hand.
-        let detector = try SegmentationDetector(
-            Architecture.find("ddrnet", "23-slim"), weights: SafeTensors.read(path: weights), size: size,
-            engine: OpenVINOEngine.shared(), compile: CompileOptions(.single, cores: 1, precision: .f32),
-            classes: .camvid,
-            resolution: .size(InputSize(width: 96, height: 64)))
+        let network = try SegmentationFamily.ddrnet.network(
+            NetworkSetup(
+                Architecture.find("ddrnet", "23-slim"), weights: SafeTensors.read(path: weights), size: size,
+                engine: OpenVINOEngine.shared(), compile: CompileOptions(.single, cores: 1, precision: .f32)),
+            options: SegmentationOptions(.camvid, resolution: .size(InputSize(width: 96, height: 64))))
         var (both, either) = ([Int](repeating: 0, count: 11), [Int](repeating: 0, count: 11))
         for (picture, labels) in pairs {
-            let found = try detector.detect(picture)
+            let found = try network.result(for: picture)
             for (truth, label) in zip(labels.indices, found.labels) where truth < 11 {
                 for c in 0..<11 where truth == c || label == c {
                     either[c] += 1

@@ -45,6 +45,9 @@ public struct MobileNet: Sendable, Hashable {
 
     private static let prefix = "mobilenet"
 
+    /// The widths that the light detectors' users choose from; every other one works, too, where its weights are named.
+    static let usualWidths = [0.25, 0.5, 0.75, 1].map { NetworkFamily.Variant(MobileNet(checked: $0).name) }
+
     /// The channels that `channels` of width 1 become.
     func scaled(_ channels: Int) -> Int { Int(Double(channels) * width) }
 

@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Annotations
-internal import Dataflow
-internal import Inference
-internal import Media
 internal import Networks
 internal import PipelineLanguage
 internal import Vision
 
 /// `ddrnet`: a class for every part of the picture.
-enum DDRNetNode: NodeType {
+enum DDRNetNode: NetworkNode {
     /// Where the largest logit is looked for.
     enum Upsample: String, CaseIterable, Sendable { case cells, exact }
 
-    static let variant = Param.choice(
-        "variant", default: DDRNet.Variant.slim23, changeable: true,
-        docs: ["23-slim": "for CPUs", "23": "four times the work", "39": "eight times"],
-        doc: "Depth and width of the network"
-    ).rebuildsNetwork
+    static let family = SegmentationFamily.ddrnet
+
+    static let variant = NetworkParams.variant(.ddrnet, changeable: true, doc: "Depth and width of the network")
     static let classes = Param.string(
         "classes", default: "auto",
         doc: "Names and colours: cityscapes, camvid, or a JSON file { \"classes\": [ { \"name\", \"color\" } ] }; "
@@ -43,17 +38,12 @@ enum DDRNetNode: NodeType {
             .init("Roads", #"{ "type": "ddrnet", "input": "video", "size": "640x360", "upsample": "exact" }"#)
         ])
 
-    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        try DetectNode.make(node, in: context) { settings in
-            let model = try NetworkParams.model("ddrnet", variant: settings[variant].rawValue, settings)
-            let detector = try SegmentationDetector(
-                model.architecture, weights: model.weights, size: model.size, engine: context.engine,
-                compile: context.compileOptions(NetworkParams.precision(settings)),
-                classes: model.classSet(settings[classes]),
-                resolution: settings[upsample] == .exact ? .input : .cells)
-            return EngineDetector(detector, model) { .segmentation($0) }
-        }
+    static func options(_ settings: Settings, for model: NodeModel) throws -> SegmentationOptions {
+        SegmentationOptions(
+            try model.classSet(settings[classes]), resolution: settings[upsample] == .exact ? .input : .cells)
     }
+
+    static func result(_ map: ClassMap) -> FrameResult { .segmentation(map) }
 }
 
 extension NodeModel {

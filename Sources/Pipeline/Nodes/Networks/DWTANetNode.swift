@@ -9,13 +9,9 @@ internal import Vision
 
 /// `dwtanet`: brightens and cleans dark video.
 enum DWTANetNode: NodeType {
-    /// Sizes of the network, and none.
-    enum Variant: String, CaseIterable, Sendable {
-        case small = "S"
-        case tiny = "T"
-        case medium = "M"
-        case denoise
-    }
+    /// The variant without a network.
+    private static let denoise = ParamKind.Choice(
+        "denoise", "no network and no weights: exposure and aggregation over time alone")
 
     /// Whether the picture is brightened by its own light.
     enum Exposure: String, CaseIterable, Sendable { case auto, off }
@@ -23,12 +19,7 @@ enum DWTANetNode: NodeType {
     /// Size of the pictures that come out.
     enum Size: String, CaseIterable, Sendable { case source, network }
 
-    static let variant = Param.choice(
-        "variant", default: Variant.small,
-        docs: [
-            "S": "the usual network", "T": "the fastest one", "M": "the best one",
-            "denoise": "no network and no weights: exposure and aggregation over time alone",
-        ], doc: "Network, or none")
+    static let variant = NetworkParams.variant(.dwtaNet, and: [denoise], doc: "Network, or none")
     static let size = Param.size(
         "size", range: 32...4096,
         doc: "Size worked at, pictures are stretched to it; multiples of 4 for networks, which take what their weights "
@@ -90,7 +81,7 @@ enum DWTANetNode: NodeType {
         }
         let gate = settings[darkness].map { DarknessGate(threshold: Float($0)) }
         let wanted = settings[size].map { InputSize(width: $0.width, height: $0.height) }
-        guard settings[variant] != .denoise else {
+        guard settings[variant] != denoise.value else {
             let enhancer = VideoEnhancer(denoisingAt: wanted, options: options)
             let place = wanted.map { "at \($0)" } ?? "at the picture's size"
             return .node(
@@ -105,20 +96,17 @@ enum DWTANetNode: NodeType {
                 .single, cores: context.options.cores, precision: NetworkParams.precision(settings),
                 cache: context.options.cache
             ))
-        let used = networks.enhance.settings
-        let summary =
-            "dwtanet \(model.architecture.variant) at \(networks.size), \(used.engineFloat), \(used.threads) threads, "
-            + "\(model.path)\(model.weights.metadata["state"] == "preview" ? " (preview weights: weak)" : "")"
         return .node(
             EnhanceNode(
-                VideoEnhancer(networks, options: options), gate: gate, summary: summary,
+                VideoEnhancer(networks, options: options), gate: gate, summary: model.summary(networks.enhance),
                 failures: InferenceFailures(of: node.id, context.events)))
     }
 
     private static func model(_ settings: Settings, size: InputSize?) throws -> NodeModel {
         do {
             return try NodeModel(
-                network: "dwtanet", variant: settings[variant].rawValue, weights: settings[NetworkParams.weights],
+                .dwtaNet, variant: settings[variant],
+                weights: settings[NetworkParams.weights],
                 size: size)
         } catch let error as MissingWeights {
             throw OutputError("\(error); or set \"variant\": \"denoise\", which needs none")

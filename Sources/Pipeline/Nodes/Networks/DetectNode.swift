@@ -6,22 +6,12 @@ internal import PipelineLanguage
 internal import Synchronization
 package import Vision
 
-/// A network that finds something in pictures, with several inferences in flight.
-///
-/// Confined to the queue of its node, but for the wake-up, which comes from a thread of the engine.
-protocol PictureDetector: AnyObject {
-    /// Inferences that can be in flight.
-    var capacity: Int { get }
-    /// Names who is woken after each completion, on a thread of the engine.
-    func onCompletion(_ wake: @escaping @Sendable () -> Void) throws
-    /// Begins an inference; false when all requests are busy.
-    func submit(_ picture: Picture) throws -> Bool
-    /// The oldest inference's result if it is over, in the picture's pixels; nil when none is.
-    func nextResult() throws -> FrameResult?
+/// A network as a node runs it.
+struct NodeNetwork {
+    /// Makes results in the picture's pixels.
+    let network: any PictureNetwork<FrameResult>
     /// For the report: weights, size, precision.
-    var summary: String { get }
-    /// Its parts, to be examined one by one; nil where several networks work together.
-    var stages: PictureStages<FrameResult>? { get }
+    let summary: String
 }
 
 /// A node whose network can be examined stage by stage, as a comparison with a reference does.
@@ -30,7 +20,7 @@ package protocol InspectableNode: AnyObject {
     var stages: PictureStages<FrameResult>? { get }
 }
 
-/// Runs a detector on frames and adds what it finds, in frame order.
+/// Runs a network on frames and adds what it finds, in frame order.
 ///
 ///     process: frame --submit--> [held ...] --advance: completed, oldest first--> frame + result
 ///
@@ -63,18 +53,20 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
         init(summary: String) { self.summary = summary }
     }
 
-    /// A detector, shared by all settings that ask for it; it goes when none in force or under way does any more.
+    /// A network, shared by all settings that ask for it; it goes when none in force or under way does any more.
     private final class Network: @unchecked Sendable {
-        // Invariant of @unchecked Sendable: the detector is handed to the node's queue when it is complete.
-        let detector: any PictureDetector
+        // Invariant of @unchecked Sendable: the network is handed to the node's queue when it is complete.
+        let network: any PictureNetwork<FrameResult>
         /// The settings that made it, but for `every`.
         let key: String
         let usage: Usage
 
-        init(_ detector: any PictureDetector, key: String, usage: Usage) {
-            self.detector = detector
+        /// Takes over a network whose completions wake the node.
+        init(_ made: NodeNetwork, key: String, wakeUp: WakeUp) throws {
+            network = made.network
             self.key = key
-            self.usage = usage
+            usage = Usage(summary: made.summary)
+            try network.onCompletion { wakeUp.link?.wake() }
         }
     }
 
@@ -87,7 +79,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
         var every: Int
     }
 
-    /// How the engine wakes the stage: detectors are built before the stage has its link, and after.
+    /// How the engine wakes the stage: networks are built before the stage has its link, and after.
     private final class WakeUp: @unchecked Sendable {
         // Invariant of @unchecked Sendable: set once, before the first inference begins.
         var link: StageLink?
@@ -99,7 +91,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     private let id: String
     /// Names of the parameters that decide which network is wanted.
     private let keyParameters: [String]
-    private let build: (Settings) throws -> any PictureDetector
+    private let build: (Settings) throws -> NodeNetwork
     /// Those built so far; touched by `prepare` alone.
     private var known: [Known]
     private let usages: Mutex<[Usage]>
@@ -117,9 +109,9 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     private let carrier = MotionCarrier()
     private var failures: InferenceFailures
 
-    /// Makes a node of the detectors that `build` makes for its settings, now and while it runs.
+    /// Makes a node of the networks that `build` makes for its settings, now and while it runs.
     static func make(
-        _ node: ValidatedNode, in context: BuildContext, _ build: @escaping (Settings) throws -> any PictureDetector
+        _ node: ValidatedNode, in context: BuildContext, _ build: @escaping (Settings) throws -> NodeNetwork
     ) throws -> BuiltNode {
         let ladder = context.pipeline.ladder
         let most = (0..<ladder.rungCount).map { ladder.settings(of: node, on: $0)[NetworkParams.every] }.max() ?? 1
@@ -132,25 +124,23 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     ///   - build: called once for each network that some settings ask for, by one caller at a time.
     init(
         _ node: ValidatedNode, mostEvery: Int, events: EventBox,
-        _ build: @escaping (Settings) throws -> any PictureDetector
+        _ build: @escaping (Settings) throws -> NodeNetwork
     ) throws {
         let settings = node.settings
         id = node.id
         keyParameters = node.contract.parameters.filter(\.rebuildsNetwork).map(\.name)
         self.build = build
         failures = InferenceFailures(of: node.id, events)
-        let detector = try build(settings)
-        try detector.onCompletion { [wakeUp] in wakeUp.link?.wake() }
-        let usage = Usage(summary: detector.summary)
-        let first = Network(detector, key: Self.key(settings, keyParameters), usage: usage)
+        let first = try Network(build(settings), key: Self.key(settings, keyParameters), wakeUp: wakeUp)
         known = [Known(network: first)]
-        usages = Mutex([usage])
+        usages = Mutex([first.usage])
         mode = Mode(network: first, every: settings[NetworkParams.every])
-        maxHeld = max(detector.capacity, min(detector.capacity * mostEvery, Self.mostHeld))
+        let capacity = first.network.capacity
+        maxHeld = max(capacity, min(capacity * mostEvery, Self.mostHeld))
         held.reserveCapacity(maxHeld)
     }
 
-    package var stages: PictureStages<FrameResult>? { mode.network.detector.stages }
+    package var stages: PictureStages<FrameResult>? { mode.network.network.stages }
 
     private static func key(_ settings: Settings, _ names: [String]) -> String {
         names.map { settings.value(named: $0)?.text ?? "" }.joined(separator: "|")
@@ -168,11 +158,8 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
         let key = Self.key(settings, keyParameters)
         known.removeAll { $0.network == nil }
         if let network = known.lazy.compactMap(\.network).first(where: { $0.key == key }) { return network }
-        let detector = try build(settings)
-        try detector.onCompletion { [wakeUp] in wakeUp.link?.wake() }
-        let usage = Usage(summary: detector.summary)
-        usages.withLock { $0.append(usage) }
-        let network = Network(detector, key: key, usage: usage)
+        let network = try Network(build(settings), key: key, wakeUp: wakeUp)
+        usages.withLock { $0.append(network.usage) }
         known.append(Known(network: network))
         return network
     }
@@ -190,7 +177,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
         var work = Held.Work.carry
         if !isCarried {
             do {
-                guard try mode.network.detector.submit(frame.picture) else { return .busy }
+                guard try mode.network.network.submit(frame.picture) else { return .busy }
                 mode.network.usage.frames += 1
                 work = .inference(mode.network)
             } catch {
@@ -213,7 +200,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
             switch oldest.work {
             case .inference(let network):
                 do {
-                    guard let result = try network.detector.nextResult() else { return }
+                    guard let result = try network.network.nextCompleted() else { return }
                     // In the source's coordinates, so that frames carried to or scaled later agree.
                     last = oldest.frame.map.isIdentity ? result : oldest.frame.map(result)
                     failures.noteSuccess()

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dataflow
-internal import Inference
-internal import Media
+internal import Annotations
 internal import Networks
 internal import PipelineLanguage
 internal import Vision
 
 /// `mlsd`: line segments.
-enum MLSDNode: NodeType {
-    static let variant = Param.choice(
-        "variant", default: MLSD.Variant.tiny, changeable: true, doc: "tiny for speed, large for exactness"
-    ).rebuildsNetwork
+enum MLSDNode: NetworkNode {
+    static let family = LineFamily.mlsd
+
+    static let variant = NetworkParams.variant(
+        .mlsd, changeable: true, doc: "tiny for speed, large for exactness")
     static let threshold = Param.number(
         "threshold", default: 0.1, range: 0...1, synonyms: ["confidence", "score"], doc: "Lowest score kept")
     static let minimumLength = Param.number(
@@ -26,17 +25,11 @@ enum MLSDNode: NodeType {
         ],
         examples: [.init("Lines", #"{ "type": "mlsd", "input": "video", "variant": "tiny", "threshold": 0.1 }"#)])
 
-    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        try DetectNode.make(node, in: context) { settings in
-            let model = try NetworkParams.model("mlsd", variant: settings[variant].rawValue, settings)
-            // The decoder counts in pixels of the output map, which is half the input.
-            let length = settings[minimumLength] / 2 * Double(model.size.width) / 512
-            let options = LineDecoder.Options(
-                scoreThreshold: Float(settings[threshold]), minimumLength: Float(length))
-            let detector = try LineDetector(
-                model.architecture, weights: model.weights, size: model.size, engine: context.engine,
-                compile: context.compileOptions(NetworkParams.precision(settings)), options: options)
-            return EngineDetector(detector, model) { .lines($0) }
-        }
+    static func options(_ settings: Settings, for model: NodeModel) -> LineDecoder.Options {
+        // The decoder counts in pixels of the output map, which is half the input.
+        let length = settings[minimumLength] / 2 * Double(model.size.width) / 512
+        return LineDecoder.Options(scoreThreshold: Float(settings[threshold]), minimumLength: Float(length))
     }
+
+    static func result(_ lines: [LineSegment]) -> FrameResult { .lines(lines) }
 }

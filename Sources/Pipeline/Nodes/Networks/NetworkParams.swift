@@ -34,10 +34,20 @@ enum NetworkParams {
         doc: "Run the network on every Nth frame; the frames between carry its last result on with the motion, marked"
     ).cheaper(by: .fewerFrames)
 
+    /// The variants of a family, the usual one by default.
+    static func variant(
+        _ family: NetworkFamily, and others: [ParamKind.Choice] = [], changeable: Bool = false, doc: String
+    ) -> Param<String> {
+        let choices = family.variants.map { ParamKind.Choice($0.name, $0.note) } + others
+        let variant = Param.choice(
+            "variant", of: choices, default: choices.first?.value, changeable: changeable, doc: doc)
+        return changeable ? variant.rebuildsNetwork : variant
+    }
+
     /// The model that `settings` ask for.
-    static func model(_ network: String, variant: String, _ settings: Settings) throws -> NodeModel {
+    static func model(_ family: NetworkFamily, variant: String, _ settings: Settings) throws -> NodeModel {
         let model = try NodeModel(
-            network: network, variant: variant, weights: settings[weights],
+            family, variant: variant, weights: settings[weights],
             size: settings[size].map { InputSize(width: $0.width, height: $0.height) })
         return settings[downscale] == 1 ? model : model.downscaled(by: settings[downscale])
     }

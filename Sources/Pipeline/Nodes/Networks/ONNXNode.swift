@@ -108,7 +108,7 @@ enum ONNXNode: NodeType {
         try DetectNode.make(node, in: context) { try detector($0, context) }
     }
 
-    private static func detector(_ settings: Settings, _ context: BuildContext) throws -> any PictureDetector {
+    private static func detector(_ settings: Settings, _ context: BuildContext) throws -> NodeNetwork {
         let engine = try context.engine
         let (source, input) = try ModelFileInput.resolve(
             settings[model], size: settings[size].map { InputSize(width: $0.width, height: $0.height) }, engine)
@@ -120,8 +120,7 @@ enum ONNXNode: NodeType {
             alignment: settings[align] == .centre ? .centre : .topLeft, margin: settings[margin].map { Float($0) },
             layout: input.layout)
         let summary =
-            "\(settings[model]) at \(input.size), \(compiled.settings.engineFloat), "
-            + "\(compiled.settings.streams) streams of \(compiled.settings.threads) threads in all"
+            "\(settings[model]) at \(input.size), \(compiled.settings.summary)"
         switch settings[decode] {
         case .boxes:
             let options = BoxSelection.objects.with(
@@ -132,18 +131,18 @@ enum ONNXNode: NodeType {
                     outputs: outputs, size: input.size, layout: layout(settings), names: settings[classes],
                     options: options)
             }
-            return EngineDetector(detector, summary) { .objects($0) }
+            return NodeNetwork(network: detector.map { .objects($0) }, summary: summary)
         case .mask:
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
                 try SegmentationDecoder(
                     outputs: outputs, named: settings[output], size: input.size, names: settings[classes])
             }
-            return EngineDetector(detector, summary) { .segmentation($0) }
+            return NodeNetwork(network: detector.map { .segmentation($0) }, summary: summary)
         case .tensors:
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
                 try TensorDecoder(outputs: outputs)
             }
-            return EngineDetector(detector, summary) { .tensors($0) }
+            return NodeNetwork(network: detector.map { .tensors($0) }, summary: summary)
         }
     }
 

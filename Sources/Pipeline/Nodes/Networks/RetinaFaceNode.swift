@@ -1,26 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Dataflow
-internal import Inference
-internal import Media
+internal import Annotations
 internal import Networks
 internal import PipelineLanguage
 internal import Vision
 
 /// `retinaface`: faces with five landmarks.
-enum RetinaFaceNode: NodeType {
-    /// Backbones there are.
-    enum Variant: String, CaseIterable, Sendable {
-        case quarter = "mobilenet0.25"
-        case half = "mobilenet0.5"
-        case threeQuarters = "mobilenet0.75"
-        case whole = "mobilenet1.0"
-        case resNet50 = "resnet50"
-    }
+enum RetinaFaceNode: NetworkNode {
+    static let family = FaceFamily.retinaFace
 
-    static let variant = Param.choice(
-        "variant", default: Variant.quarter,
-        docs: ["resnet50": "45 times the arithmetic of mobilenet0.25, more exact"],
-        doc: "Backbone of the network; the number is its width")
+    static let variant = NetworkParams.variant(
+        .retinaFace, doc: "Backbone of the network; the number is its width")
     static let threshold = Param.number(
         "threshold", default: 0.5, range: 0...1, synonyms: ["confidence", "score"], doc: "Lowest score kept")
     static let overlap = Param.number(
@@ -36,15 +25,11 @@ enum RetinaFaceNode: NodeType {
         ],
         examples: [.init("Faces", #"{ "type": "retinaface", "input": "video", "size": "640x480" }"#)])
 
-    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        try DetectNode.make(node, in: context) { settings in
-            let model = try NetworkParams.model("retinaface", variant: settings[variant].rawValue, settings)
-            let options = BoxSelection.retinaFace.with(
-                scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]))
-            let detector = try FaceDetector(
-                model.architecture, weights: model.weights, size: model.size, engine: context.engine,
-                compile: context.compileOptions(NetworkParams.precision(settings)), options: options)
-            return EngineDetector(detector, model) { .faces($0) }
-        }
+    static func options(_ settings: Settings, for model: NodeModel) -> FaceOptions {
+        FaceOptions(
+            family.options.selection.with(
+                scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap])))
     }
+
+    static func result(_ faces: [Face]) -> FrameResult { .faces(faces) }
 }

@@ -30,8 +30,8 @@ struct ModelsCommand: ParsableCommand {
     /// The catalogue entry of a network, in its first variant when none is named.
     static func architecture(_ network: String, _ variant: String?) throws -> Architecture {
         do {
-            let usual = Architecture.all.first { $0.network == network }?.variant
-            return try Architecture.find(network, variant ?? usual ?? "")
+            let family = try NetworkFamily.named(network)
+            return try variant.map { try family.architecture($0) } ?? family.architectures[0]
         } catch {
             throw Failure(.usage, "vpipe: \(error)")
         }
@@ -47,7 +47,7 @@ struct ModelsCommand: ParsableCommand {
                 path: "initial weights of seed \(randomSeed)", size: size)
         }
         return try NodeModel(
-            network: architecture.network, variant: architecture.variant, weights: weights, size: size)
+            architecture.family, variant: architecture.variant, weights: weights, size: size)
     }
 
     /// A count in thousand millions, as papers give multiply-accumulates.

@@ -17,7 +17,7 @@ extension ModelsCommand {
             if subject.hasSuffix(".safetensors") { return try describeFile() }
             let named = try ModelsCommand.architecture(subject, variant)
             // Not all that can be named are listed: the light detectors have more widths.
-            let found = variant == nil ? Architecture.all.filter { $0.network == subject } : [named]
+            let found = variant == nil ? named.family.architectures : [named]
             for architecture in found {
                 do {
                     let network = try architecture.build(at: try ModelsCommand.inputSize(size))

@@ -16,7 +16,7 @@ extension ModelsCommand {
                 ["network", "variant", "parameters", "G MACs", "at", "default weights", "measured"],
                 rightAligned: [2, 3])
             for architecture in Architecture.all {
-                let entry = store.best(network: architecture.network, variant: architecture.variant)
+                let entry = store.best(architecture.family, variant: architecture.variant)
                 let network = try? architecture.build()
                 table.add([
                     architecture.network, architecture.variant,

@@ -66,7 +66,7 @@ extension ModelsCommand {
             let architecture = try ModelsCommand.architecture(network, variant)
             let small = architecture.sizes.nearest(to: InputSize(width: 128, height: 128))[0]
             let wanted = try ModelsCommand.inputSize(size) ?? small
-            let isInstalled = ModelStore().best(network: network, variant: architecture.variant) != nil
+            let isInstalled = ModelStore().best(architecture.family, variant: architecture.variant) != nil
             if weights == nil, randomSeed == nil, !isInstalled {
                 Console.line("no weights for \(network) \(architecture.variant) are installed: initial ones are used")
             }

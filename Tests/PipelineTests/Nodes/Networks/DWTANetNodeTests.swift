@@ -97,7 +97,7 @@ import Vision
         }
         #expect(
             node.notes == [
-                "test", "enhanced 3 frames, passed 2 bright ones through; history begun 2 times; gain 8.0 to 8.0",
+                "test", "enhanced 3 frames, passed 2 bright ones through; history begun twice; gain 8.0 to 8.0",
             ])
     }
 

@@ -53,7 +53,7 @@ import Testing
     @Test func `without weights a node says which command would bring some`() {
         #expect {
             try NodeModel(
-                network: "ssh", variant: "mobilenet0.25", weights: nil, size: nil, store: ModelStore(folders: []))
+                .ssh, variant: "mobilenet0.25", weights: nil, size: nil, store: ModelStore(folders: []))
         } throws: { error in
             "\(error)"
                 == #"no weights for ssh mobilenet0.25 are installed; import an official release with "vpipe models import "#
@@ -69,7 +69,7 @@ import Testing
         weights.metadata[Weights.MetadataKey.state] = nil
         try SafeTensors.write(weights, path: path)
         let model = try NodeModel(
-            network: "retinaface", variant: "mobilenet0.25", weights: "default", size: nil,
+            .retinaFace, variant: "mobilenet0.25", weights: "default", size: nil,
             store: ModelStore(folders: [scratch.path]))
         #expect(model.path == path)
     }
@@ -82,7 +82,7 @@ import Testing
         weights.metadata[Weights.MetadataKey.state] = nil
         try SafeTensors.write(weights, path: path)
         let model = try NodeModel(
-            network: "ssh", variant: "mobilenet0.25", weights: nil, size: nil,
+            .ssh, variant: "mobilenet0.25", weights: nil, size: nil,
             store: ModelStore(folders: [scratch.path]))
         #expect(model.path == path)
     }
@@ -91,7 +91,7 @@ import Testing
         let scratch = try Scratch()
         let path = try weights("ssh", "mobilenet0.5", in: scratch)
         #expect {
-            try NodeModel(network: "ssh", variant: "mobilenet0.25", weights: path, size: nil)
+            try NodeModel(.ssh, variant: "mobilenet0.25", weights: path, size: nil)
         } throws: { "\($0)".hasSuffix(#"weights of ssh mobilenet0.5, but "variant" is "mobilenet0.25""#) }
     }
 

@@ -90,6 +90,7 @@ let package = Package(
             name: "MediaTestWriter", dependencies: ["Media"], path: "Tests/MediaTestWriter", swiftSettings: settings),
         // Programs at the other end of a connection, for the tests of network streams.
         .target(name: "TestPeers", path: "Tests/TestPeers", swiftSettings: settings),
+        .testTarget(name: "AnnotationsTests", dependencies: ["Annotations"], swiftSettings: settings),
         .testTarget(
             name: "MediaTests", dependencies: ["Media", "Basics", "MediaTestWriter", "TestPeers", "TestSupport"],
             swiftSettings: settings),

@@ -34,10 +34,13 @@ import Testing
         let painter = OverlayPainter(nodes: ["lines", "faces"])
         painter.style.showsAges = true
         painter.style.ageCorner = corner
-        var results = Results()
+        var results = FrameAnnotations()
         for (node, age) in ages {
-            let result: FrameResult = node == "lines" ? .lines([]) : node == "faces" ? .faces([]) : .objects([])
-            results = results.adding(result, by: node, age: age)
+            switch node {
+            case "lines": results = results.adding([LineSegment](), by: node, age: age)
+            case "faces": results = results.adding([Face](), by: node, age: age)
+            default: results = results.adding([Detection](), by: node, age: age)
+            }
         }
         Canvas().draw(on: planes.surface, .assumed(height: Self.height)) { painter.draw(results, on: $0) }
         return planes

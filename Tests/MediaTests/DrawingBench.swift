@@ -14,7 +14,7 @@ struct DrawingBench {
             let picture = PicturePool().make(width: 1280, height: 720, format: format, color: .assumed(height: 720))
             let canvas = Canvas()
             let painter = OverlayPainter()
-            func time(_ results: Results, _ rounds: Int) -> Double {
+            func time(_ results: FrameAnnotations, _ rounds: Int) -> Double {
                 var best = Double.infinity
                 var total = 0.0
                 for _ in 0..<rounds {
@@ -45,7 +45,7 @@ struct DrawingBench {
         let map = ClassMap(
             classes: ClassSet("bench", names), width: width, height: height, labels: labels,
             region: Box(x: 0, y: 0, width: 1280, height: 720))
-        let results = Results().adding(.segmentation(map), by: "road")
+        let results = FrameAnnotations().adding([map], by: "road")
         for format in [PixelFormat.i420, .nv12] {
             let picture = PicturePool().make(width: 1280, height: 720, format: format, color: .assumed(height: 720))
             let canvas = Canvas()
@@ -72,9 +72,9 @@ private func cpuMilliseconds() -> Double {
 
 /// Ten faces with landmarks and a hundred lines of 150 pixels on average, the same for the same seed.
 struct DrawingScene {
-    let lines: Results
-    let faces: Results
-    let all: Results
+    let lines: FrameAnnotations
+    let faces: FrameAnnotations
+    let all: FrameAnnotations
 
     init(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
@@ -102,8 +102,8 @@ struct DrawingScene {
             }
             found.append(Face(box: box, score: Float.random(in: 0.6...1, using: &random), landmarks: landmarks))
         }
-        lines = Results().adding(.lines(segments), by: "lines")
-        faces = Results().adding(.faces(found), by: "faces")
-        all = lines.adding(.faces(found), by: "faces")
+        lines = FrameAnnotations().adding(segments, by: "lines")
+        faces = FrameAnnotations().adding(found, by: "faces")
+        all = lines.adding(found, by: "faces")
     }
 }

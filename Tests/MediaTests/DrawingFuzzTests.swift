@@ -54,8 +54,7 @@ import Testing
                 let line = LineSegment(from: point(&random), to: point(&random), score: value(&random))
                 painter.style.lineWidth = value(&random)
                 painter.style.fontSize = value(&random) / 1000
-                painter.draw(Results().adding(.faces([face]), by: "a").adding(.lines([line]), by: "b"), on: canvas)
-                painter.drawBanner("x", on: canvas, corner: .bottomRight, accent: .white)
+                painter.draw(FrameAnnotations().adding([face], by: "a").adding([line], by: "b"), on: canvas)
             }
         }
         #expect(planes.areGuardsIntact)

@@ -143,7 +143,7 @@ private struct PlainMask {
                 region: Box(x: 0, y: 0, width: 320, height: 240))
             painter.style.showsMasks = false
             canvas.draw(on: planes.surface, ColorSpec(matrix: .bt709)) {
-                painter.draw(Results().adding(.segmentation(map), by: "s"), on: $0)
+                painter.draw(FrameAnnotations().adding([map], by: "s"), on: $0)
             }
             #expect(planes.areGuardsIntact)
             return planes.component(0)

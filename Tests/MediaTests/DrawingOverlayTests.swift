@@ -36,7 +36,8 @@ import Testing
     }
 
     private func drawn(
-        _ width: Int = 320, _ height: Int = 240, _ painter: OverlayPainter = OverlayPainter(), _ results: Results
+        _ width: Int = 320, _ height: Int = 240, _ painter: OverlayPainter = OverlayPainter(),
+        _ results: FrameAnnotations
     ) -> DrawingPlanes {
         let planes = DrawingPlanes(format: .i444, width: width, height: height) { $0 == 0 ? 16 : 128 }
         Canvas().draw(on: planes.surface, .assumed(height: height)) { painter.draw(results, on: $0) }
@@ -53,8 +54,8 @@ import Testing
         #expect(painter.color(of: "faces") == OverlayStyle.colorBlindSafe[0])
         #expect(painter.color(of: "lines") == OverlayStyle.colorBlindSafe[1])
         #expect(painter.color(of: "new") == OverlayStyle.colorBlindSafe[2])
-        let lines = Results().adding(.lines([Self.line]), by: "lines")
-        let planes = drawn(320, 240, painter, lines.adding(.faces([Self.face]), by: "faces"))
+        let lines = FrameAnnotations().adding([Self.line], by: "lines")
+        let planes = drawn(320, 240, painter, lines.adding([Self.face], by: "faces"))
         let spec = ColorSpec.assumed(height: 240)
         func hue(_ x: Int, _ y: Int) -> [Int] { [1, 2].map { Int(planes.component($0)[y * 320 + x]) } }
         for (place, color) in [((150, 199), painter.color(of: "lines")), ((140, 60), painter.color(of: "faces"))] {
@@ -73,7 +74,7 @@ import Testing
         func object(_ label: Int, _ name: String) -> DrawingPlanes {
             drawn(
                 320, 240, painter,
-                Results().adding(.objects([Detection(box: box, score: 0.5, label: label, name: name)]), by: "o"))
+                FrameAnnotations().adding([Detection(box: box, score: 0.5, label: label, name: name)], by: "o"))
         }
         let spec = ColorSpec.assumed(height: 240)
         for label in [0, 1, 6, 7, -1, .max] {
@@ -89,24 +90,24 @@ import Testing
     }
 
     @Test func `every part can be switched off`() {
-        let results = Results().adding(.lines([Self.line]), by: "l").adding(.faces([Self.face]), by: "f")
+        let results = FrameAnnotations().adding([Self.line], by: "l").adding([Self.face], by: "f")
         let full = drawn(results).bytes
-        let parts: [WritableKeyPath<OverlayStyle, Bool>] = [
-            \.showsLines, \.showsFaces, \.showsLandmarks, \.showsLabels, \.showsScores,
-        ]
+        let parts: [WritableKeyPath<OverlayStyle, Bool>] = [\.showsPoints, \.showsLabels, \.showsScores]
         for part in parts {
             let painter = OverlayPainter()
             painter.style[keyPath: part] = false
             #expect(drawn(320, 240, painter, results).bytes != full)
         }
         let painter = OverlayPainter()
-        painter.style.showsLines = false
-        painter.style.showsFaces = false
+        painter.style.hiddenKinds = ["lines"]
+        let faces = drawn(320, 240, painter, results).bytes
+        #expect(faces != full && faces == drawn(FrameAnnotations().adding([Self.face], by: "f")).bytes)
+        painter.style.hiddenKinds = ["lines", "faces"]
         #expect(Set(drawn(320, 240, painter, results).component(0)) == [16])
-        #expect(Set(drawn(Results()).component(0)) == [16])
+        #expect(Set(drawn(FrameAnnotations()).component(0)) == [16])
     }
 
-    private func drawn(_ results: Results) -> DrawingPlanes { drawn(320, 240, OverlayPainter(), results) }
+    private func drawn(_ results: FrameAnnotations) -> DrawingPlanes { drawn(320, 240, OverlayPainter(), results) }
 
     @Test(arguments: [
         Box(x: -30, y: -20, width: 80, height: 100), Box(x: 300, y: 2, width: 80, height: 100),
@@ -115,33 +116,14 @@ import Testing
     func `labels stay inside the picture`(_ box: Box) {
         let painter = OverlayPainter()
         painter.style.palette = [Color(hex: 0xF0E442)]
-        painter.style.showsLandmarks = false
-        let with = drawn(320, 240, painter, Results().adding(.faces([Face(box: box, score: 0.5)]), by: "f"))
+        painter.style.showsPoints = false
+        let with = drawn(320, 240, painter, FrameAnnotations().adding([Face(box: box, score: 0.5)], by: "f"))
         painter.style.showsLabels = false
-        let without = drawn(320, 240, painter, Results().adding(.faces([Face(box: box, score: 0.5)]), by: "f"))
+        let without = drawn(320, 240, painter, FrameAnnotations().adding([Face(box: box, score: 0.5)], by: "f"))
         let changed = zip(with.component(0), without.component(0)).filter { $0 != $1 }.count
         // The whole plate, some 60 by 15 pixels, shows.
         #expect(changed > 500)
         #expect(with.areGuardsIntact)
-    }
-
-    @Test(arguments: OverlayPainter.Corner.allCases)
-    func `the banner stands in its corner`(_ corner: OverlayPainter.Corner) {
-        let planes = DrawingPlanes(format: .nv12, width: 321, height: 181) { $0 == 0 ? 200 : 128 }
-        Canvas().draw(on: planes.surface, ColorSpec(matrix: .bt601)) {
-            OverlayPainter().drawBanner("no signal", on: $0, corner: corner)
-        }
-        let luma = planes.component(0)
-        func isTouched(_ xs: Range<Int>, _ ys: Range<Int>) -> Bool {
-            ys.contains { y in xs.contains { luma[y * 321 + $0] != 200 } }
-        }
-        let halves = [
-            isTouched(0..<160, 0..<90), isTouched(161..<321, 0..<90), isTouched(0..<160, 91..<181),
-            isTouched(161..<321, 91..<181),
-        ]
-        let corners: [OverlayPainter.Corner] = [.topLeft, .topRight, .bottomLeft, .bottomRight]
-        #expect(halves == corners.map { $0 == corner })
-        #expect(planes.areGuardsIntact)
     }
 
     @Test func `a frame of known texts renders none`() {

@@ -48,8 +48,8 @@ enum FaceRows: String, CaseIterable, Sendable {
             let anchors = FaceDecoder.anchors(size: size, family: family).count
             #expect(anchors == RetinaFace.anchorCount(at: size))
             for options in [
-                BoxSelection.retinaFace, .init(scoreThreshold: 0.02, overlapThreshold: 0.6, candidates: 100, limit: 9),
-                .retinaFace.with(limit: 0), .retinaFace.with(scoreThreshold: 0.3, overlapThreshold: 0.05),
+                BoxSelection.retinaFace, .init(scoreThreshold: 0.02, iouThreshold: 0.6, candidates: 100, limit: 9),
+                .retinaFace.with(limit: 0), .retinaFace.with(scoreThreshold: 0.3, iouThreshold: 0.05),
             ] {
                 let decoder = try FaceDecoder(outputs: outputs(anchors), size: size, family: family, options: options)
                 let location = (0..<4 * anchors).map { _ in rows.value(&generator) }

@@ -21,9 +21,9 @@ import Testing
         let scene = MovingScene(
             width: 320, height: 180, object: 64, pan: (-2, 1), speed: (5, 2), margin: 24, seed: 11)
         let box = Box(x: 48, y: 36, width: 64, height: 64)
-        var results: [FrameResult] = [
-            .faces([Face(box: box, score: 0.9, landmarks: [Point(x: 80, y: 60)])]),
-            .lines([LineSegment(from: Point(x: 200, y: 30), to: Point(x: 300, y: 150), score: 0.8)]),
+        var results: [any AnnotationList] = [
+            [Face(box: box, score: 0.9, landmarks: [Point(x: 80, y: 60)])],
+            [LineSegment(from: Point(x: 200, y: 30), to: Point(x: 300, y: 150), score: 0.8)],
         ]
         let carrier = MotionCarrier()
         carrier.append(picture(scene, 0), number: 0)
@@ -31,7 +31,7 @@ import Testing
             carrier.append(picture(scene, time), number: UInt64(time))
             results = results.map { carrier.carry($0, from: UInt64(time - 1)) }
         }
-        guard case .faces(let faces) = results[0], case .lines(let lines) = results[1] else {
+        guard let faces = results[0].items(Face.self), let lines = results[1].items(LineSegment.self) else {
             Issue.record("a result changed its kind")
             return
         }
@@ -50,7 +50,7 @@ import Testing
         let found = LineSegment(from: Point(x: 300, y: 100), to: Point(x: 400, y: 160), score: 1)
         // Number, and how many pictures it moved: picture 0 and 1 are forgotten, and the next one stands for them.
         for (number, steps) in [(28, 0), (26, 1), (24, 2), (20, 4), (14, 7), (10, 7)] as [(UInt64, Float)] {
-            guard case .lines(let lines) = carrier.carry(.lines([found]), from: number) else {
+            guard let lines = carrier.carry([found], from: number).items(LineSegment.self) else {
                 Issue.record("a result changed its kind")
                 return
             }
@@ -67,8 +67,7 @@ import Testing
         let far = Face(box: Box(x: -500, y: 1e9, width: 10, height: 1e7), score: 1)
         func carried(_ picture: Picture, _ number: UInt64) -> Face? {
             carrier.append(picture, number: number)
-            guard case .faces(let faces) = carrier.carry(.faces([far]), from: max(1, number) - 1) else { return nil }
-            return faces.first
+            return carrier.carry([far], from: max(1, number) - 1).items(Face.self)?.first
         }
         #expect(carried(picture(scene, 0), 0) == far)
         #expect(carried(picture(scene, 1), 1) != far)

@@ -108,7 +108,7 @@ private final class Outputs {
                     : index % 7 < 4 ? .random(in: 0...25, using: &generator) : .random(in: 0...1, using: &generator)
             }
             let options = BoxSelection.objects.with(
-                scoreThreshold: 0.3, overlapThreshold: 0.3, candidates: round % 2 == 0 ? 3000 : 15, limit: 10)
+                scoreThreshold: 0.3, iouThreshold: 0.3, candidates: round % 2 == 0 ? 3000 : 15, limit: 10)
             let found = try decode([("y", [1, rows, 7], values)], layout([.box, .classes], .xywh), options: options)
             #expect(found == reference(values, rows, options))
         }
@@ -139,7 +139,7 @@ private final class Outputs {
                 let height = min(box.y + box.height, other.box.y + other.box.height) - max(box.y, other.box.y)
                 guard other.label == object.label, width > 0, height > 0 else { return false }
                 let both = box.width * box.height + other.box.width * other.box.height - width * height
-                return width * height / both > options.overlapThreshold
+                return width * height / both > options.iouThreshold
             }
             if !isCovered { kept.append(object) }
         }

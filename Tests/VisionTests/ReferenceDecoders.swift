@@ -80,7 +80,7 @@ func referenceFaces(
             let (a, b) = (best.corners, other.corners)
             let w = max(0, min(a[2], b[2]) - max(a[0], b[0]) + 1)
             let h = max(0, min(a[3], b[3]) - max(a[1], b[1]) + 1)
-            return w * h / (area(a) + area(b) - w * h) > Double(options.overlapThreshold)
+            return w * h / (area(a) + area(b) - w * h) > Double(options.iouThreshold)
         }
     }
     return kept.prefix(options.limit).map { row, b in
@@ -164,7 +164,7 @@ func referenceSuppression(
             let b = other.corners
             let w = max(0, min(a[2], b[2]) - max(a[0], b[0]) + 1)
             let h = max(0, min(a[3], b[3]) - max(a[1], b[1]) + 1)
-            return w * h / (area(a) + area(b) - w * h) > Double(options.overlapThreshold)
+            return w * h / (area(a) + area(b) - w * h) > Double(options.iouThreshold)
         }
     }
     return faces

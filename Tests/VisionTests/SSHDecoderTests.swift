@@ -51,7 +51,7 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
         var generator = SeededGenerator(seed: 31)
         for size in [InputSize(width: 96, height: 64), InputSize(width: 131, height: 77)] {
             for options in [
-                BoxSelection.ssh, .init(scoreThreshold: 0.05, overlapThreshold: 0.6, candidates: 20, limit: 9),
+                BoxSelection.ssh, .init(scoreThreshold: 0.05, iouThreshold: 0.6, candidates: 20, limit: 9),
                 .ssh.with(limit: 0), .ssh.with(candidates: 0),
             ] {
                 let random = maps(size) { module, isScore, channel in
@@ -148,7 +148,7 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
 
 @Suite struct PyramidTests {
     private static let size = InputSize(width: 64, height: 48)
-    private static let options = BoxSelection.ssh.with(scoreThreshold: 0.3, overlapThreshold: 0.3)
+    private static let options = BoxSelection.ssh.with(scoreThreshold: 0.3, iouThreshold: 0.3)
     private static let compile = CompileOptions(.single, cores: 1, precision: .f32, cache: .off)
 
     private static func noise(_ seed: UInt64, width: Int, height: Int) -> Picture {
@@ -194,7 +194,7 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
         _ picture: Picture, _ architecture: Architecture, _ weights: Weights, _ engine: OpenVINOEngine
     ) throws -> [Face] {
         let candidates = FaceCandidates(
-            capacity: 12_000, limit: options.limit, overlapThreshold: options.overlapThreshold)
+            capacity: 12_000, limit: options.limit, iouThreshold: options.iouThreshold)
         for (index, size) in PyramidDetector.sizes(around: size).enumerated() {
             let model = try engine.compile(
                 ModelSource(name: "ssh \(size)", onnx: architecture.onnx(at: size, weights: weights)),

@@ -2,7 +2,7 @@
 
 /// Where a picture's pixels are in the source frame: `source = picture * scale + offset`.
 ///
-/// Results keep the source's coordinates whatever happens to the picture on the way; who detects or draws maps.
+/// Annotations keep the source's coordinates whatever happens to the picture on the way; who detects or draws maps.
 public struct PictureMap: Sendable, Hashable {
     /// Source pixels per picture pixel, across.
     public var scaleX: Float
@@ -44,28 +44,10 @@ public struct PictureMap: Sendable, Hashable {
         Point(x: point.x * scaleX + offsetX, y: point.y * scaleY + offsetY)
     }
 
-    /// Maps a rectangle.
-    public func callAsFunction(_ rect: Box) -> Box {
+    /// Maps a box.
+    public func callAsFunction(_ box: Box) -> Box {
         Box(
-            x: rect.x * scaleX + offsetX, y: rect.y * scaleY + offsetY, width: rect.width * scaleX,
-            height: rect.height * scaleY)
-    }
-
-    /// Maps all coordinates of a result.
-    public func callAsFunction(_ result: FrameResult) -> FrameResult {
-        switch result {
-        case .lines(let lines):
-            .lines(lines.map { LineSegment(from: self($0.from), to: self($0.to), score: $0.score) })
-        case .faces(let faces):
-            .faces(
-                faces.map { face in
-                    Face(box: self(face.box), score: face.score, landmarks: face.landmarks.map { self($0) })
-                })
-        case .objects(let objects):
-            .objects(
-                objects.map { Detection(box: self($0.box), score: $0.score, label: $0.label, name: $0.name) })
-        case .tensors: result
-        case .segmentation(let map): .segmentation(map.moved(to: self(map.region)))
-        }
+            x: box.x * scaleX + offsetX, y: box.y * scaleY + offsetY, width: box.width * scaleX,
+            height: box.height * scaleY)
     }
 }

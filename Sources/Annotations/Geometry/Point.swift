@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A point in pixels of the source frame, origin top left, y down.
+/// A point, or how far something moved, in pixels of the source frame, origin top left, y down.
 public struct Point: Sendable, Hashable {
     /// Across.
     public var x: Float
@@ -8,8 +8,13 @@ public struct Point: Sendable, Hashable {
     public var y: Float
 
     /// Makes a point.
+    @inlinable
     public init(x: Float, y: Float) {
         self.x = x
         self.y = y
     }
+
+    /// The point moved by `motion`.
+    @inlinable
+    public func moved(by motion: Point) -> Point { Point(x: x + motion.x, y: y + motion.y) }
 }

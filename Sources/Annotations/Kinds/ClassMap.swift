@@ -30,15 +30,17 @@ public struct ClassMap: Sendable, Hashable {
     /// - Precondition: `labels` holds `width * height` indices into `classes`.
     public init(classes: ClassSet, width: Int, height: Int, labels: [UInt8], region: Box) {
         precondition(width > 0 && height > 0 && labels.count == width * height, "a label for every cell")
-        var counts = [Int](repeating: 0, count: 256)
-        for label in labels { counts[Int(label)] += 1 }
-        precondition(counts[classes.count...].allSatisfy { $0 == 0 }, "every label is one of the set")
         self.classes = classes
         self.width = width
         self.height = height
         self.labels = labels
         self.region = region
-        shares = counts[..<classes.count].map { Float($0) / Float(labels.count) }
+        shares = withUnsafeTemporaryAllocation(of: Int.self, capacity: 256) { counts in
+            counts.initialize(repeating: 0)
+            for label in labels { counts[Int(label)] += 1 }
+            precondition(counts[classes.count...].allSatisfy { $0 == 0 }, "every label is one of the set")
+            return counts[..<classes.count].map { Float($0) / Float(labels.count) }
+        }
     }
 
     /// The same labels with the grid elsewhere.
@@ -75,5 +77,70 @@ public struct ClassMap: Sendable, Hashable {
             let cell = ((Float(pixel) + 0.5 - start) / extent * Float(count)).rounded(.down)
             return cell >= 0 && cell < Float(count) ? Int(cell) : -1
         }
+    }
+}
+
+extension ClassMap: Annotation {
+    /// Recorded as "segmentation".
+    public static let kind = AnnotationKind(
+        "segmentation", form: .single, layer: .areas, isColoredByNode: false, moves: false)
+
+    /// The same in other coordinates.
+    public func mapped(by map: PictureMap) -> ClassMap { moved(to: map(region)) }
+
+    /// Draws what one node found.
+    public static func draw(_ maps: [ClassMap], on canvas: any AnnotationCanvas) {
+        for map in maps {
+            canvas.mask(map)
+            canvas.legend(map)
+        }
+    }
+
+    /// `"classes":{"road":0.31,...}`, the share of each class that there is any of.
+    ///
+    /// In a detailed record also `"mask":{"size":[columns,rows],"box":[x,y,width,height],"names":[...],
+    /// "runs":[label,cells,...]}`, the runs row by row without a break at the end of a row.
+    public func write(to record: inout JSONWriter) {
+        record.key("classes")
+        record.beginObject()
+        for (label, share) in shares.enumerated() where share > 0 {
+            record.key(classes.members[label].name)
+            record.value(Double(share), decimals: 4)
+        }
+        record.endObject()
+        guard record.isDetailed else { return }
+        record.key("mask")
+        record.beginObject()
+        record.key("size")
+        record.beginArray()
+        record.value(width)
+        record.value(height)
+        record.endArray()
+        record.field("box", region)
+        record.key("names")
+        record.beginArray()
+        for member in classes.members { record.value(member.name) }
+        record.endArray()
+        record.key("runs")
+        record.beginArray()
+        writeRuns(to: &record)
+        record.endArray()
+        record.endObject()
+    }
+
+    private func writeRuns(to record: inout JSONWriter) {
+        var start = 0
+        while start < labels.count {
+            var end = start + 1
+            while end < labels.count, labels[end] == labels[start] { end += 1 }
+            record.value(Int(labels[start]))
+            record.value(end - start)
+            start = end
+        }
+    }
+
+    /// Calls `body` with every part of the picture that it covers.
+    public func forEachRegion(_ body: (AnnotationRegion) -> Void) {
+        for (label, share) in shares.enumerated() where share > 0 { body(.cells(self, label: UInt8(label))) }
     }
 }

@@ -19,3 +19,18 @@ public struct Detection: Sendable, Hashable {
         self.name = name
     }
 }
+
+extension Detection: BoxAnnotation {
+    /// Recorded as "objects".
+    public static let kind = AnnotationKind("objects", isColoredByNode: false)
+
+    /// One colour a class.
+    public var color: AnnotationColor { .palette(label) }
+
+    /// Writes the fields of its record.
+    public func write(to record: inout JSONWriter) {
+        writeBox(to: &record)
+        record.field("label", label)
+        record.field("class", name)
+    }
+}

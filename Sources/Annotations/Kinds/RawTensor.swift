@@ -16,3 +16,27 @@ public struct RawTensor: Sendable, Hashable {
         self.values = values
     }
 }
+
+extension RawTensor: Annotation {
+    /// Recorded as "tensors".
+    public static let kind = AnnotationKind("tensors", isColoredByNode: false, moves: false)
+
+    /// As it is: nobody knows what its numbers mean.
+    public func mapped(by map: PictureMap) -> RawTensor { self }
+
+    /// Nothing is to be seen of it.
+    public static func draw(_ tensors: [RawTensor], on canvas: any AnnotationCanvas) {}
+
+    /// Writes the fields of its record.
+    public func write(to record: inout JSONWriter) {
+        record.field("name", name)
+        record.key("shape")
+        record.beginArray()
+        for extent in shape { record.value(extent) }
+        record.endArray()
+        record.key("values")
+        record.beginArray()
+        for value in values { record.exactValue(value) }
+        record.endArray()
+    }
+}

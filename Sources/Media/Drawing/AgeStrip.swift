@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Annotations
 
-/// Says in a corner of the picture how old each node's results are, such as "faces 66 ms", beside the node's colour.
+/// Says in a corner of the picture how old each node's annotations are, such as "faces 66 ms", beside the node's colour.
 struct AgeStrip {
     /// An age as it is written: milliseconds, and larger units where those have more than three digits.
     static func text(of age: Double) -> (value: Float, decimals: Int, unit: String) {
@@ -11,11 +11,12 @@ struct AgeStrip {
         return (Float(max(0, age) * 1000), 0, "ms")
     }
 
-    /// Draws a row for every result; those found in the frame itself are 0 ms old.
+    /// Draws a row for every node; those found in the frame itself are 0 ms old.
     ///
-    /// - Parameter color: that of a result in the picture; nil where it has none of its own.
+    /// - Parameter color: that of a node in the picture; nil where its annotations have colours of their own.
     func draw(
-        _ results: Results, _ style: OverlayStyle, on canvas: Canvas, color: (Results.Entry) -> Color?
+        _ annotations: FrameAnnotations, _ style: OverlayStyle, on canvas: Canvas,
+        color: (FrameAnnotations.Entry) -> Color?
     ) {
         let height = Float(canvas.height)
         let size = (height * style.fontSize).isNaN ? 11 : height * style.fontSize
@@ -26,7 +27,7 @@ struct AgeStrip {
         let number = Float(canvas.size(ofNumber: 99.9, decimals: 1, font: font).width)
         let unit = Float(canvas.size(of: "min", font: font).width)
         var (rows, widest) = (0, 0)
-        results.forEach { entry in
+        annotations.forEach { entry in
             rows += 1
             widest = max(widest, canvas.size(of: entry.node, font: font).width)
         }
@@ -43,7 +44,7 @@ struct AgeStrip {
             Box(x: left, y: top, width: width, height: depth), color: Color.black.opacity(0.62), cornerRadius: pad / 2)
         let end = left + width - pad
         var y = top + (pad / 2).rounded()
-        results.forEach { entry in
+        annotations.forEach { entry in
             if let color = color(entry) {
                 let drop = ((line - swatch) / 2).rounded()
                 canvas.fill(Box(x: left + pad, y: y + drop, width: swatch, height: swatch), color: color)

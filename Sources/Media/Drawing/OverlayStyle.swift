@@ -5,13 +5,11 @@ public import Annotations
 public struct OverlayStyle: Sendable, Hashable {
     /// Colours of the nodes, in order; more nodes than colours start over.
     public var palette: [Color] = Self.colorBlindSafe
-    /// One colour for all line segments; nil takes the node's.
-    public var lineColor: Color?
-    /// One colour for all face boxes; nil takes the node's.
-    public var faceColor: Color?
-    /// Fill of the landmarks.
-    public var landmarkColor = Color.white
-    /// Rim of lines, boxes and landmarks.
+    /// Kinds of annotations that are not drawn, by name.
+    public var hiddenKinds: Set<String> = []
+    /// Fill of points, such as the landmarks of faces.
+    public var pointColor = Color.white
+    /// Rim of lines, boxes and points.
     public var haloColor = Color(red: 0, green: 0, blue: 0, alpha: 120)
     /// Width of lines and boxes over the picture's height; never below 1.5 pixels.
     public var lineWidth: Float = 0.0028
@@ -25,16 +23,12 @@ public struct OverlayStyle: Sendable, Hashable {
     public var maskBorder: Float = 0.0014
     /// Where the legend of a segmentation goes.
     public var legendCorner = OverlayPainter.Corner.topLeft
-    /// Whether a segmentation's areas are drawn.
+    /// Whether the areas of class maps are drawn.
     public var showsMasks = true
     /// Whether the classes of a segmentation are listed.
     public var showsLegend = true
-    /// Whether line segments are drawn.
-    public var showsLines = true
-    /// Whether faces are drawn.
-    public var showsFaces = true
-    /// Whether a face's landmarks are drawn.
-    public var showsLandmarks = true
+    /// Whether points are drawn, such as the landmarks of faces.
+    public var showsPoints = true
     /// Whether boxes have a label.
     public var showsLabels = true
     /// Whether labels end in the score.
@@ -43,10 +37,6 @@ public struct OverlayStyle: Sendable, Hashable {
     public var showsAges = false
     /// Where that strip goes.
     public var ageCorner = OverlayPainter.Corner.bottomLeft
-    /// Whether line segments end in a small disc.
-    public var marksEnds = false
-    /// What the label of a face says, in any script.
-    public var faceLabel = "face"
 
     /// The default look.
     public init() {}

@@ -33,7 +33,7 @@ public final class StreamInfo: Sendable {
 public final class Frame: Item, @unchecked Sendable {
     /// The image.
     public let picture: Picture
-    /// Where the image lies in the frame as it left its source; results keep the source's coordinates.
+    /// Where the image lies in the frame as it left its source; annotations keep the source's coordinates.
     public let map: PictureMap
     /// Presentation time on the stream's clock.
     public let pts: MediaTime
@@ -41,20 +41,20 @@ public final class Frame: Item, @unchecked Sendable {
     public let duration: MediaTime
     /// The stream it belongs to.
     public let stream: StreamInfo
-    /// What the networks found.
-    public let results: Results
+    /// What nodes found.
+    public let annotations: FrameAnnotations
 
     /// Makes a frame.
     public init(
         ticket: Ticket, picture: Picture, map: PictureMap = .identity, pts: MediaTime, duration: MediaTime,
-        stream: StreamInfo, results: Results = Results()
+        stream: StreamInfo, annotations: FrameAnnotations = FrameAnnotations()
     ) {
         self.picture = picture
         self.map = map
         self.pts = pts
         self.duration = duration
         self.stream = stream
-        self.results = results
+        self.annotations = annotations
         super.init(ticket: ticket)
     }
 
@@ -62,17 +62,35 @@ public final class Frame: Item, @unchecked Sendable {
     public func replacing(picture: Picture, map: PictureMap? = nil) -> Frame {
         Frame(
             ticket: ticket, picture: picture, map: map ?? self.map, pts: pts, duration: duration, stream: stream,
-            results: results)
+            annotations: annotations)
     }
 
-    /// The same frame with one more result, in the source's coordinates.
-    public func adding(_ result: FrameResult, by node: String, age: Double? = nil) -> Frame {
-        replacing(results: results.adding(result, by: node, age: age))
+    /// The annotations of one kind, whichever nodes made them, in the source's coordinates.
+    ///
+    /// `frame.annotations(Face.self).map(\.box)`
+    public func annotations<A: Annotation>(_ kind: A.Type) -> [A] { annotations.all(kind) }
+
+    /// The same frame with what one more node found, in the source's coordinates.
+    ///
+    /// - Parameter age: seconds since the frame it was found in, where it was an earlier one.
+    public func adding(_ list: any AnnotationList, by node: String, age: Double? = nil) -> Frame {
+        replacing(annotations: annotations.adding(list, by: node, age: age))
     }
 
-    /// The same frame with other results.
-    public func replacing(results: Results) -> Frame {
+    /// The same frame with other annotations.
+    public func replacing(annotations: FrameAnnotations) -> Frame {
         Frame(
-            ticket: ticket, picture: picture, map: map, pts: pts, duration: duration, stream: stream, results: results)
+            ticket: ticket, picture: picture, map: map, pts: pts, duration: duration, stream: stream,
+            annotations: annotations)
+    }
+}
+
+extension Item {
+    /// The video frame this item is.
+    ///
+    /// - Precondition: it is one; links of payload `video` carry nothing else, validation sees to that.
+    package var frame: Frame {
+        guard let frame = self as? Frame else { preconditionFailure("a \(type(of: self)) is no video frame") }
+        return frame
     }
 }

@@ -19,10 +19,10 @@ final class FaceCandidates {
     private let suppression: BoxSuppression
 
     /// Room for `capacity` boxes, of which at most `limit` become faces.
-    init(capacity: Int, limit: Int, overlapThreshold: Float) {
+    init(capacity: Int, limit: Int, iouThreshold: Float) {
         boxes = .allocate(capacity: max(0, capacity))
         order = TopK(capacity: capacity)
-        suppression = BoxSuppression(limit: min(limit, capacity), threshold: overlapThreshold)
+        suppression = BoxSuppression(limit: min(limit, capacity), iouThreshold: iouThreshold)
     }
 
     deinit { boxes.deallocate() }

@@ -44,7 +44,7 @@ package final class FaceDecoder: OutputDecoder {
         anchors = .allocate(capacity: made.count)
         _ = anchors.initialize(from: made)
         best = options.best(of: made.count)
-        suppression = BoxSuppression(limit: min(options.limit, best.capacity), threshold: options.overlapThreshold)
+        suppression = BoxSuppression(limit: min(options.limit, best.capacity), iouThreshold: options.iouThreshold)
     }
 
     deinit { anchors.deallocate() }
@@ -132,8 +132,6 @@ package final class FaceDecoder: OutputDecoder {
 
 extension Face {
     init(_ box: ScoredBox, landmarks: [Point] = []) {
-        self.init(
-            box: Box(x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top),
-            score: box.score, landmarks: landmarks)
+        self.init(box: box.box, score: box.score, landmarks: landmarks)
     }
 }

@@ -79,7 +79,9 @@ package final class ObjectDecoder: OutputDecoder {
             let row = Int(entry.index)
             guard let box = box(row, outputs, placement) else { continue }
             let label = score(row, outputs).label
-            guard !found.contains(where: { $0.label == label && overlaps($0.box, box) }) else { continue }
+            guard !found.contains(where: { $0.label == label && $0.box.iou(box) > options.iouThreshold }) else {
+                continue
+            }
             found.append(
                 Detection(
                     box: box, score: entry.score, label: label,
@@ -138,17 +140,9 @@ package final class ObjectDecoder: OutputDecoder {
             (a, b, c, d) = (a * width, b * height, c * width, d * height)
         }
         let corner = placement.source(x: a, y: b)
-        let rect = Box(x: corner.x, y: corner.y, width: c * placement.scaleX, height: d * placement.scaleY)
-        let isSound = (rect.x + rect.y + rect.width * rect.height).isFinite && rect.width >= 0 && rect.height >= 0
-        return isSound ? rect : nil
-    }
-
-    private func overlaps(_ a: Box, _ b: Box) -> Bool {
-        let width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
-        let height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
-        guard width > 0, height > 0 else { return false }
-        let shared = width * height
-        return shared / (a.width * a.height + b.width * b.height - shared) > options.overlapThreshold
+        let box = Box(x: corner.x, y: corner.y, width: c * placement.scaleX, height: d * placement.scaleY)
+        let isSound = (box.x + box.y + box.area).isFinite && box.width >= 0 && box.height >= 0
+        return isSound ? box : nil
     }
 }
 

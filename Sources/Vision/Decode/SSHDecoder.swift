@@ -28,7 +28,7 @@ package final class SSHDecoder: OutputDecoder {
     ) throws(VisionError) {
         let candidates = FaceCandidates(
             capacity: SSH.strides.count * max(0, options.candidates), limit: options.limit,
-            overlapThreshold: options.overlapThreshold)
+            iouThreshold: options.iouThreshold)
         try self.init(outputs: outputs, size: size, options: options, modules: SSH.strides.count, into: candidates)
     }
 

@@ -40,7 +40,7 @@ package final class PyramidDetector: PictureNetwork {
         let sizes = Self.sizes(around: setup.size)
         let candidates = FaceCandidates(
             capacity: sizes.count * SSH.strides.count * max(0, options.candidates), limit: options.limit,
-            overlapThreshold: options.overlapThreshold)
+            iouThreshold: options.iouThreshold)
         self.candidates = candidates
         levels = try sizes.enumerated().map { index, size in
             let modules = index == sizes.count - 1 ? SSH.strides.count - 1 : SSH.strides.count

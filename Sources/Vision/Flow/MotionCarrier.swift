@@ -62,24 +62,22 @@ public final class MotionCarrier {
         origin = nil
     }
 
-    /// Moves a result from one picture to the newest, in coordinates of the pictures.
+    /// Moves annotations from one picture to the newest, in coordinates of the pictures.
     ///
-    /// The nearest picture stands for one that is not remembered. Results without places, and those of the newest
+    /// The nearest picture stands for one that is not remembered. Kinds without places, and annotations of the newest
     /// picture, come back as they are.
-    public func carry(_ result: FrameResult, from number: UInt64) -> FrameResult {
-        switch result {
-        case .lines(let lines):
-            guard !lines.isEmpty, find(from: number) else { return result }
-            return .lines(lines.map(carry))
-        case .faces(let faces):
-            guard !faces.isEmpty, find(from: number) else { return result }
-            return .faces(faces.map(carry))
-        case .objects(let objects):
-            guard !objects.isEmpty, find(from: number) else { return result }
-            return .objects(objects.map(carry))
-        case .tensors, .segmentation:
-            return result
-        }
+    public func carry(_ list: any AnnotationList, from number: UInt64) -> any AnnotationList {
+        guard list.kind.moves, !list.isEmpty, find(from: number) else { return list }
+        return list.carried(by: Motion(carrier: self))
+    }
+
+    /// The motion that was last found.
+    private struct Motion: MotionField {
+        let carrier: MotionCarrier
+
+        func motion(inside box: Box) -> Point { carrier.motion(inside: box) }
+
+        func motion(from start: Point, to end: Point) -> Point { carrier.motion(from: start, to: end) }
     }
 
     /// The number of the newest picture; nil where none is remembered.
@@ -111,34 +109,6 @@ public final class MotionCarrier {
         search.find(from: first.picture.plane(0), to: newest.picture.plane(0))
         origin = first.number
         return true
-    }
-
-    private func carry(_ line: LineSegment) -> LineSegment {
-        let middle = Point(x: (line.from.x + line.to.x) / 2, y: (line.from.y + line.to.y) / 2)
-        return LineSegment(
-            from: moved(line.from, by: motion(from: line.from, to: middle)),
-            to: moved(line.to, by: motion(from: line.to, to: middle)), score: line.score)
-    }
-
-    private func carry(_ face: Face) -> Face {
-        let motion = motion(inside: face.box)
-        return Face(
-            box: moved(face.box, by: motion), score: face.score, landmarks: face.landmarks.map { moved($0, by: motion) }
-        )
-    }
-
-    private func carry(_ object: Detection) -> Detection {
-        var object = object
-        object.box = moved(object.box, by: motion(inside: object.box))
-        return object
-    }
-
-    private func moved(_ box: Box, by motion: Point) -> Box {
-        Box(x: box.x + motion.x, y: box.y + motion.y, width: box.width, height: box.height)
-    }
-
-    private func moved(_ point: Point, by motion: Point) -> Point {
-        Point(x: point.x + motion.x, y: point.y + motion.y)
     }
 
     private func motion(from start: Point, to end: Point) -> Point {

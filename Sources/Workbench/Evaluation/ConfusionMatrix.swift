@@ -27,7 +27,7 @@ public struct ConfusionMatrix: Sendable, Hashable {
     }
 
     /// Intersection over union of a class, 0...1; 0 where it neither is nor was predicted.
-    public func overlap(of label: Int) -> Double {
+    public func iou(of label: Int) -> Double {
         let hits = counts[label * classes + label]
         let row = (0..<classes).reduce(0) { $0 + counts[label * classes + $1] }
         let column = (0..<classes).reduce(0) { $0 + counts[$1 * classes + label] }
@@ -35,8 +35,8 @@ public struct ConfusionMatrix: Sendable, Hashable {
     }
 
     /// The mean of all classes' intersection over union.
-    public var meanOverlap: Double {
-        (0..<classes).reduce(0) { $0 + overlap(of: $1) } / Double(max(1, classes))
+    public var meanIoU: Double {
+        (0..<classes).reduce(0) { $0 + iou(of: $1) } / Double(max(1, classes))
     }
 
     /// The share of the counted pixels that were predicted right.

@@ -32,8 +32,8 @@ public struct FaceAccuracy: Sendable {
         let outcome: Outcome
     }
 
-    /// How much of the smaller of two areas must agree.
-    public static let overlap = 0.5
+    /// IoU from which a detection matches a labelled face.
+    public static let matchingIoU: Float = 0.5
 
     /// Counted faces so far.
     public private(set) var faces = 0
@@ -111,23 +111,14 @@ public struct FaceAccuracy: Sendable {
     static func match(_ boxes: [Box], _ truth: [Truth], smallest: Float = 0) -> [Outcome] {
         var isFound = [Bool](repeating: false, count: truth.count)
         return boxes.map { box in
-            let overlaps = truth.map { Self.overlap(box, $0.box) }
-            guard let best = overlaps.indices.max(by: { overlaps[$0] < overlaps[$1] }), overlaps[best] >= overlap else {
+            let ious = truth.map { box.countingEdges.iou($0.box.countingEdges) }
+            guard let best = ious.indices.max(by: { ious[$0] < ious[$1] }), ious[best] >= matchingIoU else {
                 return (box.width * box.height).squareRoot() < smallest ? .neutral : .miss
             }
             guard truth[best].isCounted else { return .neutral }
             defer { isFound[best] = true }
             return isFound[best] ? .miss : .hit
         }
-    }
-
-    /// Intersection over union, counting whole pixels.
-    static func overlap(_ a: Box, _ b: Box) -> Double {
-        func area(_ r: Box) -> Double { (Double(r.width) + 1) * (Double(r.height) + 1) }
-        let width = Double(min(a.x + a.width, b.x + b.width) - max(a.x, b.x)) + 1
-        let height = Double(min(a.y + a.height, b.y + b.height) - max(a.y, b.y)) + 1
-        guard width > 0, height > 0 else { return 0 }
-        return width * height / (area(a) + area(b) - width * height)
     }
 
     /// All-points area: precision is the best at any recall from there on.

@@ -47,11 +47,11 @@ public final class FamilyTrial {
             order.dropFirst().allSatisfy({ fits[$0] <= fits[best] * Self.distinct })
         else { return nil }
         let tried = order.map { "\(imports[$0].report.variant) \((fits[$0] * 100).rounded() / 100)" }
-        outcome = "family told by the sample's faces (score times overlap): " + tried.joined(separator: ", ")
+        outcome = "family chosen by the sample's faces (score times IoU): " + tried.joined(separator: ", ")
         return best
     }
 
-    /// The mean over the true faces of the best detection's score times overlap.
+    /// The mean over the true faces of the best detection's score times IoU.
     private func fit(_ model: ModelImporter.Result, _ sample: [(picture: Picture, faces: [Box])]) throws -> Double {
         let setup = try NetworkSetup(
             Architecture.find(model.report.network, model.report.variant), weights: model.weights,
@@ -63,7 +63,7 @@ public final class FamilyTrial {
         for (picture, faces) in sample {
             let found = try network.result(for: picture)
             for face in faces {
-                sum += found.map { Double($0.score) * FaceAccuracy.overlap($0.box, face) }.max() ?? 0
+                sum += found.map { Double($0.score * $0.box.countingEdges.iou(face.countingEdges)) }.max() ?? 0
             }
         }
         return sum / Double(sample.reduce(0) { $0 + $1.faces.count })

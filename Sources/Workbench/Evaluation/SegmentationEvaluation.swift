@@ -83,8 +83,8 @@ public struct SegmentationEvaluation: EvaluationReport {
     public var columns: [String] { ["class", "IoU", "IoU of cells"] }
     /// One per class, then their mean.
     public var rows: [[String]] {
-        classes.indices.map { [classes[$0], percent(exact.overlap(of: $0)), percent(cells.overlap(of: $0))] }
-            + [["mIoU", percent(exact.meanOverlap), percent(cells.meanOverlap)]]
+        classes.indices.map { [classes[$0], percent(exact.iou(of: $0)), percent(cells.iou(of: $0))] }
+            + [["mIoU", percent(exact.meanIoU), percent(cells.meanIoU)]]
     }
     /// Accuracy, and what interpolation costs.
     public var conclusion: [String] {
@@ -97,14 +97,14 @@ public struct SegmentationEvaluation: EvaluationReport {
     }
     /// The same figures, 0...1.
     public var json: String {
-        func overlaps(_ matrix: ConfusionMatrix) -> JSONDocument {
-            .object(classes.indices.map { (classes[$0], .number(matrix.overlap(of: $0))) })
+        func ious(_ matrix: ConfusionMatrix) -> JSONDocument {
+            .object(classes.indices.map { (classes[$0], .number(matrix.iou(of: $0))) })
         }
         let document: JSONDocument = [
             "network": .string(network), "model": .string(model), "pictures": .integer(pictures),
-            "mIoU": .number(exact.meanOverlap), "accuracy": .number(exact.accuracy), "IoU": overlaps(exact),
+            "mIoU": .number(exact.meanIoU), "accuracy": .number(exact.accuracy), "IoU": ious(exact),
             "cells": [
-                "mIoU": .number(cells.meanOverlap), "accuracy": .number(cells.accuracy), "IoU": overlaps(cells),
+                "mIoU": .number(cells.meanIoU), "accuracy": .number(cells.accuracy), "IoU": ious(cells),
                 "agreement": .number(agreement),
             ],
             "decodingMs": ["exact": .number(decoding.exact), "cells": .number(decoding.cells)],

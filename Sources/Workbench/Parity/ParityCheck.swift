@@ -36,7 +36,9 @@ public enum ParityCheck {
         return try compare(subject, with: ParityReference(path: path))
     }
 
-    static func compare(_ subject: PictureStages<FrameResult>, with reference: ParityReference) throws -> ParityReport {
+    static func compare(_ subject: PictureStages<any AnnotationList>, with reference: ParityReference) throws
+        -> ParityReport
+    {
         let request = try subject.model.makeRequest()
         var stages: [ParityReport.Stage] = []
         let picture = try reference.picture()
@@ -92,7 +94,7 @@ public enum ParityCheck {
     }
 
     private static func results(
-        _ subject: PictureStages<FrameResult>, _ request: InferRequest, _ reference: ParityReference,
+        _ subject: PictureStages<any AnnotationList>, _ request: InferRequest, _ reference: ParityReference,
         _ picture: Picture?,
         isFed: Bool
     ) throws -> [ParityReport.Stage] {
@@ -144,31 +146,32 @@ public enum ParityCheck {
     }
 
     private static func stage(
-        _ labels: (width: Int, height: Int, values: [UInt8]), _ found: FrameResult
+        _ labels: (width: Int, height: Int, values: [UInt8]), _ found: any AnnotationList
     ) -> ParityReport.Stage {
-        guard case .segmentation(let map) = found else {
+        guard let map = found.items(ClassMap.self)?.last else {
             return .init("labels", agrees: nil, "the node does not make labels")
         }
         let own = map.expanded(width: labels.width, height: labels.height, other: 255)
         return LabelParity(found: own, width: labels.width, height: labels.height).stage(labels.values)
     }
 
-    private static func rows(of result: FrameResult) -> (kind: ResultParity.Kind, rows: [DetailParity.Row])? {
-        func row(_ box: Box, _ score: Float, _ landmarks: [Point] = []) -> DetailParity.Row {
-            .init(
-                quad: Quad(box.x, box.y, box.x + box.width, box.y + box.height), score: score, landmarks: landmarks)
-        }
-        switch result {
-        case .lines(let lines):
+    /// Lines by their ends, whatever has a box by its corners; nil for other kinds.
+    private static func rows(of found: any AnnotationList) -> (kind: ResultParity.Kind, rows: [DetailParity.Row])? {
+        if let lines = found.items(LineSegment.self) {
             let rows = lines.map { line in
                 DetailParity.Row(
                     quad: Quad(line.from.x, line.from.y, line.to.x, line.to.y), score: line.score, landmarks: [])
             }
             return (.lines, rows)
-        case .faces(let faces): return (.boxes, faces.map { row($0.box, $0.score, $0.landmarks) })
-        case .objects(let objects): return (.boxes, objects.map { row($0.box, $0.score) })
-        default: return nil
         }
+        guard let boxes = found.boxes else { return nil }
+        let rows = boxes.map { found in
+            let box = found.box
+            return DetailParity.Row(
+                quad: Quad(box.x, box.y, box.x + box.width, box.y + box.height), score: found.score,
+                landmarks: found.landmarks)
+        }
+        return (.boxes, rows)
     }
 
     private static var blank: Picture {

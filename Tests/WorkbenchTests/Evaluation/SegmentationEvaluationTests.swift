@@ -36,8 +36,8 @@ import Vision
         matrix.add(truth: Array(truth[..<700]), prediction: Array(prediction[..<700]))
         matrix.add(truth: Array(truth[700...]), prediction: Array(prediction[700...]))
         let plain = (0..<classes).map { plainOverlap(truth, prediction, UInt8($0), classes) }
-        for label in 0..<classes { #expect(abs(matrix.overlap(of: label) - plain[label]) < 1e-12) }
-        #expect(abs(matrix.meanOverlap - plain.reduce(0, +) / 5) < 1e-12)
+        for label in 0..<classes { #expect(abs(matrix.iou(of: label) - plain[label]) < 1e-12) }
+        #expect(abs(matrix.meanIoU - plain.reduce(0, +) / 5) < 1e-12)
         let counted = truth.indices.filter { truth[$0] < 5 }
         let hits = counted.filter { truth[$0] == prediction[$0] }
         #expect(abs(matrix.accuracy - Double(hits.count) / Double(counted.count)) < 1e-12)
@@ -45,7 +45,7 @@ import Vision
 
     @Test func `an empty matrix is zero`() {
         let matrix = ConfusionMatrix(classes: 3)
-        #expect(matrix.meanOverlap == 0)
+        #expect(matrix.meanIoU == 0)
         #expect(matrix.accuracy == 0)
     }
 }
@@ -102,13 +102,13 @@ import Vision
         }
         for c in 0..<11 {
             let plain = either[c] == 0 ? 0 : Double(both[c]) / Double(either[c])
-            #expect(abs(report.exact.overlap(of: c) - plain) < 1e-12)
+            #expect(abs(report.exact.iou(of: c) - plain) < 1e-12)
         }
         #expect(report.rows.count == 12)
         #expect(report.rows.last?[0] == "mIoU")
         let object = try JSONSerialization.jsonObject(with: Data(report.json.utf8)) as? [String: Any]
         let mean = try #require(object?["mIoU"] as? Double)
-        #expect(abs(mean - report.exact.meanOverlap) < 1e-12)
+        #expect(abs(mean - report.exact.meanIoU) < 1e-12)
         #expect((0.0...1).contains(report.agreement))
     }
 

@@ -70,7 +70,7 @@ private struct Planted {
     ]
 
     /// The node under test, around a model whose rows are constant and whose second output is the shrunken input.
-    private func subject(fit: String = "stretch") throws -> PictureStages<FrameResult> {
+    private func subject(fit: String = "stretch") throws -> PictureStages<any AnnotationList> {
         let scratch = try Scratch()
         let b = NetworkBuilder(name: "two", variant: "test")
         let x = try b.input("picture", shape: [1, 3, Planted.height, Planted.width])

@@ -43,7 +43,7 @@ enum DDRNetNode: NetworkNode {
             try model.classSet(settings[classes]), resolution: settings[upsample] == .exact ? .input : .cells)
     }
 
-    static func result(_ map: ClassMap) -> FrameResult { .segmentation(map) }
+    static func result(_ map: ClassMap) -> any AnnotationList { [map] }
 }
 
 extension NodeModel {

@@ -9,7 +9,7 @@ package import Vision
 /// A network as a node runs it.
 struct NodeNetwork {
     /// Makes results in the picture's pixels.
-    let network: any PictureNetwork<FrameResult>
+    let network: any PictureNetwork<any AnnotationList>
     /// For the report: weights, size, precision.
     let summary: String
 }
@@ -17,7 +17,7 @@ struct NodeNetwork {
 /// A node whose network can be examined stage by stage, as a comparison with a reference does.
 package protocol InspectableNode: AnyObject {
     /// The parts of the network in force at the start; nil where several networks work together.
-    var stages: PictureStages<FrameResult>? { get }
+    var stages: PictureStages<any AnnotationList>? { get }
 }
 
 /// Runs a network on frames and adds what it finds, in frame order.
@@ -56,7 +56,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     /// A network, shared by all settings that ask for it; it goes when none in force or under way does any more.
     private final class Network: @unchecked Sendable {
         // Invariant of @unchecked Sendable: the network is handed to the node's queue when it is complete.
-        let network: any PictureNetwork<FrameResult>
+        let network: any PictureNetwork<any AnnotationList>
         /// The settings that made it, but for `every`.
         let key: String
         let usage: Usage
@@ -102,7 +102,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     private var held: [Held] = []
     private var sinceInference = 0
     /// In the source's coordinates.
-    private var last: FrameResult?
+    private var last: (any AnnotationList)?
     /// The frame where `last` has its places, and the time of the one it was found in.
     private var lastNumber: UInt64 = 0
     private var foundAt = 0.0
@@ -140,7 +140,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
         held.reserveCapacity(maxHeld)
     }
 
-    package var stages: PictureStages<FrameResult>? { mode.network.network.stages }
+    package var stages: PictureStages<any AnnotationList>? { mode.network.network.stages }
 
     private static func key(_ settings: Settings, _ names: [String]) -> String {
         names.map { settings.value(named: $0)?.text ?? "" }.joined(separator: "|")
@@ -202,7 +202,8 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
                 do {
                     guard let result = try network.network.nextCompleted() else { return }
                     // In the source's coordinates, so that frames carried to or scaled later agree.
-                    last = oldest.frame.map.isIdentity ? result : oldest.frame.map(result)
+                    let map = oldest.frame.map
+                    last = map.isIdentity ? result : result.mapped(by: map)
                     failures.noteSuccess()
                     emit(oldest.frame, isCarried: false, every: oldest.every, to: output)
                     output.finish(oldest.frame.ticket)
@@ -246,7 +247,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
         let number = frame.ticket.sequence
         carrier.append(frame.picture, number: number)
         if isCarried, let result = last {
-            last = frame.map(carrier.carry(frame.map.inverse(result), from: lastNumber))
+            last = carrier.carry(result.mapped(by: frame.map.inverse), from: lastNumber).mapped(by: frame.map)
         }
         lastNumber = number
     }

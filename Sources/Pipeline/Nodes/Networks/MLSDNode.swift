@@ -31,5 +31,5 @@ enum MLSDNode: NetworkNode {
         return LineDecoder.Options(scoreThreshold: Float(settings[threshold]), minimumLength: Float(length))
     }
 
-    static func result(_ lines: [LineSegment]) -> FrameResult { .lines(lines) }
+    static func result(_ lines: [LineSegment]) -> any AnnotationList { lines }
 }

@@ -124,25 +124,25 @@ enum ONNXNode: NodeType {
         switch settings[decode] {
         case .boxes:
             let options = BoxSelection.objects.with(
-                scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap]),
+                scoreThreshold: Float(settings[threshold]), iouThreshold: Float(settings[overlap]),
                 limit: settings[limit])
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
                 try ObjectDecoder(
                     outputs: outputs, size: input.size, layout: layout(settings), names: settings[classes],
                     options: options)
             }
-            return NodeNetwork(network: detector.map { .objects($0) }, summary: summary)
+            return NodeNetwork(network: detector.map { $0 }, summary: summary)
         case .mask:
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
                 try SegmentationDecoder(
                     outputs: outputs, named: settings[output], size: input.size, names: settings[classes])
             }
-            return NodeNetwork(network: detector.map { .segmentation($0) }, summary: summary)
+            return NodeNetwork(network: detector.map { [$0] }, summary: summary)
         case .tensors:
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
                 try TensorDecoder(outputs: outputs)
             }
-            return NodeNetwork(network: detector.map { .tensors($0) }, summary: summary)
+            return NodeNetwork(network: detector.map { $0 }, summary: summary)
         }
     }
 

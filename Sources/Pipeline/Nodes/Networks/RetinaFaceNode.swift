@@ -28,8 +28,8 @@ enum RetinaFaceNode: NetworkNode {
     static func options(_ settings: Settings, for model: NodeModel) -> FaceOptions {
         FaceOptions(
             family.options.selection.with(
-                scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap])))
+                scoreThreshold: Float(settings[threshold]), iouThreshold: Float(settings[overlap])))
     }
 
-    static func result(_ faces: [Face]) -> FrameResult { .faces(faces) }
+    static func result(_ faces: [Face]) -> any AnnotationList { faces }
 }

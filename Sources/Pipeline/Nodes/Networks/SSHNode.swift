@@ -31,11 +31,11 @@ enum SSHNode: NetworkNode {
     static func options(_ settings: Settings, for model: NodeModel) -> FaceOptions {
         FaceOptions(
             family.options.selection.with(
-                scoreThreshold: Float(settings[threshold]), overlapThreshold: Float(settings[overlap])),
+                scoreThreshold: Float(settings[threshold]), iouThreshold: Float(settings[overlap])),
             pyramid: settings[pyramid])
     }
 
-    static func result(_ faces: [Face]) -> FrameResult { .faces(faces) }
+    static func result(_ faces: [Face]) -> any AnnotationList { faces }
 
     static func note(_ options: FaceOptions) -> String? { options.pyramid ? "pyramid of 4 sizes" : nil }
 }

@@ -34,7 +34,7 @@ final class BranchResults {
         /// Results that were too old when they came.
         var late = 0
         /// In the source's coordinates, where things are in frame `number`.
-        var result: FrameResult
+        var list: any AnnotationList
         var number: UInt64
         /// Presentation time of the frame it was found in, in seconds.
         var foundAt: Double
@@ -73,21 +73,21 @@ final class BranchResults {
         let number = frame.ticket.sequence
         let seconds = frame.pts.seconds
         for port in 1..<items.count {
-            if let item = items[port] { note(item.frame, by: port, at: seconds, besides: frame.results) }
+            if let item = items[port] { note(item.frame, by: port, at: seconds, besides: frame.annotations) }
         }
         for index in known.indices where !isFresh(known[index].foundAt, at: seconds) { known[index].isOfUse = false }
         see(frame)
-        var results = frame.results
-        for index in known.indices where known[index].isOfUse && frame.results[known[index].node] == nil {
+        var annotations = frame.annotations
+        for index in known.indices where known[index].isOfUse && frame.annotations[known[index].node] == nil {
             if known[index].number != number {
-                let inPicture = frame.map.inverse(known[index].result)
-                known[index].result = frame.map(carrier.carry(inPicture, from: known[index].number))
+                let inPicture = known[index].list.mapped(by: frame.map.inverse)
+                known[index].list = carrier.carry(inPicture, from: known[index].number).mapped(by: frame.map)
                 known[index].number = number
             }
             let age = seconds - known[index].foundAt
-            results = results.adding(known[index].result, by: known[index].node, age: age > 0 ? age : nil)
+            annotations = annotations.adding(known[index].list, by: known[index].node, age: age > 0 ? age : nil)
         }
-        return frame.replacing(results: results)
+        return frame.replacing(annotations: annotations)
     }
 
     /// Shows the carrier the frame; where every branch answers for every frame, which is usual, there is no need to.
@@ -105,11 +105,11 @@ final class BranchResults {
     }
 
     /// Takes what a branch found, unless the primary frame, of time `seconds`, says it itself.
-    private func note(_ frame: Frame, by port: Int, at seconds: Double, besides own: Results) {
-        frame.results.forEach { entry in
+    private func note(_ frame: Frame, by port: Int, at seconds: Double, besides own: FrameAnnotations) {
+        frame.annotations.forEach { entry in
             guard own[entry.node] == nil else { return }
             var new = Known(
-                node: entry.node, port: port, result: entry.result, number: frame.ticket.sequence,
+                node: entry.node, port: port, list: entry.list, number: frame.ticket.sequence,
                 foundAt: frame.pts.seconds - (entry.age ?? 0))
             // An older result that is carried on was counted when it was new.
             let isLate = entry.age == nil && !isFresh(new.foundAt, at: seconds)

@@ -49,7 +49,8 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode {
         return .join(OverlayNode(painter, BranchResults(node.settings)))
     }
 
-    /// The networks whose results are drawn in a colour of their own, so that it does not depend on who answers first.
+    /// The nodes that find something, in the order of the pipeline, so that their colours do not depend on who answers
+    /// first.
     static func colored(before node: ValidatedNode, in pipeline: ValidatedPipeline) -> [String] {
         var seen: [ValidatedNode] = []
         func visit(_ node: ValidatedNode) {
@@ -58,9 +59,7 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode {
             seen.append(node)
         }
         visit(node)
-        return [ResultKind.lines, .faces].flatMap { kind in
-            seen.filter { $0.contract.outputs.contains { $0.adds.contains(kind) } }.map(\.id)
-        }
+        return seen.filter { $0.contract.outputs.contains { !$0.adds.isEmpty } }.map(\.id)
     }
 
     private static func style(_ settings: Settings) -> OverlayStyle {
@@ -88,13 +87,14 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode {
     func join(_ items: JoinedItems, to output: Output) -> Disposition {
         if let style = changes.take(for: items.ticket) { painter.style = style }
         let frame = branches.completed(items)
-        guard !frame.results.isEmpty else {
+        guard !frame.annotations.isEmpty else {
             output.emit(frame)
             return .done
         }
         let picture = pool.writableCopy(of: frame.picture)
-        let results = frame.map.isIdentity ? frame.results : frame.results.mapped(by: frame.map.inverse)
-        canvas.draw(on: picture) { painter.draw(results, on: $0) }
+        let map = frame.map
+        let annotations = map.isIdentity ? frame.annotations : frame.annotations.mapped(by: map.inverse)
+        canvas.draw(on: picture) { painter.draw(annotations, on: $0) }
         output.emit(frame.replacing(picture: picture))
         return .done
     }

@@ -43,10 +43,3 @@ final class RateNode: Node, NodeType, AdjustableNode {
         return .done
     }
 }
-
-extension Item {
-    /// The video frame this item is.
-    ///
-    /// Links of payload `video` carry nothing else: validation saw to that.
-    package var frame: Frame { unsafeDowncast(self, to: Frame.self) }
-}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 internal import Dataflow
 internal import Media
 internal import PipelineLanguage
@@ -25,8 +26,7 @@ final class JSONLNode: Node, NodeType, ReportingNode {
 
     private let file: LineFile
     private let skipsEmpty: Bool
-    private let writesMasks: Bool
-    private var text = JSONText()
+    private var record: JSONWriter
     private var lines: UInt64 = 0
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
@@ -38,16 +38,16 @@ final class JSONLNode: Node, NodeType, ReportingNode {
 
     init(_ file: LineFile, skipsEmpty: Bool, writesMasks: Bool = false) {
         self.file = file
-        self.writesMasks = writesMasks
+        record = JSONWriter(isDetailed: writesMasks)
         self.skipsEmpty = skipsEmpty
     }
 
     func process(_ item: Item, to output: Output) throws -> Disposition {
-        text.removeAll()
-        let found = FrameRecord.write(item.frame, masks: writesMasks, to: &text)
+        record.removeAll()
+        let found = FrameRecord.write(item.frame, to: &record)
         if found || !skipsEmpty {
-            text.newline()
-            try text.withBytes { try file.write($0) }
+            record.newline()
+            try record.withBytes { try file.write($0) }
             lines += 1
         }
         return .done

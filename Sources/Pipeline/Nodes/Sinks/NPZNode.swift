@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Annotations
 internal import Dataflow
 internal import Glibc
 internal import Media
@@ -37,9 +38,8 @@ final class NPZNode: Node, NodeType, ReportingNode {
     func process(_ item: Item, to output: Output) throws -> Disposition {
         let frame = item.frame
         var arrays: [String: Tensor] = [:]
-        frame.results.forEach { entry in
-            guard case .tensors(let tensors) = entry.result else { return }
-            for tensor in tensors {
+        frame.annotations.forEach { entry in
+            for tensor in entry.list.items(RawTensor.self) ?? [] {
                 arrays["\(entry.node).\(tensor.name)"] = Tensor(shape: tensor.shape, floats: tensor.values)
             }
         }

@@ -73,7 +73,7 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
     func process(_ item: Item, to output: Output) throws -> Disposition {
         let frame = item.frame
         let time = frame.pts.seconds
-        guard time >= next, !onlyWithResults || frame.results.hasFindings else { return .done }
+        guard time >= next, !onlyWithResults || frame.annotations.hasFindings else { return .done }
         let number = String(frame.ticket.sequence)
         let padded = String(repeating: "0", count: max(0, 6 - number.count)) + number
         let path = "\(folder)/\(frame.stream.source)-\(padded).\(format.rawValue)"
@@ -90,7 +90,7 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
 
     /// The newest class map laid over the frame's picture; what it does not cover is black, one past the last label.
     static func mask(of frame: Frame) -> IndexedImage? {
-        guard let map = frame.results.segmentation?.map else { return nil }
+        guard let map = frame.annotations.newest(ClassMap.self)?.item else { return nil }
         let (width, height) = (frame.picture.width, frame.picture.height)
         let here = map.moved(to: frame.map.inverse(map.region))
         return IndexedImage(
@@ -100,30 +100,4 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
     }
 
     var notes: [String] { ["\(folder): \(stored) images"] }
-}
-
-extension Results {
-    /// The class map that was added last, and its age where it was carried from an earlier frame.
-    var segmentation: (map: ClassMap, age: Double?)? {
-        var found: (ClassMap, Double?)?
-        forEach { entry in
-            if case .segmentation(let map) = entry.result { found = (map, entry.age) }
-        }
-        return found
-    }
-
-    /// Whether any node found anything.
-    var hasFindings: Bool {
-        var found = false
-        forEach { entry in
-            switch entry.result {
-            case .lines(let lines): found = found || !lines.isEmpty
-            case .faces(let faces): found = found || !faces.isEmpty
-            case .objects(let objects): found = found || !objects.isEmpty
-            case .tensors: break
-            case .segmentation: found = true
-            }
-        }
-        return found
-    }
 }

@@ -13,7 +13,8 @@ import Testing
     private static let rate = 25
 
     /// Frame `number` of a textured picture that moves 4 pixels to the right each frame.
-    private func frame(_ number: Int, _ results: Results = Results(), hasSignal: Bool = true) -> Frame {
+    private func frame(_ number: Int, _ results: FrameAnnotations = FrameAnnotations(), hasSignal: Bool = true) -> Frame
+    {
         let picture = PicturePool().make(
             width: 320, height: 180, format: .gray8, color: ColorSpec(matrix: .bt709))
         let plane = picture.mutablePlane(0)
@@ -29,11 +30,11 @@ import Testing
             ticket: Ticket(source: 0, sequence: UInt64(number), capturedAt: 0), picture: picture,
             pts: MediaTime(ticks: Int64(number), base: base), duration: MediaTime(ticks: 1, base: base),
             stream: StreamInfo(source: "camera", frameRate: Rational(25, 1), isLive: true, hasSignal: hasSignal),
-            results: results)
+            annotations: results)
     }
 
-    private func face(_ x: Float) -> FrameResult {
-        .faces([Face(box: Box(x: x, y: 60, width: 60, height: 60), score: 0.9)])
+    private func face(_ x: Float) -> any AnnotationList {
+        [Face(box: Box(x: x, y: 60, width: 60, height: 60), score: 0.9)]
     }
 
     private func made(_ mode: String, maxAge: String = "3s") throws -> BranchResults {
@@ -56,7 +57,7 @@ import Testing
 
     /// The face of a frame: where it is, and how old it is in frames.
     private func found(_ frame: Frame, by node: String = "faces") -> (x: Float, age: Int)? {
-        guard let entry = frame.results[node], case .faces(let faces) = entry.result, let face = faces.first else {
+        guard let entry = frame.annotations[node], let face = entry.list.items(Face.self)?.first else {
             return nil
         }
         return (face.box.x, Int(((entry.age ?? 0) * Double(Self.rate)).rounded()))
@@ -68,12 +69,12 @@ import Testing
         let branches = try made(mode)
         for number in 0..<12 {
             let isInferred = number % 4 == 0
-            let own = frame(number, Results().adding(face(40 + 4 * Float(number)), by: "faces"))
+            let own = frame(number, FrameAnnotations().adding(face(40 + 4 * Float(number)), by: "faces"))
             let out = complete(branches, [frame(number), isInferred ? own : nil])
             let seen = try #require(found(out))
             #expect(abs(seen.x - (40 + 4 * Float(number))) < 2.5, "frame \(number)")
             #expect(seen.age == number % 4)
-            #expect(out.results["faces"]?.isCarried == !isInferred)
+            #expect(out.annotations["faces"]?.isCarried == !isInferred)
         }
     }
 
@@ -82,10 +83,10 @@ import Testing
         // The detector needs five frames; its results come with every third picture.
         for number in 0..<30 {
             let item = number >= 5 && number % 3 == 0 ? number - 5 : nil
-            let result = item.map { frame($0, Results().adding(face(40 + 4 * Float($0)), by: "faces")) }
+            let result = item.map { frame($0, FrameAnnotations().adding(face(40 + 4 * Float($0)), by: "faces")) }
             let out = complete(branches, [frame(number), result])
             guard number >= 6 else {
-                #expect(out.results.isEmpty)
+                #expect(out.annotations.isEmpty)
                 continue
             }
             let seen = try #require(found(out))
@@ -97,7 +98,7 @@ import Testing
     @Test func `an older result counts from where it was found`() throws {
         let branches = try made("wait")
         // A detector that looks at every third frame carries its own results, and is then silent.
-        let carried = Results().adding(face(48), by: "faces", age: 2.0 / 25)
+        let carried = FrameAnnotations().adding(face(48), by: "faces", age: 2.0 / 25)
         _ = complete(branches, [frame(2), frame(2, carried)])
         #expect(found(complete(branches, [frame(3), nil]))?.age == 3)
     }
@@ -105,7 +106,7 @@ import Testing
     @Test func `a silent branch is forgotten in time, and nothing goes onto a picture without signal`() throws {
         let branches = try made("newest", maxAge: "200ms")
         func join(_ number: Int, _ found: Bool = false, hasSignal: Bool = true) -> Frame {
-            let result = found ? frame(number, Results().adding(face(40), by: "faces")) : nil
+            let result = found ? frame(number, FrameAnnotations().adding(face(40), by: "faces")) : nil
             return complete(branches, [frame(number, hasSignal: hasSignal), result])
         }
         #expect(found(join(0, true))?.age == 0)
@@ -120,10 +121,10 @@ import Testing
         let branches = try made("newest", maxAge: "200ms")
         func order(_ number: Int, _ answers: [Bool]) -> [String] {
             let items = zip(["a", "b"], answers).map { node, answers in
-                answers ? frame(number, Results().adding(face(40), by: node)) : nil
+                answers ? frame(number, FrameAnnotations().adding(face(40), by: node)) : nil
             }
             var nodes: [String] = []
-            complete(branches, [frame(number)] + items).results.forEach { nodes.append($0.node) }
+            complete(branches, [frame(number)] + items).annotations.forEach { nodes.append($0.node) }
             return nodes
         }
         #expect(order(0, [false, true]) == ["b"])
@@ -136,7 +137,7 @@ import Testing
         let branches = try made("newest", maxAge: "200ms")
         func late(_ number: Int, _ found: Int?) -> Frame {
             complete(
-                branches, [frame(number), found.map { frame($0, Results().adding(face(40), by: "faces")) }])
+                branches, [frame(number), found.map { frame($0, FrameAnnotations().adding(face(40), by: "faces")) }])
         }
         #expect(found(late(5, 0))?.age == 5)
         #expect(branches.notes == [])
@@ -155,19 +156,19 @@ import Testing
             "draw": {"type": "overlay", "inputs": ["bars", "faces", "lines", "road"], "results": "newest"},
             "end": {"type": "null", "input": "draw"}
             """)
-        #expect(OverlayNode.colored(before: try #require(valid["draw"]), in: valid) == ["lines", "faces"])
+        #expect(OverlayNode.colored(before: try #require(valid["draw"]), in: valid) == ["road", "faces", "lines"])
     }
 
     @Test func `what the picture brings itself is not replaced, and an empty result is one`() throws {
         let branches = try made("wait")
-        let mine = Results().adding(face(10), by: "own")
+        let mine = FrameAnnotations().adding(face(10), by: "own")
         let first = complete(branches, [frame(0, mine), frame(0, mine.adding(face(20), by: "faces"))])
         #expect(found(first, by: "own")?.x == 10 && found(first)?.x == 20)
         let second = complete(branches, [frame(1, mine), nil])
         #expect(found(second, by: "own")?.age == 0 && found(second)?.age == 1)
-        _ = complete(branches, [frame(2, mine), frame(2, mine.adding(.faces([]), by: "faces"))])
+        _ = complete(branches, [frame(2, mine), frame(2, mine.adding([Face](), by: "faces"))])
         let last = complete(branches, [frame(3, mine), nil])
-        #expect(last.results["faces"]?.isCarried == true && found(last) == nil)
+        #expect(last.annotations["faces"]?.isCarried == true && found(last) == nil)
     }
 
     @Test(.timeLimit(.minutes(15)), arguments: ["wait", "newest"])

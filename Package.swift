@@ -41,10 +41,10 @@ let package = Package(
         .target(name: "Dataflow", dependencies: ["CDispatchSource"], swiftSettings: settings),
         .target(name: "Annotations", swiftSettings: settings),
         .target(
-            name: "Media", dependencies: ["Basics", "Dataflow", "Annotations", "CFFmpeg", "CCairo"],
-            swiftSettings: settings),
+            name: "Media", dependencies: ["Basics", "Dataflow", "Annotations", "CFFmpeg"], swiftSettings: settings),
         .target(
             name: "Camera", dependencies: ["Basics", "Dataflow", "Media", "CFFmpeg", "CV4L2"], swiftSettings: settings),
+        .target(name: "Overlay", dependencies: ["Annotations", "Media", "CCairo"], swiftSettings: settings),
         .target(name: "Networks", swiftSettings: settings),
         .target(name: "Inference", dependencies: ["Basics", "Networks", "COpenVINO"], swiftSettings: settings),
         .target(
@@ -53,21 +53,21 @@ let package = Package(
         .target(
             name: "Pipeline",
             dependencies: [
-                "Basics", "Dataflow", "Annotations", "Media", "Camera", "Networks", "Inference", "Vision",
+                "Basics", "Dataflow", "Annotations", "Media", "Camera", "Overlay", "Networks", "Inference", "Vision",
                 "PipelineLanguage",
             ],
             swiftSettings: settings),
         .target(
             name: "Workbench",
             dependencies: [
-                "Basics", "Dataflow", "Annotations", "Media", "Camera", "Networks", "Inference", "Vision",
+                "Basics", "Dataflow", "Annotations", "Media", "Camera", "Overlay", "Networks", "Inference", "Vision",
                 "PipelineLanguage", "Pipeline",
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "vpipe",
             dependencies: [
-                "Pipeline", "PipelineLanguage", "Workbench", "Dataflow", "Camera", "Networks", "Inference",
+                "Pipeline", "PipelineLanguage", "Workbench", "Dataflow", "Camera", "Overlay", "Networks", "Inference",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -87,16 +87,20 @@ let package = Package(
     package.targets += [
         // Writes videos until it is killed: the tests look at what is left.
         .executableTarget(
-            name: "MediaTestWriter", dependencies: ["Media"], path: "Tests/MediaTestWriter", swiftSettings: settings),
+            name: "MediaTestWriter", dependencies: ["Media", "Overlay"], path: "Tests/MediaTestWriter",
+            swiftSettings: settings),
         // Programs at the other end of a connection, for the tests of network streams.
         .target(name: "TestPeers", path: "Tests/TestPeers", swiftSettings: settings),
         .testTarget(name: "AnnotationsTests", dependencies: ["Annotations"], swiftSettings: settings),
         .testTarget(
-            name: "MediaTests", dependencies: ["Media", "Basics", "MediaTestWriter", "TestPeers", "TestSupport"],
+            name: "MediaTests",
+            dependencies: ["Media", "Overlay", "Basics", "MediaTestWriter", "TestPeers", "TestSupport"],
             swiftSettings: settings),
         .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: settings),
+        .testTarget(name: "OverlayTests", dependencies: ["Overlay", "TestSupport"], swiftSettings: settings),
         .testTarget(
-            name: "CameraTests", dependencies: ["Basics", "Camera", "TestSupport", "CV4L2"], swiftSettings: settings),
+            name: "CameraTests", dependencies: ["Basics", "Camera", "Overlay", "TestSupport", "CV4L2"],
+            swiftSettings: settings),
         // An engine whose inferences end, or fail, as the test says.
         .target(
             name: "InferenceTestSupport", dependencies: ["Inference", "Networks"], path: "Tests/InferenceTestSupport",
@@ -111,14 +115,14 @@ let package = Package(
         .testTarget(
             name: "PipelineTests",
             dependencies: [
-                "Pipeline", "PipelineLanguage", "Camera", "Inference", "InferenceTestSupport", "TestPeers",
+                "Pipeline", "PipelineLanguage", "Camera", "Overlay", "Inference", "InferenceTestSupport", "TestPeers",
                 "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
             name: "WorkbenchTests",
             dependencies: [
-                "Workbench", "Pipeline", "PipelineLanguage", "Camera", "InferenceTestSupport", "TestPeers",
+                "Workbench", "Pipeline", "PipelineLanguage", "Camera", "Overlay", "InferenceTestSupport", "TestPeers",
                 "TestSupport",
             ],
             swiftSettings: settings),

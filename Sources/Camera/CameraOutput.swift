@@ -277,12 +277,12 @@ public final class CameraOutput {
         if converter?.from != from || converter?.to != to {
             converter = try SwsHandle(from: from, to: to, flags: SWS_BILINEAR | SWS_ACCURATE_RND)
         }
-        let shell = FrameShells.take()
-        defer { FrameShells.give(shell) }
+        let frame = AVFramePool.take()
+        defer { AVFramePool.give(frame) }
         guard let base = link.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
         for (index, place) in link.layout.planes.enumerated() {
-            shell.setPlane(index, base + place.offset, stride: place.stride)
+            frame.setPlane(index, base + place.offset, stride: place.stride)
         }
-        try converter?.run(from: fitted.avFrame, to: shell)
+        try converter?.run(from: fitted.avFrame, to: frame)
     }
 }

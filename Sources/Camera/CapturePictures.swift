@@ -80,10 +80,10 @@ final class CapturePictures {
             && decoder.send(memory.address + start, count: count, capturedAt: captured.capturedAt)
         try stream.queue(captured.index)
         guard count > 0 else { return .none(.short) }
-        guard isSent, let (shell, instant) = decoder.receive() else { return .none(.undecodable) }
+        guard isSent, let (frame, instant) = decoder.receive() else { return .none(.undecodable) }
         guard
             let picture = try? converter.picture(
-                adopting: shell, aspect: AVRational(num: 0, den: 1), turn: .upright, grayIsFull: true)
+                adopting: frame, aspect: AVRational(num: 0, den: 1), turn: .upright, grayIsFull: true)
         else { return .none(.undecodable) }
         return .picture(picture, capturedAt: instant)
     }
@@ -103,21 +103,21 @@ final class CapturePictures {
             try stream.queue(captured.index)
             throw CameraError(.refused, "out of memory for a picture")
         }
-        let shell = FrameShells.take()
-        shell.pointee.buf.0 = lease
-        shell.pointee.width = Int32(layout.width)
-        shell.pointee.height = Int32(layout.height)
-        shell.pointee.format = layout.format.rawValue
-        shell.pointee.colorspace = color.space
-        shell.pointee.color_range = color.range
+        let frame = AVFramePool.take()
+        frame.pointee.buf.0 = lease
+        frame.pointee.width = Int32(layout.width)
+        frame.pointee.height = Int32(layout.height)
+        frame.pointee.format = layout.format.rawValue
+        frame.pointee.colorspace = color.space
+        frame.pointee.color_range = color.range
         for (index, place) in layout.planes.enumerated() {
             let base = memory[place.memory].address + place.offset + Int(captured.start[place.memory])
-            shell.setPlane(index, base.assumingMemoryBound(to: UInt8.self), stride: place.stride)
+            frame.setPlane(index, base.assumingMemoryBound(to: UInt8.self), stride: place.stride)
         }
         var picture: Picture
         do {
             picture = try converter.picture(
-                adopting: shell, aspect: AVRational(num: 0, den: 1), turn: .upright, grayIsFull: false)
+                adopting: frame, aspect: AVRational(num: 0, den: 1), turn: .upright, grayIsFull: false)
         } catch {
             throw CameraError(.unsuited, error.detail)
         }

@@ -65,17 +65,17 @@ final class PacketDecoder {
     }
 
     /// The next whole picture and its instant of capture; nil when there is none.
-    func receive() -> (shell: UnsafeMutablePointer<AVFrame>, capturedAt: UInt64)? {
+    func receive() -> (frame: UnsafeMutablePointer<AVFrame>, capturedAt: UInt64)? {
         while true {
-            let shell = FrameShells.take()
-            guard avcodec_receive_frame(context, shell) >= 0 else {
-                FrameShells.give(shell)
+            let frame = AVFramePool.take()
+            guard avcodec_receive_frame(context, frame) >= 0 else {
+                AVFramePool.give(frame)
                 return nil
             }
-            if shell.pointee.decode_error_flags == 0, shell.pointee.flags & AV_FRAME_FLAG_CORRUPT == 0 {
-                return (shell, UInt64(clamping: shell.pointee.pts))
+            if frame.pointee.decode_error_flags == 0, frame.pointee.flags & AV_FRAME_FLAG_CORRUPT == 0 {
+                return (frame, UInt64(clamping: frame.pointee.pts))
             }
-            FrameShells.give(shell)
+            AVFramePool.give(frame)
         }
     }
 }

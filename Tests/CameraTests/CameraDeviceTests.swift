@@ -5,6 +5,7 @@ import Testing
 
 @testable import Camera
 @testable import Media
+@testable import Overlay
 
 /// What a virtual machine with vivid and v4l2loopback has to offer; `scripts/test-camera` sets it.
 private enum Bench {
@@ -255,7 +256,7 @@ struct CameraLoopbackTests {
         // Written as BT.601, whatever it was before: the colours stay.
         #expect(picture.color.matrix == .bt601)
         for (index, rgb) in TestPattern.bars.enumerated() {
-            let wanted = TestPattern.values(of: rgb, in: picture.color)
+            let wanted = picture.color.bytes(of: rgb)
             let x = (2 * index + 1) * 640 / 16
             #expect(abs(Int(picture.plane(0).row(200)[x]) - Int(wanted.y)) <= 3, "bar \(index)")
             let chroma = picture.plane(1).row(200 >> picture.format.chromaShiftY)

@@ -5,6 +5,7 @@
 // measuring
 // decoding and encoding against the ffmpeg command.
 internal import Media
+import Overlay
 
 func transcode(_ input: String, _ output: String?, _ preset: String?) throws {
     var options = VideoReader.Options()

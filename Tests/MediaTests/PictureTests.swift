@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import Media
+@testable import Overlay
 
 @Suite struct `Pictures` {
     static let turns: [Orientation] = [false, true].flatMap { swaps in
@@ -94,7 +95,7 @@ import Testing
         let picture = reading.frames[0].picture
         #expect(picture.format == format)
         for (bar, rgb) in [(255, 0, 0), (0, 255, 0), (0, 0, 255)].enumerated() {
-            let wanted = TestPattern.values(of: rgb, in: picture.color)
+            let wanted = picture.color.bytes(of: rgb)
             let x = 16 + 32 * bar
             #expect(abs(Int(picture.plane(0).row(48)[x]) - Int(wanted.y)) <= 4, "bar \(bar)")
             if format == .nv12 {
@@ -122,7 +123,7 @@ import Testing
                 // Bars above and below: black, without colour.
                 #expect(result.plane(0).row(10)[320] == 16 && result.plane(0).row(630)[5] == 16)
                 if format == .i420 { #expect(result.plane(1).row(10)[5] == 128) }
-                let white = TestPattern.values(of: TestPattern.bars[0], in: source.color).y
+                let white = source.color.bytes(of: TestPattern.bars[0]).y
                 #expect(abs(Int(result.plane(0).row(250)[20]) - Int(white)) <= 3)
             }
         }
@@ -133,7 +134,7 @@ import Testing
         let source = try TestPattern(width: 160, height: 96).frame(0).picture
         let full = try PictureScaler(.init(format: .i444, range: .full)).scale(source)
         for (index, bar) in TestPattern.bars.enumerated() {
-            let wanted = TestPattern.values(of: bar, in: full.color)
+            let wanted = full.color.bytes(of: bar)
             #expect(abs(Int(full.plane(0).row(40)[index * 20 + 10]) - Int(wanted.y)) <= 2)
             #expect(abs(Int(full.plane(2).row(40)[index * 20 + 10]) - Int(wanted.v)) <= 2)
         }

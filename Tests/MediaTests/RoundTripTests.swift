@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import Media
+@testable import Overlay
 
 @Suite struct `What is written comes back` {
     static let pairs: [(VideoCodec, Container)] = VideoCodec.allCases.flatMap { codec in
@@ -74,7 +75,7 @@ import Testing
         #expect(picture.color == color)
         #expect(picture.format == .i420)
         for (index, bar) in TestPattern.bars.enumerated() {
-            var expected = TestPattern.values(of: bar, in: color)
+            var expected = color.bytes(of: bar)
             if format == .gray8 { (expected.u, expected.v) = (128, 128) }
             let (x, y) = (160 * (2 * index + 1) / 16, 40)
             #expect(abs(Int(picture.plane(0).row(y)[x]) - Int(expected.y)) <= 3)
@@ -95,7 +96,7 @@ import Testing
         let picture = try Reading(path, keep: true).frames[0].picture
         #expect(picture.color.range == .full)
         for (index, bar) in TestPattern.bars.enumerated() {
-            let expected = TestPattern.values(of: bar, in: ColorSpec(matrix: .bt601, range: .full))
+            let expected = ColorSpec(matrix: .bt601, range: .full).bytes(of: bar)
             #expect(abs(Int(picture.plane(0).row(40)[20 * index + 10]) - Int(expected.y)) <= 4)
             #expect(abs(Int(picture.plane(1).row(20)[10 * index + 5]) - Int(expected.u)) <= 5)
         }

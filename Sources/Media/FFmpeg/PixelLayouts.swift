@@ -52,3 +52,16 @@ extension PixelFormat {
         }
     }
 }
+
+extension PixelFormat {
+    /// FFmpeg's name for the layout.
+    package var av: AVPixelFormat {
+        switch self {
+        case .i420: AV_PIX_FMT_YUV420P
+        case .i422: AV_PIX_FMT_YUV422P
+        case .i444: AV_PIX_FMT_YUV444P
+        case .nv12: AV_PIX_FMT_NV12
+        case .gray8: AV_PIX_FMT_GRAY8
+        }
+    }
+}

@@ -17,22 +17,22 @@ public final class Picture: @unchecked Sendable {
     /// Width over height of a pixel; 0/1 is unknown and means square.
     public let pixelAspect: Rational
 
-    /// The frame that holds the references; owned, returned to `FrameShells`.
+    /// The frame that holds the references; owned, returned to `AVFramePool`.
     package let avFrame: UnsafeMutablePointer<AVFrame>
 
-    /// Takes over `shell`, whose planes are of `format`.
+    /// Takes over `frame`, whose planes are of `format`.
     ///
     /// Freed with the picture.
-    package init(adopting shell: UnsafeMutablePointer<AVFrame>, format: PixelFormat, color: ColorSpec) {
-        avFrame = shell
+    package init(adopting frame: UnsafeMutablePointer<AVFrame>, format: PixelFormat, color: ColorSpec) {
+        avFrame = frame
         self.format = format
         self.color = color
-        width = Int(shell.pointee.width)
-        height = Int(shell.pointee.height)
-        pixelAspect = Rational(shell.pointee.sample_aspect_ratio.num, shell.pointee.sample_aspect_ratio.den)
+        width = Int(frame.pointee.width)
+        height = Int(frame.pointee.height)
+        pixelAspect = Rational(frame.pointee.sample_aspect_ratio.num, frame.pointee.sample_aspect_ratio.den)
     }
 
-    deinit { FrameShells.give(avFrame) }
+    deinit { AVFramePool.give(avFrame) }
 
     /// Plane `index`: 0 is luma, then U and V, or UV for NV12.
     public func plane(_ index: Int) -> Plane {

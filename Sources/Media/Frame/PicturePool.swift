@@ -37,7 +37,7 @@ public final class PicturePool {
             shape = wanted
         }
         guard let buffer = av_buffer_pool_get(pool) else { fatalError("out of memory for a picture") }
-        let frame = FrameShells.take()
+        let frame = AVFramePool.take()
         frame.pointee.buf.0 = buffer
         frame.pointee.width = Int32(width)
         frame.pointee.height = Int32(height)
@@ -67,17 +67,4 @@ public final class PicturePool {
     }
 
     private func align(_ bytes: Int) -> Int { (bytes + 63) & ~63 }
-}
-
-extension PixelFormat {
-    /// FFmpeg's name for the layout.
-    package var av: AVPixelFormat {
-        switch self {
-        case .i420: AV_PIX_FMT_YUV420P
-        case .i422: AV_PIX_FMT_YUV422P
-        case .i444: AV_PIX_FMT_YUV444P
-        case .nv12: AV_PIX_FMT_NV12
-        case .gray8: AV_PIX_FMT_GRAY8
-        }
-    }
 }

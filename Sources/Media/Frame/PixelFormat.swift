@@ -36,31 +36,3 @@ public enum PixelFormat: UInt8, Sendable, CaseIterable {
     /// Height in rows of a chroma plane for a picture `height` high, rounded up.
     public func chromaHeight(_ height: Int) -> Int { (height + (1 << chromaShiftY) - 1) >> chromaShiftY }
 }
-
-/// How Y'CbCr values map to colours.
-public struct ColorSpec: Sendable, Hashable {
-    /// Luma coefficients.
-    public enum Matrix: UInt8, Sendable { case bt601, bt709, bt2020 }
-    /// Excursion of the 8-bit values: 16...235 (chroma 16...240) or 0...255.
-    public enum Range: UInt8, Sendable { case limited, full }
-
-    /// Luma coefficients.
-    public var matrix: Matrix
-    /// Excursion of the values.
-    public var range: Range
-    /// Colour primaries, the code point of ITU-T H.273 (2 = unspecified); carried through, not applied.
-    public var primaries: UInt8
-    /// Transfer characteristics, the code point of ITU-T H.273 (2 = unspecified); carried through, not applied.
-    public var transfer: UInt8
-
-    /// Makes a colour description.
-    public init(matrix: Matrix, range: Range = .limited, primaries: UInt8 = 2, transfer: UInt8 = 2) {
-        self.matrix = matrix
-        self.range = range
-        self.primaries = primaries
-        self.transfer = transfer
-    }
-
-    /// What an unlabelled picture is taken for: BT.709 from 720 lines up, BT.601 below, limited range.
-    public static func assumed(height: Int) -> ColorSpec { ColorSpec(matrix: height >= 720 ? .bt709 : .bt601) }
-}

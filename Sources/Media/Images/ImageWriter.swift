@@ -65,8 +65,8 @@ public final class ImageWriter {
 
     private func png(_ original: Picture) throws(MediaError) -> [UInt8] {
         let picture = original.format == .gray8 ? original.withNeutralChroma(from: grayPool) : original
-        let image = FrameShells.take()
-        defer { FrameShells.give(image) }
+        let image = AVFramePool.take()
+        defer { AVFramePool.give(image) }
         image.pointee.width = Int32(picture.width)
         image.pointee.height = Int32(picture.height)
         image.pointee.format = AV_PIX_FMT_RGB24.rawValue

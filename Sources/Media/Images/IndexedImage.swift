@@ -58,8 +58,8 @@ public struct IndexedImage: Sendable, Hashable {
     /// The bytes of the PNG.
     func png() throws(MediaError) -> [UInt8] {
         FFmpegLog.install()
-        let image = FrameShells.take()
-        defer { FrameShells.give(image) }
+        let image = AVFramePool.take()
+        defer { AVFramePool.give(image) }
         image.pointee.width = Int32(width)
         image.pointee.height = Int32(height)
         image.pointee.format = AV_PIX_FMT_PAL8.rawValue
@@ -86,8 +86,8 @@ public struct IndexedImage: Sendable, Hashable {
 
     private static func decode(_ bytes: [UInt8]) throws(MediaError) -> IndexedImage {
         FFmpegLog.install()
-        let image = FrameShells.take()
-        defer { FrameShells.give(image) }
+        let image = AVFramePool.take()
+        defer { AVFramePool.give(image) }
         try PNGCodec.decode(bytes, into: image)
         let (width, height) = (Int(image.pointee.width), Int(image.pointee.height))
         let format = image.pointee.format

@@ -14,33 +14,33 @@ package final class PictureConverter {
 
     package init() {}
 
-    /// Takes over the frame in `shell`, which is given back on failure too.
+    /// Takes over the frame in `frame`, which is given back on failure too.
     package func picture(
-        adopting shell: UnsafeMutablePointer<AVFrame>, aspect: AVRational, turn: Orientation, grayIsFull: Bool
+        adopting frame: UnsafeMutablePointer<AVFrame>, aspect: AVRational, turn: Orientation, grayIsFull: Bool
     ) throws(MediaError) -> Picture {
-        let width = Int(shell.pointee.width)
-        let height = Int(shell.pointee.height)
+        let width = Int(frame.pointee.width)
+        let height = Int(frame.pointee.height)
         guard width > 0, height > 0, width <= 1 << 15, height <= 1 << 15 else {
-            FrameShells.give(shell)
+            AVFramePool.give(frame)
             throw MediaError(
                 .unsupportedFormat, operation: "decode",
                 detail: "a picture of \(width)x\(height) pixels is out of range")
         }
-        let stored = AVPixelFormat(rawValue: shell.pointee.format)
-        let color = Self.color(of: shell, grayIsFull: grayIsFull)
-        shell.pointee.sample_aspect_ratio = aspect
+        let stored = AVPixelFormat(rawValue: frame.pointee.format)
+        let color = Self.color(of: frame, grayIsFull: grayIsFull)
+        frame.pointee.sample_aspect_ratio = aspect
         var picture: Picture
         if let format = PixelFormat(kept: stored), !(turn.swapsAxes && format == .i422),
-            vpipe_frame_is_plain(shell, Int32(format.planeCount), Int32(width)) != 0
+            vpipe_frame_is_plain(frame, Int32(format.planeCount), Int32(width)) != 0
         {
-            vpipe_frame_strip(shell)
-            shell.pointee.format = format.av.rawValue
-            picture = Picture(adopting: shell, format: format, color: color)
+            vpipe_frame_strip(frame)
+            frame.pointee.format = format.av.rawValue
+            picture = Picture(adopting: frame, format: format, color: color)
         } else {
-            defer { FrameShells.give(shell) }
+            defer { AVFramePool.give(frame) }
             var format = PixelFormat(nearest: stored)
             if turn.swapsAxes && format == .i422 { format = .i444 }
-            picture = try convert(shell, to: format, color: color)
+            picture = try convert(frame, to: format, color: color)
         }
         return turn == .upright ? picture : upright(picture, turn)
     }

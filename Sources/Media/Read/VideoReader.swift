@@ -147,10 +147,10 @@ public final class VideoReader {
         defer { interrupt.allow(nil) }
         do throws(MediaError) {
             while true {
-                let shell = FrameShells.take()
-                let status = avcodec_receive_frame(decoder.context, shell)
-                if status >= 0 { return try deliver(shell) }
-                FrameShells.give(shell)
+                let frame = AVFramePool.take()
+                let status = avcodec_receive_frame(decoder.context, frame)
+                if status >= 0 { return try deliver(frame) }
+                AVFramePool.give(frame)
                 if status == vpipe_averror_eof() {
                     if try startOver() { continue }
                     finish()
@@ -262,20 +262,20 @@ public final class VideoReader {
         return (10 &+ 2 &* min(elapsed, 1_000_000)) &* times.ticksPerSecond
     }
 
-    private func deliver(_ shell: UnsafeMutablePointer<AVFrame>) throws(MediaError) -> DecodedPicture {
-        if shell.pointee.decode_error_flags != 0 || shell.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0 {
+    private func deliver(_ frame: UnsafeMutablePointer<AVFrame>) throws(MediaError) -> DecodedPicture {
+        if frame.pointee.decode_error_flags != 0 || frame.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0 {
             counts.corrupt += 1
         }
-        let guess = shell.pointee.best_effort_timestamp
+        let guess = frame.pointee.best_effort_timestamp
         let time = times.next(
-            guess.isTime ? guess : nil, duration: vpipe_frame_duration(shell), longestGap: longestGap())
+            guess.isTime ? guess : nil, duration: vpipe_frame_duration(frame), longestGap: longestGap())
         audio.release(times: times, base: info.timeBase)
         var turn = orientation
-        if options.appliesRotation, let matrix = vpipe_frame_display_matrix(shell) {
+        if options.appliesRotation, let matrix = vpipe_frame_display_matrix(frame) {
             turn = Orientation(matrix: matrix) ?? orientation
         }
-        let aspect = av_guess_sample_aspect_ratio(demuxer.context, stream, shell)
-        let picture = try converter.picture(adopting: shell, aspect: aspect, turn: turn, grayIsFull: grayIsFull)
+        let aspect = av_guess_sample_aspect_ratio(demuxer.context, stream, frame)
+        let picture = try converter.picture(adopting: frame, aspect: aspect, turn: turn, grayIsFull: grayIsFull)
         if let shape, shape != (picture.width, picture.height, picture.format) { counts.shapeChanges += 1 }
         shape = (picture.width, picture.height, picture.format)
         counts.frames += 1

@@ -122,8 +122,8 @@ public final class PictureScaler {
             try handle?.run(from: picture.avFrame, to: result.avFrame)
         } else {
             result.fillBlack()
-            let window = FrameShells.take()
-            defer { FrameShells.give(window) }
+            let window = AVFramePool.take()
+            defer { AVFramePool.give(window) }
             window.pointee.data.0 = result.mutablePlane(0).row(box.y) + box.x
             window.pointee.linesize.0 = result.avFrame.pointee.linesize.0
             let (cx, cy) = (box.x >> format.chromaShiftX, box.y >> format.chromaShiftY)

@@ -96,21 +96,21 @@ final class VideoEncoder {
             try check(avcodec_send_frame(context, nil), operation: "avcodec_send_frame")
             return
         }
-        let shell = FrameShells.take()
-        defer { FrameShells.give(shell) }
-        try check(av_frame_ref(shell, picture.avFrame), operation: "av_frame_ref")
+        let frame = AVFramePool.take()
+        defer { AVFramePool.give(frame) }
+        try check(av_frame_ref(frame, picture.avFrame), operation: "av_frame_ref")
         // What the decoder noted must not steer the encoder.
-        vpipe_frame_strip(shell)
-        shell.pointee.format = context.pointee.pix_fmt.rawValue
-        shell.pointee.pts = pts
-        shell.pointee.color_range = context.pointee.color_range
-        shell.pointee.colorspace = context.pointee.colorspace
-        shell.pointee.color_primaries = context.pointee.color_primaries
-        shell.pointee.color_trc = context.pointee.color_trc
-        shell.pointee.sample_aspect_ratio = context.pointee.sample_aspect_ratio
-        if isKey { shell.pointee.pict_type = AV_PICTURE_TYPE_I }
-        shell.pointee.quality = isConstantScale ? context.pointee.global_quality : 0
-        try check(avcodec_send_frame(context, shell), operation: "avcodec_send_frame")
+        vpipe_frame_strip(frame)
+        frame.pointee.format = context.pointee.pix_fmt.rawValue
+        frame.pointee.pts = pts
+        frame.pointee.color_range = context.pointee.color_range
+        frame.pointee.colorspace = context.pointee.colorspace
+        frame.pointee.color_primaries = context.pointee.color_primaries
+        frame.pointee.color_trc = context.pointee.color_trc
+        frame.pointee.sample_aspect_ratio = context.pointee.sample_aspect_ratio
+        if isKey { frame.pointee.pict_type = AV_PICTURE_TYPE_I }
+        frame.pointee.quality = isConstantScale ? context.pointee.global_quality : 0
+        try check(avcodec_send_frame(context, frame), operation: "avcodec_send_frame")
     }
 
     /// Takes the next packet; false when there is none for now or none any more.

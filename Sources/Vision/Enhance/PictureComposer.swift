@@ -205,18 +205,10 @@ private struct YCbCrMatrix {
     let chromaGain: Float
 
     init(_ color: ColorSpec) {
-        (kr, kb) =
-            switch color.matrix {
-            case .bt601: (0.299, 0.114)
-            case .bt709: (0.2126, 0.0722)
-            case .bt2020: (0.2627, 0.0593)
-            }
-        kg = 1 - kr - kb
-        (lumaGain, lumaZero, chromaGain) =
-            switch color.range {
-            case .limited: (219, 16, 224)
-            case .full: (255, 0, 255)
-            }
+        let (weights, excursion) = (color.matrix.luma, color.range.excursion)
+        (kr, kg, kb) = (Float(weights.red), Float(weights.green), Float(weights.blue))
+        (lumaGain, lumaZero) = (Float(excursion.luma), Float(excursion.lumaZero))
+        chromaGain = Float(excursion.chroma)
     }
 
     func luma(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Media
 #if canImport(Glibc)
     internal import Glibc
 #endif
@@ -128,9 +129,10 @@ public final class LumaPreparation {
         }
         let second = first + picture.area
         let third = second + picture.area
-        let (red, blue): (Float, Float) = (0.299 * 255, 0.114 * 255)
+        let weights = ColorSpec.Matrix.bt601.luma
+        let (red, blue) = (Float(weights.red * 255), Float(weights.blue * 255))
         let (ofFirst, ofThird) = order == .rgb ? (red, blue) : (blue, red)
-        let green: Float = 0.587 * 255
+        let green = Float(weights.green * 255)
         for index in 0..<width {
             var luma: Float = first[index] * ofFirst
             luma += second[index] * green

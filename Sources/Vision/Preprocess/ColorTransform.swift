@@ -33,19 +33,10 @@ struct ColorTransform {
     private let blue: Channel
 
     init(_ color: ColorSpec, isGray: Bool, normalisation: InputNormalisation) {
-        let (kr, kb) =
-            switch color.matrix {
-            case .bt601: (0.299, 0.114)
-            case .bt709: (0.2126, 0.0722)
-            case .bt2020: (0.2627, 0.0593)
-            }
-        let kg = 1 - kr - kb
-        let (lumaGain, lumaZero, range) =
-            switch color.range {
-            case .limited: (255.0 / 219, 16.0, 255.0 / 224)
-            case .full: (1.0, 0.0, 1.0)
-            }
-        let chromaGain = isGray ? 0 : range
+        let (kr, kg, kb) = color.matrix.luma
+        let (lumaZero, luma, chroma) = color.range.excursion
+        let lumaGain = 255 / luma
+        let chromaGain = isGray ? 0 : 255 / chroma
         let redFromV = 2 * (1 - kr) * chromaGain
         let blueFromU = 2 * (1 - kb) * chromaGain
 

@@ -3,6 +3,7 @@ internal import Camera
 public import Dataflow
 internal import Foundation
 public import Media
+public import Overlay
 public import Pipeline
 internal import PipelineLanguage
 internal import Synchronization

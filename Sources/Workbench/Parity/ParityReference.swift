@@ -39,11 +39,9 @@ struct ParityReference {
             for y in 0..<height {
                 for x in 0..<width {
                     let at = 3 * (y * width + x)
-                    let (r, g, b) = (Double(bytes[at]), Double(bytes[at + 1]), Double(bytes[at + 2]))
-                    let luma = 0.299 * r + 0.587 * g + 0.114 * b
-                    let values = [luma, (b - luma) / 1.772 + 128, (r - luma) / 1.402 + 128]
-                    for (plane, value) in zip(planes, values) {
-                        plane.base[y * plane.stride + x] = UInt8(min(255, max(0, value.rounded())))
+                    let color = picture.color.bytes(of: (Int(bytes[at]), Int(bytes[at + 1]), Int(bytes[at + 2])))
+                    for (plane, value) in zip(planes, [color.y, color.u, color.v]) {
+                        plane.base[y * plane.stride + x] = value
                     }
                 }
             }

@@ -4,6 +4,7 @@ internal import Camera
 internal import Dataflow
 internal import Foundation
 internal import Media
+internal import Overlay
 internal import Pipeline
 internal import PipelineLanguage
 internal import Workbench

@@ -2,6 +2,7 @@
 import Dataflow
 import Dispatch
 import Media
+import Overlay
 import Synchronization
 import Testing
 

@@ -4,6 +4,7 @@ import Inference
 import InferenceTestSupport
 import Media
 import Networks
+import Overlay
 import TestSupport
 import Testing
 import Vision

@@ -21,7 +21,7 @@ protocol NetworkNode: NodeType {
     /// - Throws: a sentence for the user.
     static func options(_ settings: Settings, for model: NodeModel) throws -> Options
     /// What is found, as it travels with the frame.
-    static func result(_ output: Output) -> FrameResult
+    static func result(_ output: Output) -> any AnnotationList
     /// What the report says besides network, size and precision; nil for nothing.
     static func note(_ options: Options) -> String?
 }

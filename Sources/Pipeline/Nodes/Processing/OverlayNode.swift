@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
 internal import Media
+internal import Overlay
 internal import PipelineLanguage
 
 /// `overlay`: draws what was found onto the frame.

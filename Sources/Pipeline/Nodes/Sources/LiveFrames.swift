@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dataflow
 internal import Media
+internal import Overlay
 
 /// Lets the pictures of a live source into the graph, and those that say that it is away.
 ///

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-@testable import Media
+import Media
+@testable import Overlay
 
 /// Planes in memory of our own, with guard bytes before, after and between the rows.
 final class DrawingPlanes {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Annotations
+public import Media
 
 /// Draws time codes: the plate in the middle, below it the time for people.
 ///

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import Annotations
+import Media
 import TestSupport
 import Testing
 
-@testable import Media
+@testable import Overlay
 
 /// A pixel's paint by the definition: the label of its cell, on a border where a neighbour `width` pixels away or the
 /// next cell has another one.

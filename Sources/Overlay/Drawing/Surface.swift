@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Media
 
 /// The planes of a picture being drawn on, and the one loop that blends a covered shape into them.
 ///

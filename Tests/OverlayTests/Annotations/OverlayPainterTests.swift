@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import Annotations
+import Media
 import Testing
 
-@testable import Media
+@testable import Overlay
 
 @Suite struct DrawingOverlayTests {
     // ITU-R BT.601-7 and BT.709-6 quantisation of the primaries; JFIF for the full range.

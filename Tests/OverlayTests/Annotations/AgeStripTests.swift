@@ -3,7 +3,7 @@ import Annotations
 import Foundation
 import Testing
 
-@testable import Media
+@testable import Overlay
 
 @Suite struct AgeStripTests {
     private static let (width, height) = (320, 180)

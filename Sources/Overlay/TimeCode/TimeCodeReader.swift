@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Annotations
+public import Media
 
 /// Finds a time code in a filmed picture and reads it.
 ///

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+public import Media
 
 /// A test picture that moves: colour bars, a luma ramp, a box that crosses it and the number of the frame.
 ///
@@ -57,23 +58,6 @@ public final class TestPattern {
             duration: MediaTime(ticks: 1, base: base))
     }
 
-    /// The Y'CbCr values of a colour given as 8-bit R'G'B', rounded.
-    public static func values(of rgb: (Int, Int, Int), in color: ColorSpec) -> (y: UInt8, u: UInt8, v: UInt8) {
-        let (kr, kb): (Double, Double) =
-            switch color.matrix {
-            case .bt601: (0.299, 0.114)
-            case .bt709: (0.2126, 0.0722)
-            case .bt2020: (0.2627, 0.0593)
-            }
-        let (r, g, b) = (Double(rgb.0) / 255, Double(rgb.1) / 255, Double(rgb.2) / 255)
-        let luma = kr * r + (1 - kr - kb) * g + kb * b
-        let (u, v) = ((b - luma) / (2 * (1 - kb)), (r - luma) / (2 * (1 - kr)))
-        func byte(_ value: Double) -> UInt8 { UInt8(max(0, min(255, value.rounded()))) }
-        return color.range == .full
-            ? (byte(255 * luma), byte(128 + 255 * u), byte(128 + 255 * v))
-            : (byte(16 + 219 * luma), byte(128 + 224 * u), byte(128 + 224 * v))
-    }
-
     /// 75 % bars: white, yellow, cyan, green, magenta, red, blue, black.
     static let bars: [(Int, Int, Int)] = [
         (191, 191, 191), (191, 191, 0), (0, 191, 191), (0, 191, 0), (191, 0, 191), (191, 0, 0), (0, 0, 191), (0, 0, 0),
@@ -93,7 +77,7 @@ public final class TestPattern {
 
     private func fill(_ picture: Picture, x: Int, y: Int, width: Int, height: Int, rgb: (Int, Int, Int)) {
         guard width > 0, height > 0 else { return }
-        let value = Self.values(of: rgb, in: color)
+        let value = color.bytes(of: rgb)
         let luma = picture.mutablePlane(0)
         for row in y..<y + height { memset(luma.row(row) + x, Int32(value.y), width) }
         guard format.planeCount > 1 else { return }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import Annotations
+import Media
 import TestSupport
 import Testing
 
-@testable import Media
+@testable import Overlay
 
 /// Whatever is asked for, drawing neither crashes nor touches a byte that is not a sample.
 @Suite struct DrawingFuzzTests {

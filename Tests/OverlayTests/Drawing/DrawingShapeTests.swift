@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Annotations
 import Foundation
+import Media
 import TestSupport
 import Testing
 
-@testable import Media
+@testable import Overlay
 
 /// The fast shapes against the plain rasteriser.
 ///

@@ -2,6 +2,7 @@
 import Annotations
 import Foundation
 import Media
+import Overlay
 import TestSupport
 import Testing
 

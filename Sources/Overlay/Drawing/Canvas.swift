@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Annotations
+public import Media
 
 /// Draws anti-aliased shapes and text on the planes of a picture, in its own format and colours.
 ///

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Annotations
+internal import Media
 
 /// Blends a class map into a picture's planes, row by row, straight from the map's cells.
 ///

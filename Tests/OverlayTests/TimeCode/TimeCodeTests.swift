@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import Media
 import TestSupport
 import Testing
 
-@testable import Media
+@testable import Overlay
 
 @Suite struct TimeCodeTests {
     /// How a camera sees the screen.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Annotations
+public import Media
 
 /// The picture that stands in for a live source which is away: dark, with the reason and the time on it.
 ///

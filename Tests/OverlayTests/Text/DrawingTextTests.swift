@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import Annotations
+import Media
 import Testing
 
-@testable import Media
+@testable import Overlay
 
 @Suite struct DrawingTextTests {
     private static let font = Font(family: "DejaVu Sans", size: 16)

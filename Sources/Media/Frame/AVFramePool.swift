@@ -5,7 +5,7 @@ internal import Synchronization
 /// Empty `AVFrame` structs kept for reuse, so that a picture costs no allocation of one.
 ///
 /// A fixed table of atomic words: taking swaps a word for zero, giving swaps zero for a word. Thread-safe, lock-free.
-package enum FrameShells {
+package enum AVFramePool {
     private static let slots = Slots()
 
     private final class Slots: Sendable {

@@ -59,6 +59,12 @@ public struct DecodedPicture: Sendable {
     public let pts: MediaTime
     /// How long it shows.
     public let duration: MediaTime
+
+    package init(picture: Picture, pts: MediaTime, duration: MediaTime) {
+        self.picture = picture
+        self.pts = pts
+        self.duration = duration
+    }
 }
 
 /// What a reader has done so far.

@@ -3,7 +3,7 @@ internal import Glibc
 
 extension Picture {
     /// Makes a picture that nobody else has yet black.
-    func fillBlack() {
+    package func fillBlack() {
         fill(0, with: color.range == .full ? 0 : 16)
         fillChroma()
     }

@@ -91,8 +91,8 @@ struct CameraDeviceTests {
             let x = (2 * index + 1) * picture.width / 16
             let format = picture.format
             // vivid's gray is the luma of BT.709, whatever the input's colours are.
-            let wanted = TestPattern.values(
-                of: rgb, in: format == .gray8 ? ColorSpec(matrix: .bt709, range: .full) : picture.color)
+            let color = format == .gray8 ? ColorSpec(matrix: .bt709, range: .full) : picture.color
+            let wanted = color.bytes(of: rgb)
             let found = (0..<format.planeCount).flatMap { plane -> [UInt8] in
                 let samples = picture.plane(plane)
                 if plane == 0 { return [samples.row(row)[x]] }

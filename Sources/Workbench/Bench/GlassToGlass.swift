@@ -2,7 +2,7 @@
 internal import Camera
 public import Dataflow
 internal import Foundation
-public import Media
+internal import Media
 public import Overlay
 public import Pipeline
 internal import PipelineLanguage

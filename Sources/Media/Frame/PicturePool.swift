@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import CFFmpeg
+internal import CFFmpeg
 
 /// Makes pictures whose pixel memory is recycled.
 ///

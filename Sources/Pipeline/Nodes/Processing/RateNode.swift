@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Dataflow
-package import Media
+internal import Dataflow
+internal import Media
 internal import PipelineLanguage
 
 /// `rate`: thins a stream out to a frame rate.

@@ -2,7 +2,7 @@
 package import Dataflow
 internal import Glibc
 package import Media
-internal import Overlay
+package import Overlay
 package import PipelineLanguage
 
 /// `testpattern`: colour bars, a moving square and the frame number.

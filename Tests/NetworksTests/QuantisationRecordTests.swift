@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 @Suite("Records of a quantisation")
@@ -81,7 +82,7 @@ struct QuantisationRecordTests {
     func damage() throws {
         let record = record(for: weights())
         let bytes = record.bytes
-        var generator = SeededGenerator(5)
+        var generator = SeededGenerator(seed: 5)
         var refused = 0
         for _ in 0..<2000 {
             var damaged = bytes

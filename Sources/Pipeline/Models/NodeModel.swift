@@ -25,6 +25,23 @@ public struct NodeModel: Sendable {
             ?? architecture.defaultSize
     }
 
+    /// The same in 8 bits, as the record beside the weights says.
+    ///
+    /// - Throws: a sentence where there is no record, or it is damaged, newer or of other weights.
+    package func quantised() throws -> NodeModel {
+        guard let record = try QuantisationRecord.read(besides: path, for: weights) else {
+            throw OutputError(
+                "\(path): nothing was measured of these weights in 8 bits; \"vpipe models quantize "
+                    + "\(architecture.network) --data FOLDER\" does")
+        }
+        return try quantised(by: record)
+    }
+
+    /// The same in 8 bits, by a record that was read.
+    package func quantised(by record: QuantisationRecord) throws -> NodeModel {
+        NodeModel(architecture, try record.applied(to: weights, of: architecture), path: path, size: size)
+    }
+
     /// The same with the input's sides divided, up to the next size that the network takes.
     package func downscaled(by factor: Int) -> NodeModel {
         let wanted = InputSize(width: size.width / factor, height: size.height / factor)

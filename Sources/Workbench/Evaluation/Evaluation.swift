@@ -27,8 +27,13 @@ public enum Evaluation {
         public var smallestFace = 0.0
         /// Faces: whether SSH looks at several sizes of each picture.
         public var pyramid = false
+        /// Arithmetic of the network; `int8` takes the record beside the weights.
+        public var precision = Precision.f32
         /// Processor cores to count on; nil takes all.
         public var cores: Int?
+
+        /// A model in memory, in place of a file's.
+        var given: NodeModel?
 
         /// Measures `network` on `data`, everything else as it comes.
         public init(network: String, data: String) {
@@ -46,10 +51,15 @@ public enum Evaluation {
         if let family = SegmentationFamily.all.first(where: { $0.networks.name == options.network }) {
             return try SegmentationEvaluation(family, options, engine: engine, progress: progress)
         }
+        if options.network == LineFamily.mlsd.networks.name {
+            return try LineEvaluation(.mlsd, options, engine: engine, progress: progress)
+        }
         if let family = FaceFamily.all.first(where: { $0.networks.name == options.network }) {
             return try FaceEvaluation(family, options, engine: engine, progress: progress)
         }
-        let names = SegmentationFamily.all.map(\.networks.name) + FaceFamily.all.map(\.networks.name)
+        let names =
+            [LineFamily.mlsd.networks.name] + SegmentationFamily.all.map(\.networks.name)
+            + FaceFamily.all.map(\.networks.name)
         throw OutputError(
             "there is no evaluation for \"\(options.network)\"; there are ones for \(names.joined(separator: ", "))")
     }
@@ -59,11 +69,13 @@ public enum Evaluation {
         max(1, options.cores ?? ProcessInfo.processInfo.activeProcessorCount)
     }
 
-    /// The model to measure; without a variant the first of the catalogue.
+    /// The model to measure, in 8 bits where that is asked for; without a variant the first of the catalogue.
     static func model(_ family: NetworkFamily, _ options: Options) throws -> NodeModel {
-        try NodeModel(
+        if let given = options.given { return given }
+        let model = try NodeModel(
             family, variant: options.variant ?? family.architectures[0].variant, weights: options.weights,
             size: options.size)
+        return options.precision == .int8 ? try model.quantised() : model
     }
 }
 
@@ -79,4 +91,8 @@ public protocol EvaluationReport: Sendable {
     var conclusion: [String] { get }
     /// All figures as one JSON object on one line.
     var json: String { get }
+    /// The one figure that weights are compared by, 0...1.
+    var figure: Double { get }
+    /// What ``figure`` is called: `AP`, `mIoU`, `sAP10`.
+    var measure: String { get }
 }

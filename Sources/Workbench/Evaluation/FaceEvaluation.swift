@@ -36,7 +36,8 @@ public struct FaceEvaluation: EvaluationReport {
         var measuring = family.measuringOptions
         measuring.pyramid = options.pyramid
         let finder = FaceFinder(
-            family, measuring, model, size: options.size, engine: engine, cores: Evaluation.cores(options))
+            family, measuring, model, size: options.size, engine: engine, cores: Evaluation.cores(options),
+            precision: options.precision)
         for (index, entry) in data.entries.enumerated() {
             let found = try finder.faces(in: ImageReader.read(entry.path))
             all.add(
@@ -106,13 +107,18 @@ public struct FaceEvaluation: EvaluationReport {
         return JSONDocument.object(document).compact
     }
 
+    /// Average precision over all faces that count.
+    public var figure: Double { all.averagePrecision }
+    /// Its name.
+    public var measure: String { "AP" }
+
     private func percent(_ share: Double) -> String { rounded(share * 100) }
 
     private func rounded(_ value: Double) -> String { NumberText.decimal(value) }
 }
 
 /// Finds faces in pictures of any size, with a network of one size or of each picture's own.
-private final class FaceFinder {
+final class FaceFinder {
     private let family: FaceFamily
     private let options: FaceOptions
     private let model: NodeModel
@@ -123,14 +129,14 @@ private final class FaceFinder {
 
     init(
         _ family: FaceFamily, _ options: FaceOptions, _ model: NodeModel, size: InputSize?,
-        engine: any InferenceEngine, cores: Int
+        engine: any InferenceEngine, cores: Int, precision: Precision
     ) {
         self.family = family
         self.options = options
         self.model = model
         self.size = size
         self.engine = engine
-        compile = CompileOptions(.throughput, cores: cores, precision: .f32, cache: .off)
+        compile = CompileOptions(.throughput, cores: cores, precision: precision, cache: .off)
     }
 
     func faces(in picture: Picture) throws -> [Face] {

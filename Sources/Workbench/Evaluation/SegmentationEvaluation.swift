@@ -34,7 +34,8 @@ public struct SegmentationEvaluation: EvaluationReport {
         let data = try LabelledPictures(folder: options.data, split: options.split)
         let model = try Evaluation.model(family.networks, options)
         let set = try model.classSet("auto")
-        let detector = try Self.detector(model, set, engine, cores: Evaluation.cores(options))
+        let detector = try Self.detector(
+            model, set, engine, cores: Evaluation.cores(options), precision: options.precision)
         var (exact, cells) = (ConfusionMatrix(classes: set.count), ConfusionMatrix(classes: set.count))
         var (agreeing, total) = (0, 0)
         var best = (exact: Double.infinity, cells: Double.infinity)
@@ -65,10 +66,10 @@ public struct SegmentationEvaluation: EvaluationReport {
 
     /// The family's own network with a decoder that does both.
     private static func detector(
-        _ model: NodeModel, _ classes: ClassSet, _ engine: any InferenceEngine, cores: Int
+        _ model: NodeModel, _ classes: ClassSet, _ engine: any InferenceEngine, cores: Int, precision: Precision
     ) throws -> (network: any PictureNetwork<BothDecoder.Output>, decoder: BothDecoder) {
         let setup = model.setup(
-            engine: engine, compile: CompileOptions(.single, cores: cores, precision: .f32), requests: 1)
+            engine: engine, compile: CompileOptions(.single, cores: cores, precision: precision), requests: 1)
         let detector = try setup.detector(filter: .area) { outputs, size in
             BothDecoder(try SegmentationDecoder(outputs: outputs, size: size, classes: classes))
         }
@@ -111,6 +112,11 @@ public struct SegmentationEvaluation: EvaluationReport {
         ]
         return document.compact
     }
+
+    /// The classes' mean intersection over union, from interpolated logits.
+    public var figure: Double { exact.meanIoU }
+    /// Its name.
+    public var measure: String { "mIoU" }
 
     private func percent(_ share: Double) -> String { rounded(share * 100, 2) }
 

@@ -89,6 +89,9 @@ enum DWTANetNode: NodeType {
                     enhancer, gate: gate, summary: "aggregation over time \(place), no network",
                     failures: InferenceFailures(of: node.id, context.events)))
         }
+        guard settings[NetworkParams.precision.fixed] != .int8 else {
+            throw OutputError("nothing was measured of dwtanet in 8 bits: \"precision\" is auto, f32 or bf16 here")
+        }
         let model = try model(settings, size: wanted)
         let networks = try EnhancementNetworks(
             model.architecture, weights: model.weights, size: model.size, engine: context.engine,

@@ -31,14 +31,18 @@ extension NetworkNode {
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         try DetectNode.make(node, in: context) { settings in
-            let model = try NetworkParams.model(family.networks, variant: settings[variant], settings)
+            let chosen = try NetworkParams.chosen(
+                NetworkParams.model(family.networks, variant: settings[variant], settings), settings, in: context)
+            let model = chosen.model
             let options = try Self.options(settings, for: model)
             let network = try family.network(
                 model.setup(
-                    engine: context.engine, compile: context.compileOptions(NetworkParams.precision(settings))),
+                    engine: context.engine, compile: context.compileOptions(chosen.precision)),
                 options: options)
             return NodeNetwork(
-                network: network.map(result), summary: model.summary(network.model, note: note(options)))
+                network: network.map(result),
+                summary: model.summary(network.model, note: note(options))
+                    + (chosen.reason.map { "; precision: \($0)" } ?? ""))
         }
     }
 }

@@ -6,7 +6,7 @@ internal import PipelineLanguage
 /// The parameters that all inference nodes share.
 enum NetworkParams {
     /// The arithmetic a user can ask for.
-    enum PrecisionChoice: String, CaseIterable, Sendable { case auto, f32, bf16 }
+    enum PrecisionChoice: String, CaseIterable, Sendable { case auto, f32, bf16, int8 }
 
     static let weights = Param.path(
         "weights", role: .input(standard: { ModelStore.standardFolders }),
@@ -25,8 +25,11 @@ enum NetworkParams {
     static let precision = Param.choice(
         "precision", default: PrecisionChoice.auto, changeable: true,
         docs: [
-            "auto": "f32: the only one whose results were measured to be the network's own", "f32": "32-bit floats",
-            "bf16": "faster where the processor has it, less exact",
+            "auto":
+                "the fastest here of those whose results were measured to be as good as f32's for these weights; f32 "
+                + "where nothing was measured (\"vpipe models quantize\" does)",
+            "f32": "32-bit floats", "bf16": "faster where the processor has it, less exact",
+            "int8": "8-bit integers, as \"vpipe models quantize\" recorded them beside the weights",
         ], doc: "Arithmetic of the network"
     ).rebuildsNetwork
     static let every = Param.integer(
@@ -52,8 +55,32 @@ enum NetworkParams {
         return settings[downscale] == 1 ? model : model.downscaled(by: settings[downscale])
     }
 
-    /// The engine's precision.
+    /// The arithmetic that `settings` ask for, where nothing can have been measured: `auto` is f32 then.
+    static func precision(_ settings: Settings) -> Precision {
+        Precision(rawValue: settings[precision].rawValue) ?? .f32
+    }
+
+    /// The model in the arithmetic that `settings` name, or in the one that was measured to be the best.
     ///
-    /// `auto` never trades exactness for speed.
-    static func precision(_ settings: Settings) -> Precision { settings[precision] == .bf16 ? .bf16 : .f32 }
+    /// - Throws: a sentence where int8 is named and there is no record of it.
+    static func chosen(_ model: NodeModel, _ settings: Settings, in context: BuildContext) throws -> ChosenModel {
+        if let named = Precision(rawValue: settings[precision].rawValue) {
+            return try PrecisionChooser.named(named, model)
+        }
+        let (engine, options) = (try context.engine, context.compileOptions(.f32))
+        let chooser = PrecisionChooser(
+            features: .current, table: PrecisionTimes(),
+            setting: "\(engine.version), \(options.goal.rawValue), \(options.cores) cores"
+        ) { candidates in
+            try EngineTiming.inTurns(
+                candidates.map { model, precision in
+                    try engine.compile(
+                        ModelSource(
+                            name: "\(model.architecture.network) \(model.architecture.variant) \(model.size)",
+                            onnx: model.architecture.onnx(at: model.size, weights: model.weights)),
+                        options: context.compileOptions(precision))
+                })
+        }
+        return try chooser.automatic(model)
+    }
 }

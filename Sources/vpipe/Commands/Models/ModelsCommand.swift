@@ -6,7 +6,7 @@ import Pipeline
 /// `vpipe models`; each subcommand has its own file.
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "List, inspect, import, export, check and measure network weights.",
+        commandName: "models", abstract: "List, inspect, import, export, check, measure and quantize network weights.",
         subcommands: [
             List.self,
             Info.self,
@@ -16,6 +16,7 @@ struct ModelsCommand: ParsableCommand {
             Verify.self,
             Parity.self,
             Eval.self,
+            Quantize.self,
         ], defaultSubcommand: List.self)
 
     /// Reads a size given on the command line.

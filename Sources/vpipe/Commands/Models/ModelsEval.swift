@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+internal import Inference
 internal import Networks
 import Pipeline
 internal import Workbench
@@ -9,12 +10,16 @@ extension ModelsCommand {
     struct Eval: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Measure weights against labelled pictures.",
-            discussion: "ddrnet: intersection over union per class, on pictures in DATA/val and their labels, PNG of "
+            discussion:
+                "mlsd: structural average precision; DATA holds pictures and lines.json. ddrnet: intersection over union per class, on pictures in DATA/val and their labels, PNG of "
                 + "grey values or with a palette, in DATA/valannot. retinaface, ssh: average precision on the subsets of "
                 + "WIDER FACE and over all faces; DATA is its own folder, or pictures with labels.json "
                 + "(docs/evaluation.md).")
 
-        @Argument(help: "The network: ddrnet, retinaface or ssh.") var network: String
+        /// The ways to run a network.
+        enum Arithmetic: String, ExpressibleByArgument, CaseIterable { case f32, bf16, int8 }
+
+        @Argument(help: "The network: mlsd, ddrnet, retinaface or ssh.") var network: String
         @Option(help: "Folder with pictures and labels.", completion: .directory) var data: String
         @Option(help: "Variant of the network.") var variant: String?
         @Option(help: "Weights file; the default ones otherwise.") var weights: String?
@@ -22,6 +27,8 @@ extension ModelsCommand {
         @Option(help: "The part of the data to use.") var split = "val"
         @Option(help: "Faces: the smallest side that counts, in pixels of the labels.") var minFace = 0.0
         @Flag(help: "ssh: look at several sizes of each picture.") var pyramid = false
+        @Option(help: "Arithmetic: f32, bf16, or int8 as \"vpipe models quantize\" recorded it.")
+        var precision = Arithmetic.f32
         @Flag(help: "Figures as one JSON object.") var json = false
 
         func run() throws {
@@ -32,6 +39,7 @@ extension ModelsCommand {
             options.split = split
             options.smallestFace = minFace
             options.pyramid = pyramid
+            options.precision = Precision(rawValue: precision.rawValue) ?? .f32
             let report: any EvaluationReport
             do {
                 report = try Evaluation.run(options, engine: Installation.engine)

@@ -20,11 +20,16 @@ extension ModelsCommand {
         @Flag(help: "As training needs it: every head, batch normalisations as layers of their own.")
         var training = false
         @Option(help: ArgumentHelp("Input size.", valueName: "WxH")) var size: String?
+        @Flag(help: "In 8 bits, as \"vpipe models quantize\" recorded it: QuantizeLinear and DequantizeLinear inside.")
+        var int8 = false
         @Option(name: .shortAndLong, help: "The file to write: .onnx or .safetensors.") var output: String
 
         func validate() throws {
             if randomSeed != nil, weights != nil {
                 throw ValidationError("--random-seed and --weights exclude each other")
+            }
+            guard !int8 || !training && output.hasSuffix(".onnx") else {
+                throw ValidationError("--int8 is for .onnx files that are not for training")
             }
             guard output.hasSuffix(".onnx") || output.hasSuffix(".safetensors") else {
                 throw ValidationError("the name of an export ends in .onnx or .safetensors (got \(output))")
@@ -35,8 +40,9 @@ extension ModelsCommand {
             let wanted = try ModelsCommand.inputSize(size)
             let architecture = try ModelsCommand.architecture(network, variant)
             do {
-                let model = try ModelsCommand.model(
+                let found = try ModelsCommand.model(
                     of: architecture, weights: weights, randomSeed: randomSeed, size: wanted)
+                let model = int8 ? try found.quantised() : found
                 let recorded = try model.weights.recorded(for: model.architecture)
                 if output.hasSuffix(".safetensors") {
                     try SafeTensors.write(recorded, path: output)

@@ -41,6 +41,22 @@ extension ModelsCommand {
             Console.line("  multiply-accumulates \(ModelsCommand.giga(network.multiplyAccumulates)) G")
         }
 
+        private func describeRecord(_ weights: Weights) throws {
+            let record: QuantisationRecord?
+            do {
+                record = try QuantisationRecord.read(besides: subject, for: weights)
+            } catch {
+                throw Failure(.failed, "vpipe: \(error)")
+            }
+            guard let record else { return Console.line("  nothing was measured in 8 bits: see vpipe models quantize") }
+            let figures = record.figures.sorted { $0.key < $1.key }
+                .map { "\($0.key) \(Figures.fixed($0.value * 100, 2))" }.joined(separator: ", ")
+            let blocks = record.quantisation.floatBlocks.sorted().joined(separator: ", ")
+            Console.line(
+                "  8 bits: \(record.measure) \(figures) (\(record.data)), \(record.keep) of f32's was to be kept")
+            Console.line("  blocks in floating point: \(blocks.isEmpty ? "none" : blocks)")
+        }
+
         private func describeFile() throws {
             let weights: Weights
             do {
@@ -50,6 +66,7 @@ extension ModelsCommand {
             }
             Console.line("\(subject): \(weights.count) tensors, \(Figures.count(UInt64(weights.floatCount))) numbers")
             for (key, value) in weights.metadata.sorted(by: { $0.key < $1.key }) { Console.line("  \(key): \(value)") }
+            try describeRecord(weights)
             switch weights.isIntact {
             case true?: Console.line("  the tensors are those of the checksum")
             case nil: Console.line("  no checksum: `vpipe models export` writes one")

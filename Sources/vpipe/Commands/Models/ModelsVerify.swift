@@ -9,11 +9,13 @@ extension ModelsCommand {
     /// `vpipe models verify`.
     struct Verify: ParsableCommand {
         /// The ways to run a network.
-        enum Side: String, ExpressibleByArgument, CaseIterable { case plain, f32, bf16 }
+        enum Side: String, ExpressibleByArgument, CaseIterable { case plain, f32, bf16, int8 }
 
         static let configuration = CommandConfiguration(
             abstract: "Run a network two ways on the same input and say which layer drifts first.",
-            discussion: "plain is our own loops in Swift; f32 and bf16 are the engine in that precision. Differences "
+            discussion:
+                "plain is our own loops in Swift; f32, bf16 and int8 are the engine in that precision. With int8 on one side "
+                + "the network is the quantised one on both, as \"vpipe models quantize\" recorded it. Differences "
                 + "are relative to the largest number of each layer's result.")
 
         @Argument(help: "The network, as \"vpipe models list\" names it.") var network: String
@@ -22,14 +24,14 @@ extension ModelsCommand {
         @Option(help: "Initial weights of this seed instead.") var randomSeed: UInt64?
         @Option(help: ArgumentHelp("Input size; small by default, as plain loops are slow.", valueName: "WxH"))
         var size: String?
-        @Option(help: "What is taken as right: plain, f32 or bf16.") var reference = Side.plain
-        @Option(help: "What is compared with it: plain, f32 or bf16.") var candidate = Side.f32
+        @Option(help: "What is taken as right: plain, f32, bf16 or int8.") var reference = Side.plain
+        @Option(help: "What is compared with it: plain, f32, bf16 or int8.") var candidate = Side.f32
         @Option(help: "Largest relative difference allowed.") var tolerance: Float = 1e-3
         @Option(help: "Which random numbers the input is made of.") var seed: UInt64 = 1
         @Flag(help: "Every layer.") var layers = false
 
         func run() throws {
-            let model = try model()
+            let model = try [reference, candidate].contains(.int8) ? quantised(self.model()) : self.model()
             let architecture = model.architecture
             let intact = model.weights.isIntact
             guard intact != false else {
@@ -79,6 +81,10 @@ extension ModelsCommand {
             }
         }
 
+        private func quantised(_ model: NodeModel) throws -> NodeModel {
+            do { return try model.quantised() } catch { throw Failure(.failed, "vpipe: \(error)") }
+        }
+
         private func print(_ report: DriftReport) {
             var table = TextTable(["layer", "kind", "relative", "absolute", "output"], rightAligned: [2, 3])
             for entry in layers ? report.entries : report.outputs {
@@ -99,6 +105,7 @@ extension ModelsCommand {
             case .plain: PlainRunner()
             case .f32: EngineRunner(try Installation.engine, precision: .f32)
             case .bf16: EngineRunner(try Installation.engine, precision: .bf16)
+            case .int8: EngineRunner(try Installation.engine, precision: .int8)
             }
         }
 

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Basics
+internal import Foundation
+internal import Inference
+internal import Networks
+
+/// A model with the arithmetic it is run in, and why.
+struct ChosenModel {
+    /// The model; its weights make an 8-bit network where that was chosen.
+    let model: NodeModel
+    /// For the engine.
+    let precision: Precision
+    /// For the report: what was chosen for which reason; nil where the user said it.
+    let reason: String?
+}
+
+/// Chooses among the kinds of arithmetic whose results were measured equal to f32's the fastest on this machine.
+///
+/// ```
+///  record beside the weights --> equal within its tolerance --> the processor has units for it --> timed once, fastest
+/// ```
+/// Whatever is missing on the way leads to f32 and is said in ``ChosenModel/reason``.
+struct PrecisionChooser {
+    /// Times one inference of each, in milliseconds.
+    typealias Timing = ([(model: NodeModel, precision: Precision)]) throws -> [Double]
+
+    /// What the processor has.
+    let features: CPUFeatures
+    /// Where times are kept; nil keeps none.
+    let table: PrecisionTimes?
+    /// What times depend on beside the model: the engine, the cores, what the speed is for.
+    let setting: String
+    /// Measures what the table does not know.
+    let time: Timing
+
+    /// The model in the arithmetic that a user named.
+    ///
+    /// - Throws: a sentence where int8 was named and there is no record, or none that can be used.
+    static func named(_ precision: Precision, _ model: NodeModel) throws -> ChosenModel {
+        guard precision == .int8 else { return ChosenModel(model: model, precision: precision, reason: nil) }
+        return ChosenModel(model: try model.quantised(), precision: .int8, reason: nil)
+    }
+
+    /// The fastest of what was measured equal.
+    func automatic(_ model: NodeModel) throws -> ChosenModel {
+        func f32(_ reason: String) -> ChosenModel { ChosenModel(model: model, precision: .f32, reason: reason) }
+        let record: QuantisationRecord
+        do throws(NetworkError) {
+            guard let found = try QuantisationRecord.read(besides: model.path, for: model.weights) else {
+                return f32(
+                    "f32, as no other arithmetic was measured: see \"vpipe models quantize "
+                        + "\(model.architecture.network)\"")
+            }
+            record = found
+        } catch {
+            return f32("f32: \(error)")
+        }
+        var candidates: [(model: NodeModel, precision: Precision)] = [(model, .f32)]
+        var missing: [String] = []
+        for (precision, isThere) in [(Precision.int8, features.hasInt8DotProduct), (.bf16, features.hasBF16)]
+        where record.isEqual(precision.rawValue) {
+            guard isThere else {
+                missing.append(precision.rawValue)
+                continue
+            }
+            candidates.append((precision == .int8 ? try model.quantised(by: record) : model, precision))
+        }
+        guard candidates.count > 1 else {
+            return f32(
+                missing.isEmpty
+                    ? "f32, as the others lost more than was to be kept"
+                    : "f32, as this processor has no units for \(missing.joined(separator: " or "))")
+        }
+        let times = try times(candidates, record, model)
+        guard let best = times.indices.min(by: { times[$0] < times[$1] }) else { return f32("f32") }
+        let (chosen, precision) = candidates[best]
+        guard precision != .f32 else { return f32("f32, the fastest here of what was measured equal") }
+        let share = (record.figures[precision.rawValue] ?? 0) / (record.figures["f32"] ?? 1)
+        return ChosenModel(
+            model: chosen, precision: precision,
+            reason:
+                "\(precision.rawValue), \(NumberText.decimal(times[0] / times[best], places: 1)) times as fast as f32 here, "
+                + "\(NumberText.decimal(share * 100, places: 1)) % of its \(record.measure)")
+    }
+
+    private func times(
+        _ candidates: [(model: NodeModel, precision: Precision)], _ record: QuantisationRecord, _ model: NodeModel
+    ) throws -> [Double] {
+        let key =
+            "\(features); \(setting); \(record.weights) \(record.contentDigest) at \(model.size); "
+            + candidates.map(\.precision.rawValue).joined(separator: " ")
+        if let known = table?.times(under: key), known.count == candidates.count { return known }
+        let times = try time(candidates)
+        table?.keep(times, under: key)
+        return times
+    }
+}
+
+/// Times of inferences on this machine, kept from one run to the next.
+///
+/// A table that cannot be read or written costs time, nothing else.
+struct PrecisionTimes {
+    private static let limit = 200
+    private let path: String
+
+    /// A table in a file; nil is the user's own, `precisions.json` in the cache folder, where there is one.
+    init?(path: String? = nil) {
+        guard let path = path ?? Folders().cache.map({ $0 + "/precisions.json" }) else { return nil }
+        self.path = path
+    }
+
+    /// The times kept under a key.
+    func times(under key: String) -> [Double]? {
+        read()[key].flatMap { $0.allSatisfy { $0.isFinite && $0 > 0 } ? $0 : nil }
+    }
+
+    /// Keeps times; a table that has grown large begins again.
+    func keep(_ times: [Double], under key: String) {
+        var table = read()
+        if table.count >= Self.limit { table = [:] }
+        table[key] = times
+        let file = URL(fileURLWithPath: path)
+        try? FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        try? encoder.encode(table).write(to: file, options: .atomic)
+    }
+
+    private func read() -> [String: [Double]] {
+        FileManager.default.contents(atPath: path)
+            .flatMap { try? JSONDecoder().decode([String: [Double]].self, from: $0) } ?? [:]
+    }
+}

@@ -106,6 +106,7 @@ final class MarkingNode: Node, AdjustableNode {
 final class ScriptedNetwork: Node, AdjustableNode {
     static let network = Param.integer("network", default: 0, range: 0...9999, changeable: true, doc: "Which one")
     static let every = Param.integer("every", default: 1, range: 1...1000, changeable: true, doc: "A cheaper setting")
+        .cheaper(by: .fewerFrames)
     static let contract = Contract(
         "network", .inference, summary: "A network", parameters: [network, every])
 

@@ -18,7 +18,7 @@ public struct Rational: Sendable, Hashable {
 }
 
 /// An instant or a span on a stream's own clock: a count of ticks of `base` seconds each.
-public struct MediaTime: Sendable, Hashable {
+public struct MediaTime: Sendable, Hashable, CustomStringConvertible {
     /// Count of ticks.
     public var ticks: Int64
     /// Seconds per tick.
@@ -34,4 +34,7 @@ public struct MediaTime: Sendable, Hashable {
     public var seconds: Double {
         base.den == 0 ? 0 : Double(ticks) * Double(base.num) / Double(base.den)
     }
+
+    /// The seconds, to the microsecond.
+    public var description: String { "\((seconds * 1e6).rounded() / 1e6)" }
 }

@@ -19,7 +19,7 @@ struct FaceResults {
             faces += boxes.count
             if count <= 3 { print("\(frame.pts) s: \(boxes.count) faces \(boxes)") }
         }
-        let delivered = try await report.delivered
+        let delivered = try await report.source("video")?.delivered ?? 0
         print("\(count) frames read, \(delivered) delivered, \(faces) faces")
     }
 }

@@ -48,6 +48,6 @@ struct OwnNode {
 
         let run = try PipelineRun(pipeline(every: 4).file, registry: registry)
         let report = try await run.run()
-        print("\(report.delivered) of 100 frames delivered")
+        print("\(report.source("pattern")?.delivered ?? 0) of 100 frames delivered")
     }
 }

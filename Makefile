@@ -5,6 +5,7 @@
 # make bench   measure: parts, pipeline, limit, and a Python rival
 # make train-smoke   every training recipe for a moment, on generated data
 # make deps    only the set-up: Debian packages and OpenVINO
+# make docs      the node reference, the JSON Schema and the API documentation
 # make install PREFIX=/usr/local
 
 PREFIX ?= /usr/local
@@ -48,6 +49,9 @@ swift-toolchain:
 docs: build
 	$(RELEASE) nodes --markdown > docs/nodes.md
 	$(RELEASE) schema > docs/pipeline.schema.json
+	VPIPE_DOCS=1 $(SWIFT) package --scratch-path .build-docs --allow-writing-to-directory out/api generate-documentation \
+	    --target Pipeline --output-path out/api --transform-for-static-hosting --warnings-as-errors
+	@echo "API documentation: out/api, to be served by any web server"
 
 install: build
 	install -D -m 755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/vpipe

@@ -131,3 +131,8 @@ let package = Package(
             swiftSettings: settings),
     ]
 #endif
+
+// Makes the API documentation (`make docs`); nothing else needs it, so nothing else fetches it.
+if Context.environment["VPIPE_DOCS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
+}

@@ -49,6 +49,7 @@ swift-toolchain:
 docs: build
 	$(RELEASE) nodes --markdown > docs/nodes.md
 	$(RELEASE) schema > docs/pipeline.schema.json
+	@mkdir -p out
 	VPIPE_DOCS=1 $(SWIFT) package --scratch-path .build-docs --allow-writing-to-directory out/api generate-documentation \
 	    --target Pipeline --output-path out/api --transform-for-static-hosting --warnings-as-errors
 	@echo "API documentation: out/api, to be served by any web server"

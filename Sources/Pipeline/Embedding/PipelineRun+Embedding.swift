@@ -5,7 +5,7 @@ public import PipelineLanguage
 extension NodeRegistry {
     /// Adds a node type that takes one frame and returns one or none.
     ///
-    /// - Throws: ``ContractError`` when one of its names is taken, or when its contract contradicts itself.
+    /// - Throws: `ContractError` when one of its names is taken, or when its contract contradicts itself.
     public mutating func register<Processor: FrameProcessor>(_ type: Processor.Type) throws(ContractError) {
         let contract = Processor.contract
         guard contract.inputs.count == 1, contract.inputs[0].count == 1...1, contract.outputs.count <= 1 else {
@@ -26,7 +26,8 @@ extension PipelineRun {
     ///   - registry: the node types it may use.
     ///   - overrides: values that replace those of the file, as `node.parameter=value`.
     ///   - engine: runs the networks; opened when the first of them is built. OpenVINO by default.
-    /// - Throws: ``PipelineFileError`` with every mistake in the file, or ``PipelineRunError`` naming the node that cannot
+    ///   - options: how the run may use the machine and the disk.
+    /// - Throws: `PipelineFileError` with every mistake in the file, or ``PipelineRunError`` naming the node that cannot
     ///   work and why.
     public convenience init(
         file path: String, registry: NodeRegistry, overrides: [String] = [],

@@ -54,8 +54,11 @@ public struct NodeModel: Sendable {
     /// Chooses by a node's settings.
     ///
     /// - Parameters:
-    ///   - weights: a file (`.safetensors`, or an official release); nil or `defaultWeights` for the best installed.
+    ///   - family: the network.
+    ///   - variant: its name in the family.
+    ///   - path: a file (`.safetensors`, or an official release); nil or `defaultWeights` for the best installed.
     ///   - size: nil takes what the weights were made for.
+    ///   - store: where installed weights are looked for.
     /// - Throws: a sentence that names the file, or the commands that would provide weights.
     public init(
         _ family: NetworkFamily, variant: String, weights path: String?, size: InputSize?,

@@ -17,7 +17,7 @@ public struct NodeRegistry: Sendable {
 
     /// Adds a node type.
     ///
-    /// - Throws: ``ContractError`` when one of its names is taken, or when its contract contradicts itself.
+    /// - Throws: `ContractError` when one of its names is taken, or when its contract contradicts itself.
     public mutating func register(_ type: any NodeType.Type) throws(ContractError) {
         try register(type.contract, trial: { try type.makeTrial($0, in: $1) }) { try type.make($0, in: $1) }
     }
@@ -25,9 +25,10 @@ public struct NodeRegistry: Sendable {
     /// Adds a node type as a contract and what makes nodes of it.
     ///
     /// - Parameters:
+    ///   - contract: the declaration.
     ///   - trial: makes the stand-ins for trial runs, see ``NodeType/makeTrial(_:in:)``; nil has its default.
     ///   - factory: makes the nodes.
-    /// - Throws: ``ContractError``, as above.
+    /// - Throws: `ContractError`, as above.
     public mutating func register(
         _ contract: Contract, trial: NodeFactory? = nil,
         factory: @escaping NodeFactory

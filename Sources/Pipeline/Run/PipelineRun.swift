@@ -28,8 +28,10 @@ public final class PipelineRun: @unchecked Sendable {
     /// Opens everything the pipeline names and joins it up.
     ///
     /// - Parameters:
+    ///   - pipeline: what was validated.
     ///   - registry: makes the nodes; knows at least the types that the pipeline was validated against.
     ///   - engine: runs the networks; opened when the first of them is built.
+    ///   - options: how the run may use the machine and the disk.
     /// - Throws: `PipelineRunError` naming the node that cannot work and why.
     public init(
         _ pipeline: ValidatedPipeline, registry: NodeRegistry,

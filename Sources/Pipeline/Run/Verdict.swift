@@ -27,7 +27,10 @@ public struct Verdict: Sendable, Hashable {
 
     /// Judges a finished run; nil where the pipeline has no target or not one frame was delivered.
     ///
-    /// - Parameter record: the run's book of seconds; without one the average decides.
+    /// - Parameters:
+    ///   - report: of the run.
+    ///   - target: what was promised.
+    ///   - record: the run's record of seconds; without one the average decides.
     public init?(_ report: RunReport, target: PipelineTarget?, record: TargetRecord? = nil) {
         guard let target else { return nil }
         let sinks = report.nodes.filter { $0.endToEnd != nil }

@@ -104,6 +104,8 @@ public struct Governor: Sendable {
     /// Starts on rung `top` of `rungCount`, and never takes a dearer one.
     ///
     /// - Parameters:
+    ///   - target: what is promised.
+    ///   - rungCount: rungs of the ladder, 1 at least.
     ///   - planned: core-milliseconds per frame by rung, or nothing.
     ///   - top: the first rung that was found to hold with the machine for itself.
     public init(target: PipelineTarget, rungCount: Int, planned: [Double] = [], top: Int = 0) {

@@ -10,7 +10,7 @@ struct Vpipe: ParsableCommand {
         commandName: "vpipe",
         abstract: "Real-time video pipelines with light-weight neural networks, from one JSON file.",
         discussion: "Exit status: 0 ok, 1 failed, 2 bad usage or pipeline file, 3 target missed.",
-        version: "0.1.0",
+        version: "0.2.0",
         subcommands: [
             RunCommand.self, ValidateCommand.self, NodesCommand.self, SchemaCommand.self, GraphCommand.self,
             DevicesCommand.self, ModelsCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self,

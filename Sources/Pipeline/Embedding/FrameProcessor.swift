@@ -5,7 +5,7 @@ public import Media
 /// The simplest kind of node: one frame in, one or none out, in order.
 ///
 /// A type that conforms is registered with `NodeRegistry.register(_:)`; then its contract's name works as a `type` in pipeline
-/// files, its parameters are checked, and it appears in `vpipe nodes`-like listings and the schema.
+/// files, its parameters are checked, and it appears in the reference and the schema made from the registry.
 ///
 /// ```swift
 /// struct Blink: FrameProcessor {

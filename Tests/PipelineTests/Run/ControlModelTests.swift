@@ -3,6 +3,7 @@ import Dataflow
 import Dispatch
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Pipeline
@@ -11,18 +12,6 @@ import Testing
 /// Random interleavings of everything that can happen to what is in force, beside frames, against a model that knows
 /// one accepted file and one rung.
 @Suite(.timeLimit(.minutes(15))) struct ControlModelTests {
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-        // SplitMix64.
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
     /// What becomes of a reload of some file.
     private enum Outcome { case accepted, unprepared, restart }
 
@@ -54,7 +43,7 @@ import Testing
 
     /// One interleaving.
     private final class Interleaving {
-        private var random: Generator
+        private var random: SeededGenerator
         private let seed: UInt64
         private let top: String
         private let run: ScriptedPipeline
@@ -71,7 +60,7 @@ import Testing
 
         init(seed: UInt64) throws {
             self.seed = seed
-            random = Generator(state: seed)
+            random = SeededGenerator(seed: seed)
             // The ladder as it follows from the nodes changes with every file; the written one stays.
             top =
                 Bool.random(using: &random)

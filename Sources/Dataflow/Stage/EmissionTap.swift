@@ -10,10 +10,17 @@ final class EmissionTap: Sendable {
     typealias Observer = @Sendable (_ item: Item, _ port: Int) -> Bool
 
     private let isObserved = Atomic<Bool>(false)
-    private let observers = Mutex<[Observer]>([])
+    private let observers = Mutex<[Entry]>([])
+
+    /// One observer, known by its identity.
+    private final class Entry: Sendable {
+        let takes: Observer
+
+        init(_ takes: @escaping Observer) { self.takes = takes }
+    }
 
     func add(_ observer: @escaping Observer) {
-        observers.withLock { $0.append(observer) }
+        observers.withLock { $0.append(Entry(observer)) }
         isObserved.store(true, ordering: .relaxed)
     }
 
@@ -27,12 +34,11 @@ final class EmissionTap: Sendable {
     private func showSlowly(_ item: Item, port: Int) {
         // Called without the lock: an observer may wait for its reader.
         let current = observers.withLock { $0 }
-        var staying = 0
-        for observer in current where observer(item, port) { staying += 1 }
-        guard staying < current.count else { return }
-        // One that is asked again after it left says no again.
+        var left: [Entry] = []
+        for entry in current where !entry.takes(item, port) { left.append(entry) }
+        guard !left.isEmpty else { return }
         observers.withLock { list in
-            if staying == 0, list.count == current.count { list.removeAll() }
+            list.removeAll { entry in left.contains { $0 === entry } }
             isObserved.store(!list.isEmpty, ordering: .relaxed)
         }
     }

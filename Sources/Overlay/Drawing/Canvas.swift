@@ -73,10 +73,6 @@ public final class Canvas {
         {
             surface.fill(shape, color)
         }
-        if stroke.endMarker > 0 {
-            fillDisc(from, stroke.endMarker / 2 + rim, color)
-            fillDisc(to, stroke.endMarker / 2 + rim, color)
-        }
     }
 
     // MARK: Discs

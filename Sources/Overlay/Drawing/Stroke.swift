@@ -33,15 +33,12 @@ public struct Stroke: Sendable, Hashable {
     public var cap: Cap
     /// Rim around it; nil is none.
     public var halo: Halo?
-    /// Diameter in pixels of a disc on either end point; 0 is none.
-    public var endMarker: Float
 
     /// Describes a stroke.
-    public init(color: Color, width: Float, cap: Cap = .round, halo: Halo? = nil, endMarker: Float = 0) {
+    public init(color: Color, width: Float, cap: Cap = .round, halo: Halo? = nil) {
         self.color = color
         self.width = width
         self.cap = cap
         self.halo = halo
-        self.endMarker = endMarker
     }
 }

@@ -11,6 +11,7 @@ import Testing
         let items = (0..<10).map { Item(ticket: Ticket(source: 0, sequence: $0, capturedAt: 0)) }
         let all = Mutex<[UInt64]>([])
         let some = Mutex<[UInt64]>([])
+        let asked = Atomic<Int>(0)
         func show(_ item: Item) { withExtendedLifetime(item) { tap.show(.passUnretained(item), port: 0) } }
         show(items[0])
         tap.add { item, _ in
@@ -18,7 +19,8 @@ import Testing
             return true
         }
         tap.add { item, _ in
-            some.withLock { list in
+            asked.wrappingAdd(1, ordering: .relaxed)
+            return some.withLock { list in
                 if list.count < 3 { list.append(item.ticket.sequence) }
                 return list.count < 3
             }
@@ -26,5 +28,7 @@ import Testing
         for item in items[1...] { show(item) }
         #expect(all.withLock { $0 } == Array(1..<10))
         #expect(some.withLock { $0 } == [1, 2, 3])
+        // One that has left is not asked again while another stays.
+        #expect(asked.load(ordering: .relaxed) == 3)
     }
 }

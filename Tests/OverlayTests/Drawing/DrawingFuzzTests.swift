@@ -41,7 +41,6 @@ import Testing
                 let cap = Bool.random(using: &random) ? Stroke.Cap.round : .butt
                 var stroke = Stroke(color: color, width: value(&random), cap: cap)
                 if Bool.random(using: &random) { stroke.halo = Halo(width: value(&random)) }
-                if Bool.random(using: &random) { stroke.endMarker = value(&random) }
                 canvas.line(from: point(&random), to: point(&random), stroke)
                 canvas.outline(rect(&random), stroke, cornerRadius: value(&random))
                 canvas.fill(rect(&random), color: color, cornerRadius: value(&random))
@@ -64,7 +63,7 @@ import Testing
     @Test func `what has no finite place or no size leaves the picture alone`() {
         let planes = DrawingPlanes(format: .i420, width: 20, height: 12) { _ in 90 }
         let before = planes.bytes
-        let stroke = Stroke(color: .white, width: 2, halo: Halo(), endMarker: 5)
+        let stroke = Stroke(color: .white, width: 2, halo: Halo())
         Canvas().draw(on: planes.surface, ColorSpec(matrix: .bt601)) {
             $0.line(from: Point(x: .nan, y: 2), to: Point(x: 9, y: .nan), stroke)
             $0.line(from: Point(x: .infinity, y: 2), to: Point(x: .infinity, y: 5), stroke)

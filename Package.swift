@@ -122,8 +122,8 @@ let package = Package(
         .testTarget(
             name: "WorkbenchTests",
             dependencies: [
-                "Workbench", "Pipeline", "PipelineLanguage", "Camera", "Overlay", "InferenceTestSupport", "TestPeers",
-                "TestSupport",
+                "Workbench", "Pipeline", "PipelineLanguage", "Camera", "Overlay", "Networks", "InferenceTestSupport",
+                "TestPeers", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -6,7 +6,8 @@
 public final class CompiledModel: Sendable {
     /// What the engine says it really uses, read back after compiling.
     public struct Settings: Sendable, Hashable {
-        /// The precision that was granted: the one asked for, or `f32` where the processor or the model lacks it.
+        /// The precision that was granted: `int8` where the model is quantised, else the one asked for, or `f32` where the
+        /// processor lacks it.
         public let precision: Precision
         /// The engine's own word for the arithmetic of floating-point layers: `f32`, `bf16`.
         public let engineFloat: String
@@ -19,7 +20,7 @@ public final class CompiledModel: Sendable {
 
         /// For reports: `f32, 2 streams of 2 threads in all`.
         public var summary: String {
-            "\(precision == .int8 ? "int8" : engineFloat), \(streams) streams of \(threads) threads in all"
+            "\(precision == .int8 ? engineFloat == "bf16" ? "int8 and bf16" : "int8" : engineFloat), \(streams) streams of \(threads) threads in all"
         }
 
         /// States all of them.

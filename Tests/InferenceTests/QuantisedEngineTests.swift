@@ -57,6 +57,21 @@ struct QuantisedEngineTests {
         #expect(error(plain, float) < float.reduce(0) { $0 + $1 * $1 } / 100)
     }
 
+    @Test("A quantised model is reported as int8, whatever was asked for", arguments: Precision.allCases)
+    func settings(precision: Precision) throws {
+        let b = NetworkBuilder(name: "n", variant: "v")
+        try b.output("y", b.convolution("a", b.input("x", shape: [1, 3, 8, 8]), outputChannels: 4, bias: true))
+        let network = b.build().quantised(using: Quantisation(ranges: ["x": ValueRange(0, 1)]))
+        let weights = try network.quantising(TestModels.randomWeights(for: b.build(), seed: 1))
+        let engine = try OpenVINOEngine.shared()
+        let model = try engine.compile(
+            ModelSource(name: "q", onnx: network.onnxAsIs(weights: weights)),
+            options: TestModels.options(precision: precision))
+        #expect(model.settings.precision == .int8)
+        let isMixed = precision == .bf16 && engine.capabilities.contains("BF16")
+        #expect(model.settings.summary.hasPrefix(isMixed ? "int8 and bf16, " : "int8, "))
+    }
+
     @Test("Ranges are the means of each input's least and largest numbers, under the layers' names")
     func ranges() throws {
         let architecture = try Architecture.find("mlsd", "tiny")

@@ -1,17 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Basics
 internal import Foundation
-internal import Inference
+package import Inference
 internal import Networks
 
 /// A model with the arithmetic it is run in, and why.
-struct ChosenModel {
+package struct ChosenModel {
     /// The model; its weights make an 8-bit network where that was chosen.
-    let model: NodeModel
+    package let model: NodeModel
     /// For the engine.
-    let precision: Precision
+    package let precision: Precision
     /// For the report: what was chosen for which reason; nil where the user said it.
-    let reason: String?
+    package let reason: String?
+}
+
+extension ChosenModel {
+    /// A model in the arithmetic that is named, or in the fastest here of those measured equal.
+    ///
+    /// Inferences are timed where the user's own table does not know their times.
+    ///
+    /// - Parameters:
+    ///   - named: nil chooses.
+    ///   - options: how the model will be compiled; the precision comes from the choice.
+    /// - Throws: a sentence where int8 is named and there is no record of it, `InferenceError`.
+    package init(
+        _ model: NodeModel, in named: Precision?, engine: any InferenceEngine, options: CompileOptions
+    ) throws {
+        if let named {
+            self = try PrecisionChooser.named(named, model)
+            return
+        }
+        self = try PrecisionChooser(engine: engine, options: options) { candidates in
+            try EngineTiming.inTurns(
+                candidates.map { model, precision in
+                    var options = options
+                    options.precision = precision
+                    return try engine.compile(model.source(), options: options)
+                })
+        }.automatic(model)
+    }
+
+    /// What would be chosen here by itself, in words; times nothing.
+    package static func outlook(
+        _ model: NodeModel, engine: any InferenceEngine, options: CompileOptions
+    ) throws -> String {
+        struct Untimed: Error { let names: [String] }
+        let chooser = PrecisionChooser(engine: engine, options: options) { candidates in
+            throw Untimed(names: candidates.map(\.precision.rawValue))
+        }
+        do {
+            return try chooser.automatic(model).reason ?? ""
+        } catch let untimed as Untimed {
+            return "the fastest of \(untimed.names.joined(separator: ", ")), timed at the first run"
+        }
+    }
+}
+
+extension NodeModel {
+    /// The model at its size, for an engine.
+    package func source() throws -> ModelSource {
+        ModelSource(
+            name: "\(architecture.network) \(architecture.variant) \(size)",
+            onnx: try architecture.onnx(at: size, weights: weights))
+    }
 }
 
 /// Chooses among the kinds of arithmetic whose results were measured equal to f32's the fastest on this machine.
@@ -32,6 +83,20 @@ struct PrecisionChooser {
     let setting: String
     /// Measures what the table does not know.
     let time: Timing
+
+    init(features: CPUFeatures, table: PrecisionTimes?, setting: String, time: @escaping Timing) {
+        self.features = features
+        self.table = table
+        self.setting = setting
+        self.time = time
+    }
+
+    /// Chooses for this processor, with the user's own table.
+    init(engine: any InferenceEngine, options: CompileOptions, time: @escaping Timing) {
+        self.init(
+            features: .current, table: PrecisionTimes(options.cache),
+            setting: "\(engine.version), \(options.goal.rawValue), \(options.cores) cores", time: time)
+    }
 
     /// The model in the arithmetic that a user named.
     ///
@@ -103,10 +168,19 @@ struct PrecisionTimes {
     private static let limit = 200
     private let path: String
 
-    /// A table in a file; nil is the user's own, `precisions.json` in the cache folder, where there is one.
-    init?(path: String? = nil) {
-        guard let path = path ?? Folders().cache.map({ $0 + "/precisions.json" }) else { return nil }
-        self.path = path
+    /// A table in a file.
+    init(path: String) { self.path = path }
+
+    /// The table that goes with compiled models: `precisions.json` in the user's cache folder, or in theirs; nil without any.
+    init?(_ cache: CompileOptions.Cache) {
+        let folder: String? =
+            switch cache {
+            case .off: nil
+            case .directory(let path): path
+            case .standard: Folders().cache
+            }
+        guard let folder else { return nil }
+        path = folder + "/precisions.json"
     }
 
     /// The times kept under a key.

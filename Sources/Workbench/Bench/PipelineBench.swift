@@ -25,6 +25,8 @@ public struct PipelineBench: Sendable {
         public var size: String?
         /// Weights file; nil is the node's default.
         public var weights: String?
+        /// Arithmetic of the network; nil is what the node takes by itself.
+        public var precision: Precision?
         /// Frames at most for each part measured alone.
         public var frames = 150
 
@@ -53,6 +55,10 @@ public struct PipelineBench: Sendable {
     public let peakBytes: Int
     /// Cores counted on.
     public let cores: Int
+    /// Arithmetic of the network, for the engine.
+    public let precision: Precision
+    /// Why it was chosen; nil where the options name it.
+    public let choice: String?
 
     /// Frames per second that the parts allow.
     public var limit: Double { Double(cores) * 1000 / (decodeCPU + inferenceCPU + encodeCPU) }
@@ -91,7 +97,11 @@ public struct PipelineBench: Sendable {
 
         decodeCPU = try Self.measureDecoder(options)
         encodeCPU = try Self.measureEncoder(options, picturesOf: output, cores: cores)
-        inferenceCPU = try Self.measureInference(options, cores: cores, engine)
+        let chosen = try Self.model(options, cores: cores, engine)
+        precision = chosen.precision
+        choice = chosen.reason
+        inferenceCPU = try Self.measureInference(
+            chosen, CompileOptions(.throughput, cores: cores, precision: precision), frames: options.frames, engine)
     }
 
     private static var temporaryFolder: String {
@@ -102,7 +112,10 @@ public struct PipelineBench: Sendable {
     private static func pipeline(
         _ options: Options, output: String, contracts: ContractTable
     ) throws -> ValidatedPipeline {
-        let given = [("variant", options.variant), ("size", options.size), ("weights", options.weights)]
+        let given = [
+            ("variant", options.variant), ("size", options.size), ("weights", options.weights),
+            ("precision", options.precision?.rawValue),
+        ]
         let network: [(String, JSONDocument)] =
             [("type", .string(options.network)), ("input", "video")]
             + given.compactMap { key, value in value.map { (key, .string($0)) } }
@@ -159,21 +172,27 @@ public struct PipelineBench: Sendable {
         return seconds * 1000 / Double(count)
     }
 
-    /// CPU milliseconds per inference of the engine alone, with every stream busy.
-    private static func measureInference(
+    /// What the pipeline's node runs.
+    private static func model(
         _ options: Options, cores: Int, _ engine: any InferenceEngine
-    ) throws -> Double {
+    ) throws -> ChosenModel {
         let family = try NetworkFamily.named(options.network)
         let model = try NodeModel(
             family, variant: options.variant ?? family.variants[0].name, weights: options.weights,
             size: options.size.flatMap { InputSize($0) })
-        let source = ModelSource(
-            name: options.network, onnx: try model.architecture.onnx(at: model.size, weights: model.weights))
-        let compiled = try engine.compile(
-            source, options: CompileOptions(.throughput, cores: cores, precision: .f32))
+        return try ChosenModel(
+            model, in: options.precision, engine: engine,
+            options: CompileOptions(.throughput, cores: cores, precision: .f32))
+    }
+
+    /// CPU milliseconds per inference of the engine alone, with every stream busy.
+    private static func measureInference(
+        _ chosen: ChosenModel, _ options: CompileOptions, frames: Int, _ engine: any InferenceEngine
+    ) throws -> Double {
+        let compiled = try engine.compile(chosen.model.source(), options: options)
         let pool = try RequestPool(model: compiled)
         let warmUp = pool.requests.count
-        let total = max(20, options.frames / 2)
+        let total = max(20, frames / 2)
         var submitted = 0
         var completed = 0
         var start = 0.0

@@ -29,9 +29,10 @@ public struct Checkup: Sendable {
     /// Looks at everything; an engine that cannot be opened is a finding.
     public init(engine: @autoclosure () throws -> any InferenceEngine) {
         lookAtMachine()
-        lookAt(engine)
+        let engine = lookAt(engine)
         lookAtFFmpeg()
         lookAtModels()
+        if let engine { lookAtPrecisions(engine) }
         lookAtCameras()
     }
 
@@ -47,13 +48,15 @@ public struct Checkup: Sendable {
             "\(info.activeProcessorCount) cores, \((memory * 10).rounded() / 10) GiB of memory")
     }
 
-    private mutating func lookAt(_ openEngine: () throws -> any InferenceEngine) {
+    private mutating func lookAt(_ openEngine: () throws -> any InferenceEngine) -> (any InferenceEngine)? {
         do {
             let engine = try openEngine()
             add("inference", .good, "\(engine.name) \(engine.version) at \(engine.libraryPath)")
             add("processor", .good, "\(engine.processor): \(engine.capabilities.joined(separator: ", "))")
+            return engine
         } catch {
             add("inference", .bad, "\(error)", fix: "run `make deps` in the source tree")
+            return nil
         }
     }
 
@@ -88,6 +91,25 @@ public struct Checkup: Sendable {
                 "model \(name)", entry.isPreview ? .note : .good,
                 "\(entry.path)\(entry.isPreview ? " (preview: weak)" : "")",
                 fix: entry.isPreview ? "vpipe models import FILE with the official release finds more" : nil)
+        }
+    }
+
+    /// What `"precision": "auto"` takes of each network that may have a record.
+    private mutating func lookAtPrecisions(_ engine: any InferenceEngine) {
+        let store = ModelStore()
+        let options = CompileOptions(
+            .throughput, cores: ProcessInfo.processInfo.activeProcessorCount, precision: .f32)
+        for family in NetworkFamily.all {
+            guard let variant = family.variants.first(where: { store.best(family, variant: $0.name) != nil }),
+                // Damaged weights are a finding of their own.
+                let model = try? NodeModel(family, variant: variant.name, weights: nil, size: nil, store: store)
+            else { continue }
+            do {
+                let text = try ChosenModel.outlook(model, engine: engine, options: options)
+                add("precision \(family.name)", .good, text)
+            } catch {
+                add("precision \(family.name)", .note, "\(error)")
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 internal import Basics
 internal import Foundation
 internal import Media
+internal import Networks
 internal import PipelineLanguage
 
 /// Figures measured on this machine, kept from one plan to the next.
@@ -83,7 +84,9 @@ struct CostTable {
                 guard value != nil || !folders.isEmpty else { return nil }
                 return "\(parameter.name)=\(redacted(value ?? "")) \(folders.joined(separator: ", "))"
             }
-            return "\(parameter.name)=\(redacted(value ?? "")) (\(identity))"
+            // What was measured of weights decides their arithmetic.
+            let record = value.flatMap { ContentIdentity.of(QuantisationRecord.path(besides: $0)) }
+            return "\(parameter.name)=\(redacted(value ?? "")) (\(identity)\(record.map { "; record \($0)" } ?? ""))"
         case .output, .peer:
             // Where it goes does not matter, but for what a name's ending or a scheme says of the format.
             let scheme = value.flatMap { text in text.firstRange(of: "://").map { String(text[..<$0.lowerBound]) } }

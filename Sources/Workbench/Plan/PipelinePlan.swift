@@ -24,6 +24,8 @@ public struct PipelinePlan: Sendable {
         /// Nil for a node that does next to nothing on its own queue, such as a network, whose engine has threads of
         /// its own.
         public let serialLimit: Double?
+        /// Of a network: which one it is, in which arithmetic and why, as the report of a run says it.
+        public let notes: [String]
     }
 
     /// One rung of the ladder.
@@ -166,7 +168,8 @@ extension PipelinePlan {
             let serial = wholes[0].nodeMilliseconds[node.id] ?? 0
             return Node(
                 id: node.id, type: node.type, cpuPerFrame: cost,
-                serialLimit: node.contract.category == .inference || serial < 0.5 ? nil : 1000 / serial)
+                serialLimit: node.contract.category == .inference || serial < 0.5 ? nil : 1000 / serial,
+                notes: node.contract.category == .inference ? wholes[0].notes[node.id] ?? [] : [])
         }
         self.rungs = rungs
         sourceRate = try isLive ? measuring.sourceRate(of: live) : nil

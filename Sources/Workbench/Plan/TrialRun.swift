@@ -18,6 +18,8 @@ struct TrialRun {
         var foreignCores: Double
         /// Mean time in each node per frame, in milliseconds; a node takes one frame at a time.
         var nodeMilliseconds: [String: Double]
+        /// What nodes said of the run, networks of their arithmetic among them.
+        var notes: [String: [String]]
     }
 
     /// Frames measured at least, and the seconds after which fewer have to do.
@@ -72,7 +74,8 @@ struct TrialRun {
             cpuPerFrame: own * 1000 / Double(frames), fps: fps,
             latencyP99: Double(latency.summary.p99) / 1e6, foreignCores: foreign,
             nodeMilliseconds: Dictionary(
-                report.nodes.map { ($0.name, Double($0.processTime.mean) / 1e6) }, uniquingKeysWith: { $1 }))
+                report.nodes.map { ($0.name, Double($0.processTime.mean) / 1e6) }, uniquingKeysWith: { $1 }),
+            notes: Dictionary(run.notes().map { ($0.node, $0.lines) }, uniquingKeysWith: { $1 }))
     }
 
     /// The last pulse before the end of the time, of the run, or of what is waited for.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+internal import Inference
 import Pipeline
 internal import PipelineLanguage
 internal import Workbench
@@ -15,7 +16,19 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Variant of the network; the node's default otherwise.") var variant: String?
     @Option(help: ArgumentHelp("Input size of the network.", valueName: "WxH")) var size: String?
     @Option(help: "Weights file; the default ones otherwise.") var weights: String?
+    @Option(
+        help: ArgumentHelp(
+            "Arithmetic of the network: f32, bf16 or int8; auto, the fastest of those measured equal, otherwise.",
+            valueName: "name"))
+    var precision: String?
     @Flag(help: "Figures as JSON, one object per network.") var json = false
+
+    func validate() throws {
+        if let precision, precision != "auto", Precision(rawValue: precision) == nil {
+            let names = ["auto"] + Precision.allCases.map(\.rawValue)
+            throw ValidationError("--precision is one of \(names.joined(separator: ", ")) (got \(precision))")
+        }
+    }
 
     func run() throws {
         for name in network.isEmpty ? ["mlsd", "retinaface"] : network {
@@ -23,6 +36,7 @@ struct BenchCommand: ParsableCommand {
             options.variant = variant
             options.size = size
             options.weights = weights
+            options.precision = precision.flatMap { Precision(rawValue: $0) }
             let bench: PipelineBench
             do {
                 bench = try PipelineBench(options, registry: Installation.registry, engine: Installation.engine)
@@ -44,6 +58,7 @@ struct BenchCommand: ParsableCommand {
         table.add(["  encode alone", ms(bench.encodeCPU)])
         table.add(["  whole pipeline", ms(bench.pipelineCPU)])
         for line in table.lines { Console.line(line) }
+        Console.line("  precision \(bench.choice ?? bench.precision.rawValue)")
         Console.line(
             "  pipeline \(Figures.fixed(bench.fps, 1)) fps, limit \(Figures.fixed(bench.limit, 1)) fps, ratio \(Figures.fixed(bench.share, 2))"
         )
@@ -61,6 +76,7 @@ struct BenchCommand: ParsableCommand {
             ("cores", Double(bench.cores)),
         ]
         return RunJSON.line(
-            [("network", .string(network))] + fields.map { ($0.0, .number(($0.1 * 1000).rounded() / 1000)) })
+            [("network", .string(network)), ("precision", .string(bench.precision.rawValue))]
+                + fields.map { ($0.0, .number(($0.1 * 1000).rounded() / 1000)) })
     }
 }

@@ -58,6 +58,7 @@ enum PlanText {
             ])
         }
         var lines = table.lines + [""]
+        lines += plan.nodes.flatMap { node in node.notes.map { "\(node.id): \($0)" } }
         let source = plan.sourceRate.map { ", the source gives \(Figures.fixed($0, 1))" } ?? ""
         lines.append(
             "\(Figures.fixed(total, 1)) CPU ms a frame on \(plan.cores) cores: up to "

@@ -68,6 +68,7 @@ enum RunJSON {
             object([
                 ("node", .string(node.id)), ("type", .string(node.type)), ("cpuMs", .number(node.cpuPerFrame)),
                 ("aloneFps", node.serialLimit.map { .number($0) }),
+                ("notes", node.notes.isEmpty ? nil : .array(node.notes.map { .string($0) })),
             ])
         }
         let ladder = plan.rungs.map { rung in

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Inference
+import InferenceTestSupport
 import Networks
+import TestSupport
 import Testing
 
 @testable import Pipeline
@@ -97,6 +99,33 @@ import Testing
     @Test func `inferences are timed once`() throws {
         #expect(try choose(["f32": 0.6, "int8": 0.6], calls: 3, table: true).timings == 1)
         #expect(try choose(["f32": 0.6, "int8": 0.6], calls: 3).timings == 3)
+    }
+
+    @Test func `what would be chosen is told without timing, until a run has timed it`() throws {
+        let scratch = try Scratch()
+        let architecture = try Architecture.find("retinaface", "mobilenet0.25")
+        let weights = try architecture.build(at: InputSize(width: 64, height: 64)).initialWeights(seed: 1)
+        let path = scratch.file("w.safetensors")
+        let model = NodeModel(architecture, weights, path: path, size: InputSize(width: 64, height: 64))
+        let engine = FakeEngine()
+        let options = CompileOptions(.throughput, cores: 1, precision: .f32, cache: .directory(scratch.path))
+        func outlook() throws -> String { try ChosenModel.outlook(model, engine: engine, options: options) }
+        #expect(try outlook().hasPrefix("f32, as no other arithmetic was measured"))
+        try QuantisationRecord(
+            network: "retinaface", variant: "mobilenet0.25", weights: weights.checksum, method: .pictures,
+            quantisation: Quantisation(ranges: ["image": ValueRange(-120, 150)]), keep: 0.99, measure: "AP",
+            figures: ["f32": 0.6, "int8": 0.6], data: ""
+        ).write(besides: path)
+        guard CPUFeatures.current.hasInt8DotProduct else {
+            #expect(try outlook() == "f32, as this processor has no units for int8")
+            return
+        }
+        #expect(try outlook() == "the fastest of f32, int8, timed at the first run")
+        #expect(engine.started == 0)
+        let chosen = try ChosenModel(model, in: nil, engine: engine, options: options)
+        #expect(engine.compiled.count == 2)
+        #expect(try outlook() == chosen.reason)
+        #expect(engine.compiled.count == 2)
     }
 
     @Test func `int8 by name needs a record that can be used`() throws {

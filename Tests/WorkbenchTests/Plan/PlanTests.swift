@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import InferenceTestSupport
 import Foundation
+import Networks
 import TestPeers
 import TestSupport
 import Testing
@@ -79,7 +80,7 @@ import Testing
         let scratch = try Scratch()
         let path = scratch.file("costs.json")
         let figures = TrialRun.Figures(
-            cpuPerFrame: 5, fps: 100, latencyP99: 20, foreignCores: 0, nodeMilliseconds: ["a": 1])
+            cpuPerFrame: 5, fps: 100, latencyP99: 20, foreignCores: 0, nodeMilliseconds: ["a": 1], notes: ["a": ["b"]])
         let pipeline = try pipeline()
         let key = CostTable.key(of: pipeline, isPaced: false, isLive: false, cores: 2)
         var table = CostTable(path: path)
@@ -174,6 +175,42 @@ import Testing
         #expect(try key(nodes, in: scratch) != larger)
     }
 
+    @Test func `a record beside the weights changes the figures`() throws {
+        let scratch = try Scratch()
+        let nodes =
+            #""a":{"type":"testpattern"},"n":{"type":"mlsd","weights":"SCRATCH/own.safetensors","input":"a"},"#
+            + #""z":{"type":"null","input":"n"}"#
+        try Data("weights".utf8).write(to: URL(fileURLWithPath: scratch.file("own.safetensors")))
+        let before = try key(nodes, in: scratch)
+        try Data("record".utf8).write(to: URL(fileURLWithPath: scratch.file("own.quantisation.json")))
+        let after = try key(nodes, in: scratch)
+        #expect(after != before)
+        try FileManager.default.removeItem(atPath: scratch.file("own.quantisation.json"))
+        #expect(try key(nodes, in: scratch) == before)
+    }
+
+    @Test(.timeLimit(.minutes(15))) func `a plan says which network runs, in which arithmetic and why`() throws {
+        let scratch = try Scratch()
+        let weights = try Architecture.find("retinaface", "mobilenet0.25")
+            .build(at: InputSize(width: 64, height: 64)).initialWeights(seed: 1)
+        var labelled = weights
+        labelled.metadata = ["network": "retinaface", "variant": "mobilenet0.25"]
+        try SafeTensors.write(labelled, path: scratch.file("w.safetensors"))
+        let pipeline = try Self.validated(
+            #""a":{"type":"testpattern","size":"64x64"},"n":{"type":"retinaface","input":"a","size":"64x64","#
+                + #""weights":"\#(scratch.file("w.safetensors"))"},"z":{"type":"null","input":"n"}"#)
+        var options = PipelinePlan.Options()
+        options.table = scratch.file("costs.json")
+        options.seconds = 0.1
+        for _ in 0..<2 {
+            let plan = try PipelinePlan(pipeline, registry: .builtIn, engine: FakeEngine(), options: options)
+            #expect(plan.nodes.map(\.notes.count) == [0, 1, 0])
+            let note = plan.nodes[1].notes.first ?? ""
+            #expect(note.hasPrefix("retinaface mobilenet0.25 at 64x64"))
+            #expect(note.contains("; precision: f32, as no other arithmetic was measured"))
+        }
+    }
+
     @Test func `another input, engine or container is another figure, another place to write is not`() throws {
         let scratch = try Scratch()
         let images = #""a":{"type":"images","path":"thumbs"},"z":{"type":"null","input":"a"}"#
@@ -252,7 +289,7 @@ import Testing
             .init(name: "", cpuPerFrame: 20, capacity: 90, pacedRate: paced, latencyP99: latency)
         }
         let nodes = [("a", 3.0), ("b", 7), ("c", 5)].map {
-            PipelinePlan.Node(id: $0, type: "null", cpuPerFrame: $1, serialLimit: nil)
+            PipelinePlan.Node(id: $0, type: "null", cpuPerFrame: $1, serialLimit: nil, notes: [])
         }
         let plan = PipelinePlan(
             nodes: nodes, rungs: [rung(19, 300), rung(25, 300), rung(25, 60)], sourceRate: 25,

@@ -248,21 +248,18 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
 
     /// What the library says it uses.
     ///
-    /// It falls back to f32 where a processor lacks bf16, and where there is nothing quantised to compute in int8.
+    /// It falls back to f32 where a processor lacks bf16. A model with quantise/dequantise pairs computes in int8 whatever was
+    /// asked for, one without never does.
     private func settings(
         of model: OpenVINOModel, _ source: ModelSource, _ options: CompileOptions
     ) -> CompiledModel.Settings {
         let parallelism = Parallelism(options)
         let float = model.property("INFERENCE_PRECISION_HINT") ?? "unknown"
-        let isGranted =
-            switch options.precision {
-            case .f32: true
-            case .bf16: float == "bf16"
-            case .int8: source.isQuantised && capabilities.contains("INT8")
-            }
+        let precision: Precision =
+            if source.isQuantised, capabilities.contains("INT8") { .int8 } else { float == "bf16" ? .bf16 : .f32 }
         let streams = model.property("NUM_STREAMS").flatMap { Int($0) } ?? parallelism.streams
         return CompiledModel.Settings(
-            precision: isGranted ? options.precision : .f32, engineFloat: float, streams: streams,
+            precision: precision, engineFloat: float, streams: streams,
             threads: model.property("INFERENCE_NUM_THREADS").flatMap { Int($0) } ?? parallelism.threads,
             optimalRequests: max(1, model.property("OPTIMAL_NUMBER_OF_INFER_REQUESTS").flatMap { Int($0) } ?? streams))
     }

@@ -41,8 +41,7 @@ extension NetworkNode {
                 options: options)
             return NodeNetwork(
                 network: network.map(result),
-                summary: model.summary(network.model, note: note(options))
-                    + (chosen.reason.map { "; precision: \($0)" } ?? ""))
+                summary: model.summary(network.model, note: note(options), reason: chosen.reason))
         }
     }
 }
@@ -53,10 +52,22 @@ extension NodeModel {
         NetworkSetup(architecture, weights: weights, size: size, engine: engine, compile: compile, requests: requests)
     }
 
-    /// A line for the report: network, size, precision, threads, weights.
-    func summary(_ compiled: CompiledModel, note: String? = nil) -> String {
+    /// A line for the report: network, size, precision, threads, weights, and why this precision.
+    func summary(_ compiled: CompiledModel, note: String? = nil, reason: String? = nil) -> String {
         let isPreview = weights.metadata[Weights.MetadataKey.state] == Weights.State.preview
         return "\(architecture.network) \(architecture.variant) at \(size)\(note.map { ", \($0)" } ?? ""), "
             + "\(compiled.settings.summary), \(path)\(isPreview ? " (preview weights: weak)" : "")"
+            + ((reason ?? compiled.refusal).map { "; precision: \($0)" } ?? "")
+    }
+}
+
+extension CompiledModel {
+    /// Why it runs in another arithmetic than was asked for; nil where it does not.
+    var refusal: String? {
+        let granted = settings.precision
+        guard granted != options.precision, granted == .f32 else { return nil }
+        return options.precision == .int8
+            ? "f32, as there is nothing quantised in it"
+            : "f32, as this processor has no units for \(options.precision)"
     }
 }

@@ -64,23 +64,8 @@ enum NetworkParams {
     ///
     /// - Throws: a sentence where int8 is named and there is no record of it.
     static func chosen(_ model: NodeModel, _ settings: Settings, in context: BuildContext) throws -> ChosenModel {
-        if let named = Precision(rawValue: settings[precision].rawValue) {
-            return try PrecisionChooser.named(named, model)
-        }
-        let (engine, options) = (try context.engine, context.compileOptions(.f32))
-        let chooser = PrecisionChooser(
-            features: .current, table: PrecisionTimes(),
-            setting: "\(engine.version), \(options.goal.rawValue), \(options.cores) cores"
-        ) { candidates in
-            try EngineTiming.inTurns(
-                candidates.map { model, precision in
-                    try engine.compile(
-                        ModelSource(
-                            name: "\(model.architecture.network) \(model.architecture.variant) \(model.size)",
-                            onnx: model.architecture.onnx(at: model.size, weights: model.weights)),
-                        options: context.compileOptions(precision))
-                })
-        }
-        return try chooser.automatic(model)
+        try ChosenModel(
+            model, in: Precision(rawValue: settings[precision].rawValue), engine: context.engine,
+            options: context.compileOptions(.f32))
     }
 }

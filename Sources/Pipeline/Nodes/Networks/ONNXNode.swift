@@ -78,7 +78,8 @@ enum ONNXNode: NodeType {
         details: "The model takes one f32 tensor, `[1, 3, H, W]` or `[1, H, W, 3]`, of `(byte - mean) * scale`. For a "
             + "recipe that divides by 255, then subtracts m and divides by s: `mean` is 255 m, `scale` is 1 / (255 s).\n\n"
             + "Rows of boxes may run along either axis; a leading batch of 1 is passed over. `vpipe models parity` "
-            + "finds out which of these settings differ from a reference.",
+            + "finds out which of these settings differ from a reference.\n\n"
+            + "A quantised model (QuantizeLinear and DequantizeLinear) runs in 8 bits as it is; `precision` is that of the rest.",
         outputs: [OutputPort(adds: [.objects, .segmentation, .tensors])],
         parameters: [
             model, size, channels, mean, scale, fit, align, margin, filter, decode, output, scores, labels, columns,
@@ -121,6 +122,7 @@ enum ONNXNode: NodeType {
             layout: input.layout)
         let summary =
             "\(settings[model]) at \(input.size), \(compiled.settings.summary)"
+            + (compiled.refusal.map { "; precision: \($0)" } ?? "")
         switch settings[decode] {
         case .boxes:
             let options = BoxSelection.objects.with(

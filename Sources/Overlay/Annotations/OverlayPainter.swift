@@ -22,6 +22,11 @@ public final class OverlayPainter {
         self.nodes = nodes
     }
 
+    /// Whether anything of `annotations` is to be drawn; nothing found leaves no mark, but for its age where ages are shown.
+    public func marks(_ annotations: FrameAnnotations) -> Bool {
+        style.showsAges ? !annotations.isEmpty : annotations.hasFindings
+    }
+
     /// Draws `annotations`, whose coordinates are pixels of the picture that `canvas` draws on.
     public func draw(_ annotations: FrameAnnotations, on canvas: Canvas) {
         guard canvas.width > 0, !annotations.isEmpty else { return }

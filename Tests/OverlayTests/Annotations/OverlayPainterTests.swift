@@ -50,6 +50,18 @@ import Testing
         box: Box(x: 100, y: 60, width: 80, height: 100), score: 0.98,
         landmarks: [Point(x: 120, y: 90), Point(x: 160, y: 90), Point(x: 140, y: 110), Point(x: 125, y: 135)])
 
+    @Test(arguments: [false, true], [[], [line]])
+    func `a picture is marked just where something is drawn on it`(ages: Bool, lines: [LineSegment]) {
+        let painter = OverlayPainter()
+        painter.style.showsAges = ages
+        let blank = DrawingPlanes(format: .i444, width: 320, height: 240) { $0 == 0 ? 16 : 128 }
+        for results in [FrameAnnotations(), FrameAnnotations().adding(lines, by: "lines")] {
+            let planes = drawn(320, 240, painter, results)
+            let isMarked = (0..<3).contains { planes.component($0) != blank.component($0) }
+            #expect(painter.marks(results) == isMarked)
+        }
+    }
+
     @Test func `lines and boxes have the colour of their node`() {
         let painter = OverlayPainter(nodes: ["faces", "lines"])
         #expect(painter.color(of: "faces") == OverlayStyle.colorBlindSafe[0])

@@ -26,7 +26,7 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode {
         details:
             "The first input gives the picture, all of them give results. What was carried on from an earlier frame is "
             + "drawn open: boxes by their corners, lines by their ends. Drawing happens on the YUV planes; the frame is "
-            + "copied once, because others may be looking at it.",
+            + "copied once, because others may be looking at it, and not at all where nothing was found.",
         inputs: [InputPort(count: 1...16, needs: .any, doc: "branches of one source; the first gives the picture")],
         parameters: [
             scores, labels, lineWidth, maskOpacity, legend, BranchResults.choice, BranchResults.maxAge, ages,
@@ -88,7 +88,7 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode {
     func join(_ items: JoinedItems, to output: Output) -> Disposition {
         if let style = changes.take(for: items.ticket) { painter.style = style }
         let frame = branches.completed(items)
-        guard !frame.annotations.isEmpty else {
+        guard painter.marks(frame.annotations) else {
             output.emit(frame)
             return .done
         }

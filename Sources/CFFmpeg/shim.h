@@ -12,6 +12,7 @@
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
+#include <string.h>
 
 static inline int vpipe_averror(int posix_errno) { return AVERROR(posix_errno); }
 static inline int vpipe_averror_eof(void) { return AVERROR_EOF; }
@@ -58,6 +59,30 @@ static inline const int32_t *vpipe_stream_display_matrix(const AVStream *stream)
     const uint8_t *data = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
     return data && size >= 36 ? (const int32_t *)data : NULL;
 #endif
+}
+
+// Orientation and colour volume, which newer versions copy with the parameters.
+static inline int vpipe_stream_copy_side_data(AVStream *to, const AVStream *from) {
+#if LIBAVCODEC_VERSION_INT < AV_VERSION_INT(60, 31, 100)
+    for (int i = 0; i < from->nb_side_data; i++) {
+        const AVPacketSideData *data = &from->side_data[i];
+        uint8_t *copy = av_stream_new_side_data(to, data->type, data->size);
+        if (!copy) return AVERROR(ENOMEM);
+        memcpy(copy, data->data, data->size);
+    }
+#endif
+    return 0;
+}
+
+// All that a stream says of itself, for one that holds its packets as they are.
+static inline int vpipe_stream_copy_description(AVStream *to, const AVStream *from) {
+    int status = avcodec_parameters_copy(to->codecpar, from->codecpar);
+    if (status < 0) return status;
+    to->sample_aspect_ratio = from->sample_aspect_ratio;
+    to->avg_frame_rate = from->avg_frame_rate;
+    to->r_frame_rate = from->r_frame_rate;
+    to->disposition = from->disposition;
+    return vpipe_stream_copy_side_data(to, from);
 }
 
 static inline const int32_t *vpipe_frame_display_matrix(const AVFrame *frame) {

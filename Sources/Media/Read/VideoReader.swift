@@ -48,6 +48,7 @@ public final class VideoReader {
     private var times: TimestampRepair
     private var counts = ReaderStatistics()
     private var audio = AudioRoutes()
+    private var video: VideoTap?
     private var lastFrameAt: UInt64 = 0
     private var hasStarted = false
     private var framesThisRound = 0
@@ -118,6 +119,16 @@ public final class VideoReader {
     public func makeAudioTap(capacityBytes: Int = 64 << 20) throws(MediaError) -> AudioTap? {
         precondition(!hasStarted, "audio taps are made before reading begins")
         return try audio.makeTap(of: demuxer, capacityBytes: capacityBytes)
+    }
+
+    /// A tap of the video's packets for one writer that stores them as they are.
+    ///
+    /// Call it before the first `read`, once at most.
+    public func makeVideoTap(capacityBytes: Int = 256 << 20) throws(MediaError) -> VideoTap {
+        precondition(!hasStarted && video == nil, "a video tap is made once, before reading begins")
+        let tap = try VideoTap(stream, capacityBytes: capacityBytes)
+        video = tap
+        return tap
     }
 
     /// Hands audio on to the taps of the reader before this one, at the times that `begin(at:)` sets.
@@ -197,6 +208,7 @@ public final class VideoReader {
             defer { av_packet_unref(packet) }
             if packet.pointee.stream_index == wanted {
                 counts.packets += 1
+                video?.put(packet, shift: times.isNewRound ? nil : times.shift)
                 let status = avcodec_send_packet(decoder.context, packet)
                 if status < 0 { counts.corrupt += 1 }
                 return
@@ -267,9 +279,14 @@ public final class VideoReader {
             counts.corrupt += 1
         }
         let guess = frame.pointee.best_effort_timestamp
+        let breaks = times.breaks
         let time = times.next(
             guess.isTime ? guess : nil, duration: vpipe_frame_duration(frame), longestGap: longestGap())
         audio.release(times: times, base: info.timeBase)
+        if let video {
+            video.release(shift: times.shift)
+            if times.breaks > breaks { video.noteBrokenTimes() }
+        }
         var turn = orientation
         if options.appliesRotation, let matrix = vpipe_frame_display_matrix(frame) {
             turn = Orientation(matrix: matrix) ?? orientation

@@ -53,6 +53,7 @@ enum Finaliser {
                 output.pointee.codecpar.pointee.sample_aspect_ratio = described.pointee.sample_aspect_ratio
                 output.pointee.avg_frame_rate = video.pointee.avg_frame_rate
                 output.pointee.sample_aspect_ratio = video.pointee.sample_aspect_ratio
+                try check(vpipe_stream_copy_side_data(output, video), operation: "av_stream_new_side_data")
             }
             outputs.append(output)
         }

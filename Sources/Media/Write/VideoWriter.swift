@@ -2,7 +2,7 @@
 internal import CFFmpeg
 internal import Glibc
 
-/// Encodes pictures and stores them, with copied audio, in a file that survives whatever happens to the process.
+/// Encodes pictures, or copies the source's own packets, and stores them, with copied audio, in a file that survives whatever happens to the process.
 ///
 ///     pictures --> shape --> encoder --> fragments under the file's own name --> (finish) index at the front
 ///                                 audio tap --^
@@ -17,11 +17,14 @@ public final class VideoWriter {
     public let container: Container
     /// The codec asked for; `statistics.encoder` says what encodes it.
     public let codec: VideoCodec
+    /// Whether the source's packets are stored as they are, by ``copy(_:pts:duration:)``.
+    public var isCopy: Bool { copied != nil }
 
     private let settings: WriterSettings
     private let calls: OutputCalls
     private let encoderName: String
     private var tap: AudioTap?
+    private let copied: VideoTap?
     private var file: OutputFile?
     private var session: WriterSession?
     private var failure: MediaError?
@@ -30,19 +33,28 @@ public final class VideoWriter {
 
     /// Creates the file, and its folder, and checks everything that can be checked before the first picture.
     ///
+    /// - Parameter copied: packets to store as they are; nothing is encoded then.
     /// - Throws: `alreadyExists`, `unsupportedFormat`, `unsupportedCodec`, `invalidSetting`, or why the file cannot
     /// be made.
     public convenience init(
-        _ path: String, settings: WriterSettings = WriterSettings(), audio: AudioTap? = nil
+        _ path: String, settings: WriterSettings = WriterSettings(), audio: AudioTap? = nil,
+        copying copied: VideoTap? = nil
     ) throws(MediaError) {
-        try self.init(path, settings: settings, audio: audio, calls: OutputCalls())
+        try self.init(path, settings: settings, audio: audio, copying: copied, calls: OutputCalls())
     }
 
-    init(_ path: String, settings: WriterSettings, audio: AudioTap?, calls: OutputCalls) throws(MediaError) {
+    init(
+        _ path: String, settings: WriterSettings, audio: AudioTap?, copying copied: VideoTap? = nil, calls: OutputCalls
+    ) throws(MediaError) {
+        self.copied = copied
         do throws(MediaError) {
             if let asked = settings.container { container = asked } else { container = try Container(path: path) }
             codec = settings.codec ?? container.defaultCodec
-            encoderName = try Self.validate(settings, container, codec)
+            if let copied {
+                encoderName = try Self.validate(copied, container)
+            } else {
+                encoderName = try Self.validate(settings, container, codec)
+            }
             self.settings = settings
             self.calls = calls
             self.path = Self.resolved(path)
@@ -51,15 +63,19 @@ public final class VideoWriter {
             file = try OutputFile(self.path, overwrites: settings.overwrites, calls: calls)
         } catch {
             audio?.close()
+            copied?.close()
             throw error.of(path)
         }
         counts.encoder = encoderName
-        if encoderName != codec.encoders[0] {
+        if copied == nil, encoderName != codec.encoders[0] {
             counts.warnings.append("\(codec.encoders[0]) is not built into FFmpeg; encoding with \(encoderName)")
         }
     }
 
-    deinit { tap?.close() }
+    deinit {
+        tap?.close()
+        copied?.close()
+    }
 
     /// What was written so far.
     public var statistics: WriterStatistics {
@@ -75,11 +91,32 @@ public final class VideoWriter {
     /// - Throws: `diskFull` and other failures; the file then ends with its last whole fragment and stays playable, and
     ///   every later call throws the same.
     public func write(_ picture: Picture, pts: MediaTime, duration: MediaTime) throws(MediaError) {
+        try append(picture, base: pts.base) { session throws(MediaError) in
+            try session.write(picture, pts: pts, duration: duration)
+        }
+    }
+
+    /// Stores the source's packets up to those of a frame; where frames are missing, packets are left out up to a keyframe.
+    ///
+    /// - Parameters:
+    ///   - picture: the frame's, for its extent alone.
+    ///   - sequence: the frame's number in its source, from 0.
+    /// - Throws: `invalidSetting` where what follows missing frames is no keyframe, or packets cannot be stored as they
+    ///   are; others as ``write(_:pts:duration:)``.
+    public func copy(_ picture: Picture, sequence: UInt64, pts: MediaTime, duration: MediaTime) throws(MediaError) {
+        try append(picture, base: pts.base) { session throws(MediaError) in
+            try session.copy(sequence, pts: pts, duration: duration)
+        }
+    }
+
+    private func append(
+        _ picture: Picture, base: Rational, _ body: (WriterSession) throws(MediaError) -> Void
+    ) throws(MediaError) {
         precondition(!isFinished, "writing after finish")
         if let failure { throw failure }
         do throws(MediaError) {
-            if session == nil { try open(for: picture, base: pts.base) }
-            try session?.write(picture, pts: pts, duration: duration)
+            if session == nil { try open(for: picture, base: base) }
+            if let session { try body(session) }
         } catch {
             throw fail(error)
         }
@@ -92,7 +129,10 @@ public final class VideoWriter {
         if let failure { throw failure }
         guard !isFinished else { return statistics }
         isFinished = true
-        defer { tap?.close() }
+        defer {
+            tap?.close()
+            copied?.close()
+        }
         guard let session, let file else {
             file = nil
             throw MediaError(
@@ -160,6 +200,18 @@ public final class VideoWriter {
         return encoder
     }
 
+    /// Checks that packets fit in; what they are, in words.
+    private static func validate(_ tap: VideoTap, _ container: Container) throws(MediaError) -> String {
+        guard container.holds(tap.codec) else {
+            let fitting = Container.allCases.filter { $0.holds(tap.codec) }.map { ".\($0.rawValue)" }
+            throw MediaError(
+                .unsupportedFormat, operation: "container",
+                detail: "\(container.rawValue) cannot hold the source's \(tap.codecName); use "
+                    + (fitting.isEmpty ? "a codec in place of \"copy\"" : fitting.joined(separator: ", ")))
+        }
+        return "copied \(tap.codecName)"
+    }
+
     /// Where a link leads, so that the file and not the link is replaced at the end.
     private static func resolved(_ path: String) -> String {
         guard let real = realpath(path, nil) else { return path }
@@ -171,7 +223,7 @@ public final class VideoWriter {
         guard let file else { preconditionFailure("a file is open until finish") }
         session = try WriterSession(
             file: file, container: container, codec: codec, encoderName: encoderName, settings: settings,
-            first: picture, base: base, tap: tap)
+            first: picture, base: base, tap: tap, copying: copied)
     }
 
     private func fail(_ error: MediaError) -> MediaError {
@@ -188,6 +240,7 @@ public final class VideoWriter {
         failure = sentence
         counts = statistics
         tap?.close()
+        copied?.close()
         session = nil
         file = nil
         return sentence

@@ -2,12 +2,13 @@
 internal import CFFmpeg
 internal import Glibc
 
-/// A writer from its first picture on: encoder, muxer and audio.
+/// A writer from its first picture on: encoder or copied packets, muxer and audio.
 ///
 /// Confined to the writer's queue.
 final class WriterSession {
-    /// Nil once it has encoded everything: it holds more memory than all the rest.
+    /// Nil once it has encoded everything, as it holds more memory than all the rest, and where packets are copied.
     private var encoder: VideoEncoder?
+    private let copy: VideoCopy?
     private let encoderName: String
     private let muxer: Muxer
     private let container: Container
@@ -17,7 +18,7 @@ final class WriterSession {
     /// The packet before, which is written when the next one tells how long it lasts.
     private let waiting: UnsafeMutablePointer<AVPacket>
     private var hasWaiting = false
-    private let shaper: PictureShaper
+    private let shaper: PictureShaper?
     /// The base of the pictures' times and the encoder's, which differ only for encoders with a coarse clock.
     private let inputBase: Rational
     private let base: Rational
@@ -35,7 +36,7 @@ final class WriterSession {
 
     init(
         file: OutputFile, container: Container, codec: VideoCodec, encoderName: String, settings: WriterSettings,
-        first: Picture, base inputBase: Rational, tap: AudioTap?
+        first: Picture, base inputBase: Rational, tap: AudioTap?, copying copied: VideoTap?
     ) throws(MediaError) {
         self.container = container
         self.encoderName = encoderName
@@ -43,24 +44,31 @@ final class WriterSession {
             throw MediaError(.invalidSetting, operation: "write", detail: "the time base \(inputBase) is not a time")
         }
         self.inputBase = inputBase
-        base = encoderName == "mpeg4" ? Self.coarse(inputBase, rate: settings.frameRate) : inputBase
+        base = encoderName == "mpeg4" && copied == nil ? Self.coarse(inputBase, rate: settings.frameRate) : inputBase
         let perFrame = settings.frameRate.value.map { 1 / $0 } ?? 0.04
         nominalDuration = Int64(max(1, min(1e9, perFrame * Double(base.den) / Double(base.num))))
-        shaper = try PictureShaper(first, codec: codec, encoder: encoderName, format: settings.format)
         clock = FragmentClock(interval: settings.fragmentSeconds)
         muxer = try Muxer(container, file: file)
-        let encoder = try VideoEncoder(
-            codec, name: encoderName, shape: shaper.shape, settings: settings, timeBase: base,
-            needsGlobalHeader: muxer.needsGlobalHeader)
-        self.encoder = encoder
-        stream = try muxer.addStream(timeBase: base)
-        try check(
-            avcodec_parameters_from_context(stream.pointee.codecpar, encoder.context),
-            operation: "avcodec_parameters_from_context")
-        stream.pointee.sample_aspect_ratio = encoder.context.pointee.sample_aspect_ratio
-        if settings.frameRate.value != nil {
-            stream.pointee.avg_frame_rate = settings.frameRate.av
-            stream.pointee.r_frame_rate = settings.frameRate.av
+        copy = copied.map { VideoCopy($0) }
+        if let copied {
+            shaper = nil
+            stream = try muxer.addCopy(of: copied)
+        } else {
+            let shaper = try PictureShaper(first, codec: codec, encoder: encoderName, format: settings.format)
+            self.shaper = shaper
+            let encoder = try VideoEncoder(
+                codec, name: encoderName, shape: shaper.shape, settings: settings, timeBase: base,
+                needsGlobalHeader: muxer.needsGlobalHeader)
+            self.encoder = encoder
+            stream = try muxer.addStream(timeBase: base)
+            try check(
+                avcodec_parameters_from_context(stream.pointee.codecpar, encoder.context),
+                operation: "avcodec_parameters_from_context")
+            stream.pointee.sample_aspect_ratio = encoder.context.pointee.sample_aspect_ratio
+            if settings.frameRate.value != nil {
+                stream.pointee.avg_frame_rate = settings.frameRate.av
+                stream.pointee.r_frame_rate = settings.frameRate.av
+            }
         }
         // HEVC in mp4 under the tag that every player knows.
         if container.isFragmented, stream.pointee.codecpar.pointee.codec_id == AV_CODEC_ID_HEVC {
@@ -73,7 +81,7 @@ final class WriterSession {
             audio = nil
         }
         counts.warnings = warnings
-        if let warning = shaper.warning { counts.warnings.append(warning) }
+        if let warning = shaper?.warning { counts.warnings.append(warning) }
         guard let packet = av_packet_alloc() else {
             throw MediaError(status: vpipe_averror(ENOMEM), operation: "writer")
         }
@@ -97,7 +105,8 @@ final class WriterSession {
         total.videoBytes = counts.videoBytes
         total.repairedTimestamps = counts.repairedTimestamps
         total.fragments = counts.fragments
-        total.rescaled = shaper.rescaled
+        total.rescaled = shaper?.rescaled ?? 0
+        total.gaps = copy?.gaps ?? 0
         total.audioPackets = audio?.packets ?? 0
         total.warnings = counts.warnings + total.warnings.filter { !counts.warnings.contains($0) }
     }
@@ -112,15 +121,28 @@ final class WriterSession {
         let length = duration.ticks > 0 ? max(1, rescale(duration)) : nominalDuration
         durations[counts.frames % durations.count] = (pts, length)
         end = MediaTime(ticks: pts &+ length, base: base).seconds
-        try encoder?.send(try shaper.shaped(picture), pts: pts)
+        if let encoder, let shaper { try encoder.send(try shaper.shaped(picture), pts: pts) }
         counts.frames += 1
         try drainEncoder()
+    }
+
+    /// Stores the source's packets up to a frame.
+    ///
+    /// - Throws: `invalidSetting` where packets cannot be stored as they are.
+    func copy(_ sequence: UInt64, pts time: MediaTime, duration: MediaTime) throws(MediaError) {
+        let pts = rescale(time)
+        end = MediaTime(ticks: pts &+ max(1, rescale(duration)), base: base).seconds
+        try copy?.arrived(sequence, pts: pts, seconds: time.seconds)
+        counts.frames += 1
+        try drainCopy()
     }
 
     func finish() throws(MediaError) {
         try encoder?.send(nil, pts: 0)
         try drainEncoder()
         encoder = nil
+        copy?.finish()
+        try drainCopy()
         if hasWaiting {
             lastDuration =
                 MediaTime(
@@ -129,7 +151,7 @@ final class WriterSession {
             try muxer.write(waiting)
         }
         hasWaiting = false
-        guard counts.packets == counts.frames else {
+        guard copy != nil || counts.packets == counts.frames else {
             throw MediaError(
                 .failed, operation: "encoder",
                 detail: "\(encoderName) made \(counts.packets) frames of \(counts.frames)")
@@ -152,34 +174,48 @@ final class WriterSession {
 
     private func drainEncoder() throws(MediaError) {
         while try encoder?.receive(into: packet) ?? false {
-            if shift == nil { try begin(with: packet) }
-            guard let shift else { preconditionFailure("begun above") }
-            let isKey = packet.pointee.flags & AV_PKT_FLAG_KEY != 0
-            counts.packets += 1
-            counts.videoBytes += Int(packet.pointee.size)
             let pts = packet.pointee.pts
             packet.pointee.duration = durations.first { $0.pts == pts }?.duration ?? nominalDuration
-            let time = MediaTime(ticks: packet.pointee.dts, base: base).seconds
-            packet.pointee.pts &+= shift
-            packet.pointee.dts &+= shift
-            av_packet_rescale_ts(packet, base.av, stream.pointee.time_base)
-            packet.pointee.stream_index = stream.pointee.index
-            if hasWaiting {
-                // In mp4 a frame lasts, in decoding order, until the next one, also across fragments.
-                if container.isFragmented {
-                    waiting.pointee.duration = max(0, packet.pointee.dts &- waiting.pointee.dts)
-                }
-                try muxer.write(waiting)
-            }
-            try audio?.drain(until: time, into: muxer, shift: shift, base: base)
-            let isReady = audio.map { $0.hasAll || (time > 1 && $0.isReady) } ?? true
-            if clock.cutsBefore(time, isKey: isKey, isReady: isReady) {
-                try muxer.cut()
-                counts.fragments += 1
-            }
-            av_packet_move_ref(waiting, packet)
-            hasWaiting = true
+            try take()
         }
+    }
+
+    private func drainCopy() throws(MediaError) {
+        while let next = try copy?.next() {
+            av_packet_move_ref(packet, next)
+            AudioTap.free(next)
+            packet.pointee.pos = -1
+            try take()
+        }
+    }
+
+    /// Has `packet`, whose times count in `base`, follow the one that waits.
+    private func take() throws(MediaError) {
+        if shift == nil { try begin(with: packet) }
+        guard let shift else { preconditionFailure("begun above") }
+        let isKey = packet.pointee.flags & AV_PKT_FLAG_KEY != 0
+        counts.packets += 1
+        counts.videoBytes += Int(packet.pointee.size)
+        let time = MediaTime(ticks: packet.pointee.dts, base: base).seconds
+        packet.pointee.pts &+= shift
+        packet.pointee.dts &+= shift
+        av_packet_rescale_ts(packet, base.av, stream.pointee.time_base)
+        packet.pointee.stream_index = stream.pointee.index
+        if hasWaiting {
+            // In mp4 a frame lasts, in decoding order, until the next one, also across fragments.
+            if container.isFragmented {
+                waiting.pointee.duration = max(0, packet.pointee.dts &- waiting.pointee.dts)
+            }
+            try muxer.write(waiting)
+        }
+        try audio?.drain(until: time, into: muxer, shift: shift, base: base)
+        let isReady = audio.map { $0.hasAll || (time > 1 && $0.isReady) } ?? true
+        if clock.cutsBefore(time, isKey: isKey, isReady: isReady) {
+            try muxer.cut()
+            counts.fragments += 1
+        }
+        av_packet_move_ref(waiting, packet)
+        hasWaiting = true
     }
 
     /// Writes the header, once the first packet tells how far below zero decoding times begin.

@@ -41,7 +41,9 @@ public struct WriterStatistics: Sendable, Hashable {
     public var encoder = ""
     /// Pictures taken.
     public var frames = 0
-    /// Video packets written; equal to `frames` once finished.
+    /// Places where copied packets were left out, up to a keyframe.
+    public var gaps = 0
+    /// Video packets written; equal to `frames` once finished, where they were encoded.
     public var packets = 0
     /// Bytes of video.
     public var videoBytes = 0

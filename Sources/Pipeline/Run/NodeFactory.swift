@@ -72,6 +72,12 @@ public protocol AudioSource: AnyObject {
     func makeAudioTap() throws -> AudioTap?
 }
 
+/// A source whose compressed video a sink can store as it is.
+package protocol PacketSource: AnyObject {
+    /// A tap for one sink.
+    func makeVideoTap() throws -> VideoTap
+}
+
 /// A source that knows how much is to come.
 public protocol MeasuredSource: AnyObject {
     /// Frames in all, as the container says or from its length; nil where unknown or endless.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 package import Dataflow
 package import Media
 package import PipelineLanguage
@@ -12,8 +13,10 @@ package final class FileNode: Node, NodeType, ReportingNode {
     package static let presetDefault = "veryfast"
 
     package static let path = Param.path("path", role: .output, doc: "File to write; the ending names the container")
+    private static let copied = ParamKind.Choice(
+        "copy", "the source's own packets, untouched: no quality lost, no encoder run")
     package static let codec = Param.choice(
-        "codec", of: VideoCodec.allCases.map { .init($0.rawValue, "") },
+        "codec", of: VideoCodec.allCases.map { .init($0.rawValue, "") } + [copied],
         doc: "Video codec; the container's usual one when absent"
     ).optional
     package static let quality = Param.integer(
@@ -39,11 +42,15 @@ package final class FileNode: Node, NodeType, ReportingNode {
     package static let contract = Contract(
         "file", .sink, summary: "Encodes into a video file that always plays",
         details: "Written in fragments under its own name, so that what is on disk plays after a crash or a power cut; "
-            + "an mp4 or mov is finished as an ordinary fast-start file. A full disk ends this node, not the file.",
+            + "an mp4 or mov is finished as an ordinary fast-start file. A full disk ends this node, not the file.\n\n"
+            + "With `\"codec\": \"copy\"` the file holds the video as a `video` source reads it, beside nodes that find something in "
+            + "it. Where frames are dropped on the way, their packets are left out; what follows must begin with a keyframe, "
+            + "else the node ends with an error and what was written plays.",
         parameters: [path, codec, quality, bitRate, preset, keyframes, threads, audio, overwrite],
         examples: [
-            .init("H.264 in mp4", #"{ "type": "file", "input": "overlay", "path": "out.mp4", "overwrite": true }"#)
-        ])
+            .init("H.264 in mp4", #"{ "type": "file", "input": "overlay", "path": "out.mp4", "overwrite": true }"#),
+            .init("The video as it is", #"{ "type": "file", "input": "video", "path": "clean.mkv", "codec": "copy" }"#),
+        ], check: problems)
 
     private let writer: VideoWriter
     private var written: WriterStatistics?
@@ -52,6 +59,7 @@ package final class FileNode: Node, NodeType, ReportingNode {
     package static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let given = node.settings
         var settings = WriterSettings()
+        let copied = given[codec] == copied.value ? try packets(for: node, in: context) : nil
         settings.codec = given[codec].flatMap { VideoCodec(rawValue: $0) }
         settings.quality = given[quality]
         settings.bitRate = given[bitRate]
@@ -63,7 +71,43 @@ package final class FileNode: Node, NodeType, ReportingNode {
         let source = context.source(of: node)
         if let rate = (source as? any MeasuredSource)?.frameRate { settings.frameRate = rate }
         let tap = given[audio] == .copy ? try (source as? any AudioSource)?.makeAudioTap() : nil
-        return .node(FileNode(try VideoWriter(given[path], settings: settings, audio: tap)))
+        return .node(FileNode(try VideoWriter(given[path], settings: settings, audio: tap, copying: copied)))
+    }
+
+    /// The packets of the pictures that reach `node`.
+    ///
+    /// - Throws: a sentence where the pictures are not those of a file or stream that is read here.
+    private static func packets(for node: ValidatedNode, in context: BuildContext) throws -> VideoTap {
+        var inputs = node.inputs
+        while let input = inputs.first, let before = context.pipeline[input.from], before.contract.category != .source {
+            guard before.contract.category == .inference, before.contract.outputs.contains(where: { !$0.adds.isEmpty })
+            else {
+                throw OutputError(
+                    "\"codec\": \"copy\" stores the source's own packets, but \"\(before.id)\" (\(before.type)) changes or "
+                        + "chooses frames on the way; take \"input\" from the source, or name a codec")
+            }
+            inputs = before.inputs
+        }
+        guard let source = context.source(of: node) as? any PacketSource else {
+            throw OutputError(
+                "\"codec\": \"copy\" needs a source with packets to copy: a \"video\" that is a file or a recording; name a "
+                    + "codec instead")
+        }
+        return try source.makeVideoTap()
+    }
+
+    /// What packets that are copied have no use for.
+    @Sendable private static func problems(_ settings: Settings) -> [SettingsProblem] {
+        guard settings[codec] == copied.value else { return [] }
+        let given = [
+            ("quality", settings[quality] != nil), ("bitRate", settings[bitRate] != nil),
+            ("keyframeInterval", settings[keyframes] != nil),
+        ]
+        return given.filter(\.1).map {
+            SettingsProblem(
+                parameter: $0.0, message: "is the encoder's, and \"codec\": \"copy\" runs none",
+                fix: "leave it out, or name a codec")
+        }
     }
 
     /// Half of the cores for an encoder that is light beside the networks of the pipeline, the encoder's own choice (0) else.
@@ -85,7 +129,12 @@ package final class FileNode: Node, NodeType, ReportingNode {
 
     package func process(_ item: Item, to output: Output) throws -> Disposition {
         let frame = item.frame
-        try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
+        if writer.isCopy {
+            try writer.copy(
+                frame.picture, sequence: frame.ticket.sequence, pts: frame.pts, duration: frame.duration)
+        } else {
+            try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
+        }
         return .done
     }
 
@@ -110,6 +159,10 @@ package final class FileNode: Node, NodeType, ReportingNode {
         var notes = [
             "\(writer.path): \(seen.packets) frames of \(seen.encoder) in \(writer.container.rawValue), \(size)"
         ]
+        if seen.gaps > 0 {
+            notes.append(
+                "packets left out \(NumberText.times(seen.gaps)), up to a keyframe: frames were dropped on the way")
+        }
         if seen.rescaled > 0 { notes.append("\(seen.rescaled) pictures scaled to the size of the first") }
         return notes + seen.warnings
     }

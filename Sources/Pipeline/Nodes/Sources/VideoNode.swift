@@ -6,7 +6,9 @@ internal import Media
 internal import PipelineLanguage
 
 /// `video`: anything libavformat opens.
-final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource, AudioSource, MeasuredSource {
+final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource, AudioSource, PacketSource,
+    MeasuredSource
+{
     static let url = Param.url("url", synonyms: ["path", "file", "uri"], doc: "File path or URL to read")
     static let realtime = Param.boolean(
         "realtime", default: false, doc: "Hand frames out at their own pace rather than as fast as they are taken"
@@ -166,6 +168,8 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
     func interrupt() { if isRemote || reader.info.isLive { reader.interrupt.cancel() } }
 
     func makeAudioTap() throws -> AudioTap? { try reader.makeAudioTap() }
+
+    func makeVideoTap() throws -> VideoTap { try reader.makeVideoTap() }
 
     var expectedFrames: Int? { loops ? nil : reader.info.frameCount }
 

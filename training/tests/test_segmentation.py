@@ -50,3 +50,50 @@ def test_cityscapes_layout(tmp_path):
         cv2.imwrite(str(tmp_path / part / "val" / "ulm" / f"ulm_0_{name}.png"), np.full(shape, value, np.uint8))
     photos, labels = segmentation.load(tmp_path, "val")
     assert len(photos) == 1 and (labels[0] == 0).all() and segmentation.classes(tmp_path)[0] == "road"
+
+
+def test_probabilities_lie_under_their_crop(tmp_path, rng):
+    """Soft maps made of the labels themselves, a quarter as large: where a crop's cell has one label, it is the likeliest."""
+    folder = generated.streets(tmp_path, rng, size=(320, 256))
+    photos, labels = segmentation.load(folder, "train")
+    quarter = [np.stack([(l[2::4, 2::4] == c).astype(np.uint8) * 255 for c in range(11)]) for l in labels]
+    np.savez(tmp_path / "soft.npz", names=[f"train/{n}.png" for n in segmentation.names(folder, "train")][:2],
+             probability=np.stack(quarter[:2]))
+    given = segmentation.soft(tmp_path / "soft.npz", 11)
+    soft = [given.get(name) for name in segmentation.names(folder, "train")]
+    assert [m is None for m in soft] == [False, False, True]
+    streets, seen = segmentation.Streets(photos, labels, 11, (96, 64), seed=2, soft=soft), 0
+    for index in range(30):
+        sample = streets[(index, 0.0)]
+        assert sample["soft"].shape == (11, 8, 12) and sample["known"].shape == (8, 12)
+        cells = sample["label"].reshape(8, 8, 12, 8).transpose(0, 2, 1, 3).reshape(8, 12, 64)
+        alike = (cells.min(-1) == cells.max(-1)) & (cells[..., 0] != losses.IGNORED) & (sample["known"] > 0)
+        likeliest = sample["soft"].argmax(0)
+        # An object thinner than a cell of the soft map may be missed by it.
+        assert (likeliest[alike] == cells[..., 0][alike]).mean() > 0.98 if alike.any() else True
+        seen += int(alike.sum())
+    assert seen > 500
+    assert segmentation.Streets(photos, labels, 11, (96, 64), seed=2)[(0, 0.0)].keys() == {"image", "label"}
+
+
+@pytest.mark.parametrize("arrays, text", [
+    ({"names": ["a"]}, "names and probability"),
+    ({"names": ["a"], "probability": np.zeros((1, 11, 4, 4), np.float32)}, r"found float32 \[1, 11, 4, 4\]"),
+    ({"names": ["a", "b"], "probability": np.zeros((1, 11, 4, 4), np.uint8)}, r"expected probability as uint8 \[2, 11"),
+])
+def test_an_archive_of_something_else_is_refused(arrays, text, tmp_path):
+    np.savez(tmp_path / "soft.npz", **arrays)
+    with pytest.raises(SystemExit, match=text):
+        segmentation.soft(tmp_path / "soft.npz", 11)
+
+
+def test_given_probabilities_cost_nothing_where_they_are_met():
+    wanted = torch.rand(2, 5, 3, 4) + 0.1
+    logits = (wanted / wanted.sum(1, keepdim=True)).log()
+    known = torch.ones(2, 3, 4)
+    assert float(losses.softened(logits, wanted, known)) == pytest.approx(0, abs=1e-6)
+    assert float(losses.softened(-logits, wanted, known)) > 0.1
+    known[0] = 0
+    off = logits.clone()
+    off[0] = 0
+    assert float(losses.softened(off, wanted, known)) == pytest.approx(0, abs=1e-6)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: train, eval, export, graphs, smoke."""
+"""The command line: train, eval, export, label, graphs, smoke."""
 import argparse
 import json
 import math
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,13 @@ from .trainer import Budget, Trainer
 def main():
     cv2.setNumThreads(1)  # before its first use: workers are forked, and would wait for threads that only their parent has
     arguments = _parser().parse_args()
-    arguments.run(arguments)
+    try:
+        arguments.run(arguments)
+    except SystemExit as error:
+        if not isinstance(error.code, str):
+            raise
+        print(f"vpipe_training: {error.code}", file=sys.stderr)
+        raise SystemExit(2)
 
 
 def train(arguments):
@@ -60,6 +67,19 @@ def write(arguments):
     vpipe.record(recipe.network, recipe.variant, weights)
     card = export.card(weights, recipe, history, recipe.evaluate(weights))
     print(f"wrote {weights} and {card}")
+
+
+def label(arguments):
+    from . import face_teachers
+    from .label import write
+
+    for item in arguments.data:
+        if not item.startswith("media:") or not os.path.isdir(item[len("media:"):]):
+            raise SystemExit(f"{item}: expected media:FOLDER, a folder of photographs and videos")
+    ensemble = face_teachers.Ensemble([face_teachers.detector(text) for text in arguments.teacher])
+    rows = write(ensemble, [item[len("media:"):] for item in arguments.data], arguments.out)
+    print(f"{arguments.out}: {len(rows)} photographs, {sum(len(row['boxes']) for row in rows)} faces, "
+          f"{sum(len(row['ignored']) for row in rows)} ignored")
 
 
 def graphs(arguments):
@@ -110,7 +130,8 @@ def _parser():
         if network:
             sub.add_argument("network", choices=RECIPES)
             sub.add_argument("--data", action="append", default=[], metavar="KIND:FOLDER",
-                             help="lines, faces, streets or media (photographs and videos); may be repeated")
+                             help="lines, faces, taught (faces that a teacher labelled), streets, soft (a file) or media "
+                                  "(photographs and videos); may be repeated")
             sub.add_argument("--variant")
             sub.add_argument("--size", type=int, help="side of the training images")
             sub.add_argument("--weights", help="to start from, or to evaluate")
@@ -137,6 +158,11 @@ def _parser():
     sub.add_argument("--to", required=True, help="the .safetensors file")
     sub.add_argument("--note", action="append", default=[], metavar="KEY=VALUE",
                      help="metadata, such as state=preview, accuracy=WORDS, licence=WORDS; may be repeated")
+    sub = command("label", label, "Label faces in photographs and videos by several detectors.", network=False)
+    sub.add_argument("--teacher", action="append", required=True, metavar="KIND[@SIDE]=FILE",
+                     help="yunet or centerface in ONNX, at a longer side of SIDE pixels; may be repeated")
+    sub.add_argument("--data", action="append", required=True, metavar="media:FOLDER", help="may be repeated")
+    sub.add_argument("--out", required=True, help="folder for the photographs and labels.json")
     command("graphs", graphs, "Write the graphs of a run to --graphs: the run then needs no vpipe program.")
     sub = command("smoke", smoke, "Train every recipe for a moment on generated data and check it.", network=False)
     sub.add_argument("--out", default=os.path.join(".build", "train-smoke"))

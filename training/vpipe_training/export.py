@@ -5,7 +5,6 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 
 from . import vpipe
 
@@ -27,7 +26,7 @@ def write(recipe, state, path, notes=None, half=False):
     if recipe.sees_whole_pictures:
         metadata["input_size"] = metadata["trained_at"]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    save_file(state, str(path), metadata | (notes or {}))
+    vpipe.save(state, path, metadata | (notes or {}))
     return Path(path)
 
 

@@ -61,8 +61,18 @@ def shared_weights(given, initial, folder, names):
         raise SystemExit(f"{given}: shares no tensor with {Path(initial).stem}")
     print(f"{len(shared)} of {len(state)} tensors from {given}", flush=True)
     path = Path(folder) / f"{Path(initial).stem}_from_{Path(given).stem}.safetensors"
-    save_file(state | shared, str(path))
+    save(state | shared, path)
     return path
+
+
+def save(tensors, path, metadata=None):
+    """Writes a weights file, whole or not at all, with the permissions that the user's other new files have."""
+    part = Path(path).with_name(f"part-{os.getpid()}-{Path(path).name}")
+    save_file(tensors, str(part), metadata)
+    umask = os.umask(0)  # reading it means setting it
+    os.umask(umask)
+    os.chmod(part, 0o666 & ~umask)
+    os.replace(part, path)
 
 
 def parameter_names(weights):

@@ -20,8 +20,8 @@ class FaceCanvas(Dataset):
         self.photos, self.labelled, self.labelled_share = labelled + others, len(labelled), labelled_share
         self.size, self.anchors, self.match, self.seed = size, anchors, match, seed
         self.grid = anchors.boxes(size, size)
-        self.faces = [(i, j) for i, photo in enumerate(self.photos) for j, side in enumerate(_sides(photo.boxes))
-                      if side > 14]
+        large = [np.flatnonzero(_sides(photo.boxes) > 14) for photo in self.photos]
+        self.faces = [(photo, own) for photo, own in zip(self.photos, large) if len(own)]
 
     def __len__(self):
         return 1 << 40
@@ -78,16 +78,16 @@ class FaceCanvas(Dataset):
         return self._take(rng, photo, w, h, centre, (scale * aspect, scale / aspect))
 
     def _face(self, rng, w, h):
-        """A face of any size somewhere in the cell."""
+        """A face of any size somewhere in the cell; every photograph counts alike, a crowd no more than a portrait."""
         if not self.faces:
             return self._crop(rng, w, h)
-        index, face = self.faces[rng.integers(len(self.faces))]
-        box = self.photos[index].boxes[face]
+        photo, own = self.faces[rng.integers(len(self.faces))]
+        box = photo.boxes[own[rng.integers(len(own))]]
         side = _sides(box[None])[0]
         scale = min(np.exp(rng.uniform(np.log(10), np.log(0.8 * min(w, h)))) / side, 5.0)
         aspect = np.exp(rng.uniform(-0.15, 0.15))
         shift = rng.uniform(-0.4, 0.4, 2) * np.maximum(0, np.array([w, h]) - scale * side) / scale
-        return self._take(rng, self.photos[index], w, h, (box[:2] + box[2:]) / 2 + shift, (scale * aspect, scale / aspect))
+        return self._take(rng, photo, w, h, (box[:2] + box[2:]) / 2 + shift, (scale * aspect, scale / aspect))
 
     def _take(self, rng, photo, w, h, centre, scale):
         """A window around a point of the photograph, perhaps mirrored."""

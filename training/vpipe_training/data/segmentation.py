@@ -41,11 +41,41 @@ def load(folder, split):
     return [images.read(p) for p in photos], labels
 
 
-class Streets(Dataset):
-    """Random scaled, turned and coloured crops; now and then around a pixel of a class drawn evenly."""
+def names(folder, split):
+    """What the photographs of a split are called, in the order of `load`."""
+    folder = Path(folder)
+    if classes(folder) is CITYSCAPES:
+        return [p.stem for p in sorted((folder / "leftImg8bit" / split).glob("*/*_leftImg8bit.png"))]
+    return [p.stem for p in sorted(p for p in (folder / split).glob("*.*") if p.suffix in PHOTOS)]
 
-    def __init__(self, photos, labels, classes, size, seed, scales=(0.6, 1.8), balance=0.35):
+
+def soft(path, count):
+    """Probabilities that other networks give the photographs, by name: `names` [n], `probability` [n, classes, h, w] as bytes.
+
+    `SystemExit` with the file and what is expected where it holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: file[name] for name in ("names", "probability")}
+    except (OSError, KeyError, ValueError) as error:
+        raise SystemExit(f"{path}: expected an archive of the arrays names and probability: {error}")
+    maps = found["probability"]
+    if maps.ndim != 4 or maps.dtype != np.uint8 or maps.shape[:2] != (len(found["names"]), count):
+        raise SystemExit(f"{path}: expected probability as uint8 [{len(found['names'])}, {count}, h, w], "
+                         f"found {maps.dtype} {list(maps.shape)}")
+    return {Path(str(name)).stem: m for name, m in zip(found["names"], maps)}
+
+
+class Streets(Dataset):
+    """Random scaled, turned and coloured crops; now and then around a pixel of a class drawn evenly.
+
+    Where photographs have `soft` maps [classes, h, w] (bytes; None where one has none), samples have `soft`, an eighth of
+    the crop, and `known`, which is 0 where there is none.
+    """
+
+    def __init__(self, photos, labels, classes, size, seed, soft=None, scales=(0.6, 1.8), balance=0.35):
         self.photos, self.labels, self.size, self.seed = photos, labels, size, seed
+        self.soft, self.classes = soft, classes
         self.scales, self.balance = scales, balance
         counts = np.stack([np.bincount(l.ravel(), minlength=256)[:classes] for l in labels])
         self.having = [np.flatnonzero(counts[:, c] > 50) for c in range(classes)]
@@ -64,11 +94,28 @@ class Streets(Dataset):
         matrix = turn @ np.diag([(1 if rng.random() < 0.5 else -1) / across, 1 / down])
         offset = np.array([x, y]) - matrix @ np.array([(w - 1) / 2, (h - 1) / 2])
         matrix, inverse = np.hstack([matrix, offset[:, None]]), cv2.WARP_INVERSE_MAP
+        extra = self._soft(index, matrix) if self.soft else {}
         image = cv2.warpAffine(
             self.photos[index], matrix, (w, h), flags=inverse | cv2.INTER_LINEAR, borderValue=tuple(MEAN.tolist()))
         label = cv2.warpAffine(
             self.labels[index], matrix, (w, h), flags=inverse | cv2.INTER_NEAREST, borderValue=IGNORED)
-        return {"image": images.jitter(image, rng, noise=0.1), "label": label.astype(np.int64)}
+        return {"image": images.jitter(image, rng, noise=0.1), "label": label.astype(np.int64), **extra}
+
+    def _soft(self, index, matrix):
+        """The probabilities under the crop, at the network's stride, and where they are known."""
+        w, h = self.size[0] // 8, self.size[1] // 8
+        if (given := self.soft[index]) is None:
+            return {"soft": np.zeros((self.classes, h, w), np.uint8), "known": np.zeros((h, w), np.float32)}
+        height, width = self.photos[index].shape[:2]
+        # From centres of cells of the crop to its pixels, to the photograph's, to the map's.
+        finer = np.array([[8, 0, 3.5], [0, 8, 3.5], [0, 0, 1.0]])
+        x, y = given.shape[2] / width, given.shape[1] / height
+        coarser = np.array([[x, 0, x / 2 - 0.5], [0, y, y / 2 - 0.5], [0, 0, 1]])
+        own = (coarser @ np.vstack([matrix, [0, 0, 1]]) @ finer)[:2]
+        flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
+        maps = np.stack([cv2.warpAffine(channel, own, (w, h), flags=flags) for channel in given])
+        inside = np.full(given.shape[1:], 255, np.uint8)
+        return {"soft": maps, "known": (cv2.warpAffine(inside, own, (w, h), flags=flags) > 250).astype(np.float32)}
 
     def _place(self, rng, across, down):
         """An image and the point of it that becomes the crop's centre."""

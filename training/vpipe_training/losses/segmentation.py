@@ -29,6 +29,14 @@ def main_and_auxiliary(main, auxiliary, target, share=0.4):
     return {"main": loss(main), "auxiliary": share * loss(auxiliary)}
 
 
+def softened(logits, probabilities, known):
+    """Divergence from given probabilities [N, C, h, w] where they are `known` [N, h, w], cell by cell of the network's output."""
+    wanted = probabilities / probabilities.sum(1, keepdim=True).clamp(min=1e-6)
+    given = F.log_softmax(logits.float(), 1)
+    divergence = (torch.special.entr(wanted).neg() - wanted * given).sum(1)
+    return (divergence * known).sum() / known.sum().clamp(min=1)
+
+
 def distilled(logits, teacher, temperature=2.0):
     """Divergence from a teacher's classes, pixel by pixel."""
     given, wanted = (F.log_softmax(x.float() / temperature, 1) for x in (logits, teacher))

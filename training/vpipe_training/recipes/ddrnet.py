@@ -2,9 +2,10 @@
 """DDRNet: cross entropy of the hard pixels with an auxiliary head on the early high-resolution branch."""
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
+from .. import vpipe
 from ..data import segmentation
 from ..losses import segmentation as losses
 from ..metrics import segmentation as metrics
@@ -15,7 +16,7 @@ from .base import Recipe
 class DDRNet(Recipe):
     network, variant, size = "ddrnet", "23-slim", (416, 320)
     settings = Settings(batch=8, learning_rate=1.5e-3, weight_decay=0.03, averaging=0.997, clip=5.0)
-    understands = needs = ("streets",)
+    understands, needs = ("streets", "soft"), ("streets",)
     branch = "high3"  # the high-resolution branch where the two first exchange
     outputs = ["logits", branch]
 
@@ -32,7 +33,7 @@ class DDRNet(Recipe):
         tensors, last = load_file(path), "final_layer.conv2."
         cut = {name: value[:len(self.classes)].clone() if name.startswith(last) else value
                for name, value in tensors.items()}
-        save_file(cut, path, {"network": self.network, "variant": self.variant})
+        vpipe.save(cut, path, {"network": self.network, "variant": self.variant})
         return path
 
     def prepare_graphs(self):
@@ -41,19 +42,33 @@ class DDRNet(Recipe):
                 self.graph(self.weights, size)
 
     def prepare(self):
-        self.guide, photos, labels = self.teacher(), [], []
+        self.guide, photos, labels, names = self.teacher(), [], [], []
         for folder in self.options.folders("streets"):
             some, maps = segmentation.load(folder, "train")
-            photos, labels = photos + some, labels + maps
-        self.dataset = segmentation.Streets(photos, labels, len(self.classes), self.size, self.options.seed)
+            photos, labels, names = photos + some, labels + maps, names + segmentation.names(folder, "train")
+        given = {}
+        for path in self.options.folders("soft"):
+            given |= segmentation.soft(path, len(self.classes))
+        soft = [given.get(name) for name in names] if given else None
+        if soft:
+            print(f"{sum(m is not None for m in soft)} of {len(names)} photographs with probabilities", flush=True)
+        self.dataset = segmentation.Streets(
+            photos, labels, len(self.classes), self.size, self.options.seed, soft)
 
     def losses(self, model, batch, progress):
         x = prepared(batch["image"])
         out = model(image=x)
         parts = losses.main_and_auxiliary(out["logits"], model.auxiliary(out[self.branch]), batch["label"])
+        wanted = None
         if self.guide is not None:
             with torch.no_grad():
                 wanted = self.guide.to(x.device)(image=x)["logits"]
+        if "soft" in batch:
+            # An ensemble: what the photographs' own probabilities and the teacher's add up to.
+            soft = batch["soft"].float() / 255
+            soft = soft if wanted is None else (soft + wanted.softmax(1)) / 2
+            parts["teacher"] = losses.softened(out["logits"], soft, batch["known"])
+        elif wanted is not None:
             parts["teacher"] = losses.distilled(out["logits"], wanted)
         return parts
 

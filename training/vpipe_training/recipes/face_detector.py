@@ -20,7 +20,7 @@ SURE, UNSURE = 0.6, 0.1  # scores of the teacher: a label from the first on, ign
 
 class FaceDetector(Recipe):
     settings = Settings(batch=16, learning_rate=3e-3, weight_decay=1e-4, averaging=0.998, clip=30.0)
-    understands = ("faces", "media")
+    understands = ("faces", "taught", "media")
     anchors = mean = None
 
     def rows(self, outputs):
@@ -38,6 +38,7 @@ class FaceDetector(Recipe):
     def prepare(self):
         self.guide = self.teacher()
         labelled = [photo for folder in self.options.folders("faces") for photo in faces.load(folder, "train")]
+        labelled += [photo for folder in self.options.folders("taught") for photo in faces.load(folder, "all")]
         media = [image for folder in self.options.folders("media") for image in stills(folder)]
         if media and self.guide is None:
             raise SystemExit("media without labels need a teacher: --teacher WEIGHTS")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Annotations
+import Foundation
 import Inference
 import Media
 import Networks
@@ -83,6 +84,53 @@ private func referenceLabels(_ logits: [Float], _ count: Int, _ from: InputSize,
             let wrong = zip(fine.labels, plain).filter { $0.0 != $0.1.label && $0.1.margin > 1e-5 }
             #expect(wrong.isEmpty, "\(wrong.count) of \(plain.count)")
         }
+    }
+
+    /// The probability of the best class, cell by cell.
+    private func confidences(_ logits: [Float], _ count: Int, _ temperature: Float) -> [Float] {
+        let area = logits.count / count
+        return (0..<area).map { cell in
+            let values = (0..<count).map { Double(logits[$0 * area + cell] / temperature) }
+            return Float(1 / values.reduce(0) { $0 + exp($1 - (values.max() ?? 0)) })
+        }
+    }
+
+    @Test(arguments: [(0.3, 1), (0.6, 0.7), (0.6, 2), (0.999, 1)] as [(Float, Float)])
+    func `what is less probable than the threshold is void`(threshold: Float, temperature: Float) throws {
+        let (count, size) = (5, InputSize(width: 104, height: 64))
+        let cells = InputSize(width: size.width / 8, height: size.height / 8)
+        var generator = SeededGenerator(seed: 3)
+        let values = logits(count, cells, &generator).map { 2 * $0 }
+        let decoder = try SegmentationDecoder(
+            outputs: info(count, size), size: size, classes: classes(count), threshold: threshold,
+            temperature: temperature)
+        let placement = Placement(sourceWidth: 104, sourceHeight: 64, in: size, fit: .stretch)
+        let sure = confidences(values, count, temperature)
+        // A plane of its own between the cells, interpolated as the logits are.
+        for (resolution, grid) in [(SegmentationDecoder.Resolution.cells, cells), (.input, size)] {
+            decoder.resolution = resolution
+            let found = decoder.decode(values, placement: placement)
+            let labels = referenceLabels(values, count, cells, grid)
+            let apart = referenceLabels(sure + [Float](repeating: threshold, count: sure.count), 2, cells, grid)
+            let wrong = labels.indices.filter { index in
+                guard labels[index].margin > 1e-4, apart[index].margin > 1e-4 else { return false }
+                return found.labels[index] != (apart[index].label == 0 ? labels[index].label : ClassMap.void)
+            }
+            #expect(wrong.isEmpty, "\(wrong.count) of \(labels.count)")
+            #expect(abs(found.shares.reduce(found.voidShare, +) - 1) < 1e-5)
+            if threshold > 0.3, threshold < 0.9 { #expect((0.05...0.95).contains(found.voidShare)) }
+        }
+    }
+
+    @Test func `logits that are no numbers are void where there is a threshold`() throws {
+        let size = InputSize(width: 24, height: 8)
+        let decoder = try SegmentationDecoder(
+            outputs: info(2, size), size: size, classes: classes(2), threshold: 0.5)
+        let placement = Placement(sourceWidth: 24, sourceHeight: 8, in: size, fit: .stretch)
+        let values: [Float] = [.nan, .infinity, 9, .nan, .infinity, 0]
+        #expect(decoder.decode(values, placement: placement).labels == [255, 255, 0])
+        decoder.threshold = 0
+        #expect(decoder.decode(values, placement: placement).labels == [0, 0, 0])
     }
 
     @Test func `equal logits go to the lower label, and NaN to none`() throws {

@@ -6,6 +6,9 @@ import torch
 from vpipe_training.data import generated, segmentation
 from vpipe_training.losses import segmentation as losses
 from vpipe_training.metrics import segmentation as metrics
+from vpipe_training.recipes import RECIPES
+from vpipe_training.recipes.base import Options
+from vpipe_training.recipes.ddrnet import ensemble
 
 
 def test_easy_pixels_do_not_count():
@@ -97,3 +100,26 @@ def test_given_probabilities_cost_nothing_where_they_are_met():
     off = logits.clone()
     off[0] = 0
     assert float(losses.softened(off, wanted, known)) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_teacher_and_given_probabilities_are_averaged_on_streets_alone():
+    teacher = torch.tensor([0.2, 0.8]).view(1, 2, 1, 1).expand(3, 2, 1, 2)
+    soft = torch.tensor([0.6, 0.4]).view(1, 2, 1, 1).expand(3, 2, 1, 2)
+    known = torch.tensor([[1.0, 0], [1, 0], [0, 0]]).view(3, 1, 2)
+    label = torch.full((3, 8, 16), losses.IGNORED)
+    label[[0, 2], 0, 0] = 1  # the second is no street
+    mean, counted = ensemble(soft, known, teacher, label)
+    assert mean[0, 1, 0].tolist() == pytest.approx([0.6, 0.8]) and mean[2, 1, 0].tolist() == pytest.approx([0.8, 0.8])
+    assert mean[1, 1, 0].tolist() == pytest.approx([0.4, 0.4])
+    assert counted.flatten().tolist() == [1, 1, 1, 0, 1, 1]
+
+
+def test_what_is_no_street_is_to_be_any_class(tmp_path, rng):
+    recipe = RECIPES["ddrnet"](Options(
+        {"streets": [str(generated.streets(tmp_path / "a", rng))], "media": [str(generated.media(tmp_path / "b", rng))]},
+        size=64, folder=tmp_path))
+    recipe.prepare()
+    strange = [s for s in (recipe.dataset[(i, 0.0)] for i in range(40)) if (s["label"] == losses.IGNORED).all()]
+    assert strange
+    for sample in strange:
+        assert set(np.unique(sample["soft"][:, sample["known"] > 0])) == {round(255 / 11)} and sample["known"].any()

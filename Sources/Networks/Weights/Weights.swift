@@ -62,6 +62,8 @@ public struct Weights: Sendable, Hashable {
         public static let inputSize = "input_size"
         /// Names of the classes in the order of the output's channels, separated by commas.
         public static let classes = "classes"
+        /// What logits are divided by before the softmax, so that of what has a probability p a share p is right.
+        public static let temperature = "temperature"
         /// How good the weights were measured to be: figure, data, and the reference's figure, in words.
         public static let accuracy = "accuracy"
         /// One of `State`; absent for finished weights.

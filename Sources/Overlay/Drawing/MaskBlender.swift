@@ -9,7 +9,7 @@ internal import Media
 ///     labels        3  3  3  3  7  7        border: the left or right, upper or lower neighbour differs
 ///     runs     |  fill 3    |e3|e7| fill 7 |         new = (old * (128 - alpha) + colour * alpha + 64) / 128
 ///
-/// Rows that lie in the same cells share their runs. A chroma sample takes the run of the upper left of its pixels.
+/// What is void is painted clear, and so is its side of a border. Rows that lie in the same cells share their runs. A chroma sample takes the run of the upper left of its pixels.
 /// - Note: Thread-safety: confined. Allocates nothing once it has seen a map of the size.
 final class MaskBlender {
     private let runs = MaskRuns()
@@ -94,11 +94,13 @@ final class MaskBlender {
     private func preparePaints(_ classes: ClassSet, _ style: MaskStyle, _ spec: ColorSpec) {
         if let look, look.style == style, look.spec == spec, look.classes == classes { return }
         look = (classes, style, spec)
-        paints = classes.members.flatMap { member in
+        let clear = MaskPaint(YUVColor(Color.black.opacity(0), in: spec))
+        paints = [MaskPaint](repeating: clear, count: 2 * (Int(ClassMap.void) + 1))
+        for (label, member) in classes.members.enumerated() {
             // Borders are lighter: many palettes are dark, and so are roads.
-            [member.color.opacity(style.fill), member.color.lightened(by: 0.35).opacity(style.edge)].map {
-                MaskPaint(YUVColor($0, in: spec))
-            }
+            paints[2 * label] = MaskPaint(YUVColor(member.color.opacity(style.fill), in: spec))
+            paints[2 * label + 1] = MaskPaint(
+                YUVColor(member.color.lightened(by: 0.35).opacity(style.edge), in: spec))
         }
     }
 

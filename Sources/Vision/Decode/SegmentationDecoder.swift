@@ -3,6 +3,12 @@ package import Annotations
 package import Inference
 package import Networks
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 /// The class with the largest logit: at the cells of the network's output, or between them after bilinear upsampling.
 ///
 /// Upsampled logits are never stored. Where the four cells around a stretch of pixels have one class, so have the
@@ -12,6 +18,8 @@ package import Networks
 ///   cells   a     a     b        a..a: filled without looking at a logit (four of five stretches on road scenes)
 ///           a     a     b        a..b: per class  v = top + (bottom - top) * fy, left + (right - left) * fx, argmax
 /// ```
+/// With a threshold, cells whose best class is less probable are void. Between cells that probability is interpolated, not
+/// the logits: where two sure classes meet, no seam is void.
 /// - Note: Shape: `logits` `[1, classes, H/8, W/8]`. Of equal logits the lower label wins, NaN never does.
 /// - Note: Source: the reference's evaluation (bilinear, half-pixel centres, then argmax).
 package final class SegmentationDecoder: OutputDecoder {
@@ -29,6 +37,10 @@ package final class SegmentationDecoder: OutputDecoder {
     package let classes: ClassSet
     /// How many labels the next map has.
     package var resolution: Resolution
+    /// The lowest probability of the best class (softmax of the logits over the temperature) with which a cell has it;
+    /// 0 gives every cell a class.
+    package var threshold: Float
+    private let temperature: Float
     private let size: InputSize
     private let width: Int
     private let height: Int
@@ -38,17 +50,23 @@ package final class SegmentationDecoder: OutputDecoder {
     /// The best logit and its label for each cell of a row, then for each pixel of a stretch.
     private let best: UnsafeMutableBufferPointer<Float>
     private let bestLabel: UnsafeMutableBufferPointer<Int32>
+    /// The probability of the best class of each cell; only with a threshold.
+    private let confidence: UnsafeMutableBufferPointer<Float>
     private var axes: (size: InputSize, across: InterpolationAxis, down: InterpolationAxis)?
 
     /// Prepares for a model with `outputs`, built at an input of `size`.
     ///
+    /// - Parameter temperature: what the logits are divided by for probabilities; above 0.
     /// - Throws: `VisionError.Code.outputs`, also where the model has another number of classes.
     package convenience init(
-        outputs: [TensorInfo], size: InputSize, classes: ClassSet, resolution: Resolution = .cells
+        outputs: [TensorInfo], size: InputSize, classes: ClassSet, resolution: Resolution = .cells,
+        threshold: Float = 0, temperature: Float = 1
     ) throws(VisionError) {
         let grid = InputSize(width: size.width / DDRNet.stride, height: size.height / DDRNet.stride)
         let index = try outputs.position(of: "logits", shape: [1, classes.count, grid.height, grid.width])
-        self.init(index: index, grid: grid, size: size, classes: classes, resolution: resolution)
+        self.init(
+            index: index, grid: grid, size: size, classes: classes, resolution: resolution, threshold: threshold,
+            temperature: temperature)
     }
 
     /// Prepares for any output of shape `[1, classes, rows, columns]`, the model's first when it has no name.
@@ -74,25 +92,33 @@ package final class SegmentationDecoder: OutputDecoder {
         let classes = ClassSet(naming: names.isEmpty ? (0..<info.shape[1]).map(String.init) : names)
         self.init(
             index: index, grid: InputSize(width: info.shape[3], height: info.shape[2]), size: size, classes: classes,
-            resolution: resolution)
+            resolution: resolution, threshold: 0, temperature: 1)
     }
 
-    private init(index: Int, grid: InputSize, size: InputSize, classes: ClassSet, resolution: Resolution) {
+    private init(
+        index: Int, grid: InputSize, size: InputSize, classes: ClassSet, resolution: Resolution, threshold: Float,
+        temperature: Float
+    ) {
         width = grid.width
         height = grid.height
         self.index = index
         self.size = size
         self.classes = classes
         self.resolution = resolution
+        self.threshold = threshold
+        self.temperature = temperature
         cells = .allocate(capacity: max(1, width * height))
         cells.initialize(repeating: 0)
         best = .allocate(capacity: max(1, width))
         best.initialize(repeating: 0)
         bestLabel = .allocate(capacity: max(1, width))
         bestLabel.initialize(repeating: 0)
+        confidence = .allocate(capacity: max(1, width * height))
+        confidence.initialize(repeating: 0)
     }
 
     deinit {
+        confidence.deallocate()
         cells.deallocate()
         best.deallocate()
         bestLabel.deallocate()
@@ -109,7 +135,11 @@ package final class SegmentationDecoder: OutputDecoder {
         let grid: InputSize
         switch resolution {
         case .cells:
-            return map(Array(cells), InputSize(width: width, height: height), placement)
+            var labels = Array(cells)
+            if threshold > 0 {
+                for cell in labels.indices where confidence[cell] < threshold { labels[cell] = ClassMap.void }
+            }
+            return map(labels, InputSize(width: width, height: height), placement)
         case .input: grid = size
         case .size(let wanted): grid = wanted
         }
@@ -152,6 +182,22 @@ package final class SegmentationDecoder: OutputDecoder {
                 cells[row &* width &+ x] = UInt8(truncatingIfNeeded: bestLabel[x])
                 x &+= 1
             }
+            if threshold > 0 { judge(line, best, row) }
+        }
+    }
+
+    /// The probabilities of a row's best classes; 0 where the logits are no finite numbers.
+    private func judge(_ line: UnsafePointer<Float>, _ best: UnsafePointer<Float>, _ row: Int) {
+        let area = width &* height
+        let scale = 1 / temperature
+        for x in 0..<width {
+            var sum: Float = 0
+            for label in 0..<classes.count {
+                let distance = (line[label &* area &+ x] - best[x]) * scale
+                // What is this far behind adds less than a float of 1 can show; a NaN is not far behind.
+                if !(distance < -17) { sum += expf(distance) }
+            }
+            confidence[row &* width &+ x] = sum.isFinite ? 1 / sum : 0
         }
     }
 
@@ -166,22 +212,46 @@ package final class SegmentationDecoder: OutputDecoder {
             let (upper, lower) = (stretch.from &* width, stretch.to &* width)
             for span in across.stretches {
                 let label = cells[upper &+ span.from]
+                let sure = sureCorners(upper &+ span.from, upper &+ span.to, lower &- upper)
                 let isUniform =
                     cells[upper &+ span.to] == label && cells[lower &+ span.from] == label
                     && cells[lower &+ span.to] == label
                 for y in stretch.pixels {
                     let line = labels + y &* grid.width
-                    if isUniform {
+                    if sure == 0 {
+                        (line + span.pixels.lowerBound).update(repeating: ClassMap.void, count: span.pixels.count)
+                    } else if isUniform, sure == 4 {
                         (line + span.pixels.lowerBound).update(repeating: label, count: span.pixels.count)
                     } else {
                         mix(
                             logits, upper &+ span.from, upper &+ span.to, lower &- upper, down.fractions[y],
                             span.pixels,
                             across.fractions, into: line)
+                        guard sure < 4 else { continue }
+                        clear(
+                            upper &+ span.from, upper &+ span.to, lower &- upper, down.fractions[y], span.pixels,
+                            across.fractions, in: line)
                     }
                 }
             }
         }
+    }
+
+    /// How many of the two cells of an upper row, and the two `drop` further on, reach the threshold.
+    private func sureCorners(_ left: Int, _ right: Int, _ drop: Int) -> Int {
+        guard threshold > 0 else { return 4 }
+        func sure(_ cell: Int) -> Int { confidence[cell] < threshold ? 0 : 1 }
+        return sure(left) &+ sure(right) &+ sure(left &+ drop) &+ sure(right &+ drop)
+    }
+
+    /// Makes void what is less probable than the threshold between two cells of an upper row and the two `drop` further on.
+    private func clear(
+        _ left: Int, _ right: Int, _ drop: Int, _ fy: Float, _ pixels: Range<Int>, _ fractions: [Float],
+        in line: UnsafeMutablePointer<UInt8>
+    ) {
+        let first = confidence[left] + (confidence[left &+ drop] - confidence[left]) * fy
+        let second = confidence[right] + (confidence[right &+ drop] - confidence[right]) * fy
+        for x in pixels where first + (second - first) * fractions[x] < threshold { line[x] = ClassMap.void }
     }
 
     /// The labels of the pixels between two cells of an upper row and the two `drop` further on.

@@ -112,17 +112,26 @@ extension FaceFamily {
 /// Families that give every part of a picture a class.
 package typealias SegmentationFamily = PictureFamily<SegmentationOptions, ClassMap>
 
-/// What the classes are called, and how fine the map is.
+/// What the classes are called, how fine the map is, and how sure a class must be.
 package struct SegmentationOptions: Sendable {
     /// Names and colours, in the order of the weights.
     package var classes: ClassSet
     /// Where the largest logit is looked for.
     package var resolution: SegmentationDecoder.Resolution
+    /// The lowest probability of a class; what has none is void.
+    package var threshold: Float
+    /// What logits are divided by for probabilities.
+    package var temperature: Float
 
-    /// One class for each cell unless stated otherwise.
-    package init(_ classes: ClassSet, resolution: SegmentationDecoder.Resolution = .cells) {
+    /// One class for each cell, however unsure, unless stated otherwise.
+    package init(
+        _ classes: ClassSet, resolution: SegmentationDecoder.Resolution = .cells, threshold: Float = 0,
+        temperature: Float = 1
+    ) {
         self.classes = classes
         self.resolution = resolution
+        self.threshold = threshold
+        self.temperature = temperature
     }
 }
 
@@ -136,7 +145,9 @@ extension SegmentationFamily {
             DDRNet.self, options: SegmentationOptions(.cityscapes)
         ) { _, setup, options in
             try setup.detector(filter: .area) {
-                try SegmentationDecoder(outputs: $0, size: $1, classes: options.classes, resolution: options.resolution)
+                try SegmentationDecoder(
+                    outputs: $0, size: $1, classes: options.classes, resolution: options.resolution,
+                    threshold: options.threshold, temperature: options.temperature)
             }
         }
     }

@@ -20,6 +20,8 @@ public struct FaceEvaluation: EvaluationReport {
     public let smallest: Double
     /// Pictures measured.
     public let pictures: Int
+    /// Pictures that WIDER FACE's list names and that are not there.
+    public let absent: Int
     private let model: String
 
     /// Unmatched detections below this share of the smallest size are neutral: they may be faces too small to count.
@@ -59,6 +61,7 @@ public struct FaceEvaluation: EvaluationReport {
         self.all = all
         self.smallest = smallest
         pictures = data.entries.count
+        absent = data.absent
         let size = options.size.map { "at \($0)" } ?? "at each picture's size"
         self.model =
             "\(options.network) \(model.architecture.variant) \(size)\(options.pyramid ? ", pyramid" : ""), \(model.path)"
@@ -75,7 +78,10 @@ public struct FaceEvaluation: EvaluationReport {
     // MARK: - Report
 
     /// What was measured.
-    public var introduction: [String] { ["\(model), \(pictures) pictures"] }
+    public var introduction: [String] {
+        let all = absent == 0 ? "" : " of the list's \(pictures + absent); the others are not there"
+        return ["\(model), \(pictures) pictures\(all)"]
+    }
     /// Faces that count, and how well they were found.
     public var columns: [String] { ["faces", "count", "AP"] }
     /// The official subsets, then all faces.
@@ -99,7 +105,8 @@ public struct FaceEvaluation: EvaluationReport {
     public var json: String {
         let (recall, precision) = all.recallAndPrecision(above: 0.5)
         var document: [(String, JSONDocument)] = [
-            ("model", .string(model)), ("pictures", .integer(pictures)), ("faces", .integer(all.faces)),
+            ("model", .string(model)), ("pictures", .integer(pictures)), ("absent", .integer(absent)),
+            ("faces", .integer(all.faces)),
             ("smallest", .number(smallest)), ("AP", .number(all.averagePrecision)), ("recall", .number(recall)),
             ("precision", .number(precision)),
         ]

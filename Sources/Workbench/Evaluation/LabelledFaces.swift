@@ -9,6 +9,7 @@ internal import Pipeline
 /// - WIDER FACE's: `wider_face_val_bbx_gt.txt` beside or below the folder's top (`wider_face_split`), pictures in
 ///   `images` or `WIDER_val/images`; the official subsets, where `wider_easy_val.txt`, `wider_medium_val.txt` and
 ///   `wider_hard_val.txt` are there: per picture its path, a count, and that many numbers of counted faces, from 1 on.
+///   Pictures that are not there are left out, and counted.
 /// - A list: `labels*.json`, `[{"file": NAME, "boxes": [[x1, y1, x2, y2], ...]}, ...]`, pictures beside it.
 struct LabelledFaces {
     /// A picture and what is in it.
@@ -22,6 +23,8 @@ struct LabelledFaces {
     }
 
     let entries: [Entry]
+    /// How many pictures WIDER FACE's list names that are not there.
+    let absent: Int
     /// The official subsets there are lists of.
     let subsets: [String]
 
@@ -34,7 +37,11 @@ struct LabelledFaces {
     init(folder: String, split: String) throws {
         if let list = Self.file(in: [folder, folder + "/wider_face_split"], "wider_face_val_bbx_gt.txt") {
             let found = try Self.wider(list, folder: folder)
-            (entries, subsets) = (found.entries, found.subsets)
+            entries = found.entries.filter { FileManager.default.fileExists(atPath: $0.path) }
+            (absent, subsets) = (found.entries.count - entries.count, found.subsets)
+            if let first = found.entries.first, entries.isEmpty {
+                throw OutputError("\(list): none of its pictures is there, not even \(first.path)")
+            }
             return
         }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
@@ -50,7 +57,7 @@ struct LabelledFaces {
             default: true
             }
         }.map(\.element)
-        subsets = []
+        (absent, subsets) = (0, [])
     }
 
     // MARK: - A list

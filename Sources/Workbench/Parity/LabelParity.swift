@@ -3,7 +3,7 @@ internal import Media
 
 /// Compares a class map with a reference's labels, pixel by pixel, and finds which usual mistake tells them apart.
 struct LabelParity {
-    /// The node's, one for each pixel of the picture; 255 beside its grid.
+    /// The node's, one for each pixel of the picture; 255 beside its grid and where it is void, which says nothing.
     let found: [UInt8]
     let width: Int
     let height: Int
@@ -35,8 +35,9 @@ struct LabelParity {
     }
 
     private func share(_ label: (Int) -> UInt8) -> Double {
-        let hits = found.indices.count { found[$0] == label($0) }
-        return Double(hits) / Double(max(1, found.count))
+        let told = found.indices.filter { found[$0] != 255 }
+        let hits = told.count { found[$0] == label($0) }
+        return Double(hits) / Double(max(1, told.count))
     }
 
     /// The agreement after each of the reference's labels is given the node's name that it most often falls on.

@@ -34,6 +34,19 @@ private let classes = ClassSet(
         }
     }
 
+    @Test func `what is void has no label, its own share and no region`() {
+        let map = ClassMap(
+            classes: classes, width: 4, height: 1, labels: [0, 255, 255, 2],
+            region: Box(x: 0, y: 0, width: 4, height: 1))
+        #expect(map.shares == [0.25, 0, 0.25])
+        #expect(map.voidShare == 0.5)
+        #expect(map.label(at: Point(x: 1.5, y: 0.5)) == nil)
+        #expect(map.expanded(width: 5, height: 1, other: 9) == [0, 9, 9, 2, 9])
+        var regions: [String] = []
+        map.forEachRegion { regions.append($0.name) }
+        #expect(regions == ["road", "car"])
+    }
+
     @Test func `maps with the picture like every other annotation`() {
         let smaller = PictureMap(scaleX: 2, scaleY: 4, offsetX: 6, offsetY: 0).inverse
         let moved = map.mapped(by: smaller)

@@ -48,7 +48,10 @@ private struct PlainMask {
     private func map(_ width: Int, _ height: Int, _ region: Box, noise: Bool) -> ClassMap {
         var random = SeededGenerator(seed: UInt64(width * 31 + height))
         let labels = (0..<width * height).map { index -> UInt8 in
-            if noise { return UInt8.random(in: 0..<7, using: &random) }
+            if noise {
+                let label = UInt8.random(in: 0..<8, using: &random)
+                return label == 7 ? ClassMap.void : label
+            }
             return UInt8((index % width / 20 + index / width / 5) % 7)
         }
         return ClassMap(classes: Self.set, width: width, height: height, labels: labels, region: region)
@@ -98,7 +101,7 @@ private struct PlainMask {
                     // A chroma sample has the paint of the upper left of its pixels.
                     let (x, y) = ((index % across) << shiftX, (index / across) << shiftY)
                     let old = component == 0 ? 60 : 110
-                    guard let paint = plain.paint(x, y) else {
+                    guard let paint = plain.paint(x, y), paint.label != Int(ClassMap.void) else {
                         if Int(values[index]) != old { wrong.append("\(component) at \(x),\(y)") }
                         continue
                     }

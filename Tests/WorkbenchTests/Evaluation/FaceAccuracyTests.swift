@@ -157,11 +157,18 @@ import Testing
             0--Parade/b.jpg
             0
             0 0 0 0 0 0 0 0 0 0
+            0--Parade/not-there.jpg
+            1
+            10 20 30 40 0 0 0 0 0 0
 
             """)
         try scratch.write("wider_hard_val.txt", "0--Parade/a.jpg\n1\n1\n0--Parade/b.jpg\n0\n")
+        try FileManager.default.createDirectory(
+            atPath: scratch.file("images/0--Parade"), withIntermediateDirectories: true)
+        for name in ["a", "b"] { try scratch.write("images/0--Parade/\(name).jpg", "") }
         let faces = try LabelledFaces(folder: scratch.path, split: "val")
         #expect(faces.subsets == ["hard"])
+        #expect(faces.absent == 1)
         #expect(faces.entries.map { String($0.path.suffix(15)) } == ["0--Parade/a.jpg", "0--Parade/b.jpg"])
         #expect(faces.entries[0].boxes[0] == Box(x: 10, y: 20, width: 30, height: 40))
         #expect(faces.entries[0].isInvalid == [false, true])
@@ -191,6 +198,7 @@ import Testing
             ("labels.json", "{}", "no list of faces"), ("labels.json", #"[{"file": "a.jpg"}]"#, "no list of faces"),
             ("wider_face_val_bbx_gt.txt", "12 13\n", ":1: neither the path of a picture nor numbers"),
             ("wider_face_val_bbx_gt.txt", "a/b.jpg\n1\n1 2 3\n", "a face has at least x, y, width and height"),
+            ("wider_face_val_bbx_gt.txt", "a/b.jpg\n1\n1 2 3 4\n", "none of its pictures is there, not even"),
             ("other.txt", "", "no labels; wider_face_val_bbx_gt.txt (WIDER FACE) or labels*.json is expected there"),
         ])
     func `what cannot be read is named`(file: String, text: String, message: String) throws {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Foundation
 import Inference
 import InferenceTestSupport
@@ -30,9 +31,9 @@ import Vision
             return UInt8(Int(state >> 33) % limit)
         }
         let classes = 5
-        // Labels 5 and 6 are void; class 4 is never predicted.
+        // Labels 5 and 6 are void; class 4 is never predicted, and some pixels are predicted to be none.
         let truth = (0..<2000).map { _ in next(7) }
-        let prediction = (0..<2000).map { _ in next(4) }
+        let prediction = (0..<2000).map { _ in next(9) == 0 ? ClassMap.void : next(4) }
         var matrix = ConfusionMatrix(classes: classes)
         matrix.add(truth: Array(truth[..<700]), prediction: Array(prediction[..<700]))
         matrix.add(truth: Array(truth[700...]), prediction: Array(prediction[700...]))
@@ -42,6 +43,9 @@ import Vision
         let counted = truth.indices.filter { truth[$0] < 5 }
         let hits = counted.filter { truth[$0] == prediction[$0] }
         #expect(abs(matrix.accuracy - Double(hits.count) / Double(counted.count)) < 1e-12)
+        let decided = counted.count { prediction[$0] != ClassMap.void }
+        #expect(abs(matrix.precision - Double(hits.count) / Double(decided)) < 1e-12)
+        #expect(abs(matrix.voidShare - Double(counted.count - decided) / Double(counted.count)) < 1e-12)
     }
 
     @Test func `an empty matrix is zero`() {
@@ -111,6 +115,18 @@ import Vision
         let mean = try #require(object?["mIoU"] as? Double)
         #expect(abs(mean - report.exact.meanIoU) < 1e-12)
         #expect((0.0...1).contains(report.agreement))
+        // A higher threshold leaves more void, and what it leaves is a part of what a lower one does.
+        let shares = report.thresholded.map(\.voidShare)
+        #expect(shares == shares.sorted() && shares[0] < 1)
+        // Six rows of eight cells; those whose centre is labelled 11 are left out.
+        var centres = 0
+        for (_, labels) in pairs {
+            for y in [5, 16, 26, 37, 48, 58] {
+                for x in stride(from: 6, to: 96, by: 12) where labels.indices[y * 96 + x] < 11 { centres += 1 }
+            }
+        }
+        #expect(report.reliability.count == centres)
+        #expect(report.conclusion.contains { $0.hasPrefix("threshold 0.5: ") })
     }
 
     @Test func `a picture without labels is named`() throws {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """DDRNet: cross entropy of the hard pixels with an auxiliary head on the early high-resolution branch."""
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
@@ -7,7 +8,9 @@ from torch import nn
 
 from .. import vpipe
 from ..data import segmentation
+from ..data.media import stills
 from ..losses import segmentation as losses
+from ..losses.segmentation import IGNORED
 from ..metrics import segmentation as metrics
 from ..trainer import Settings
 from .base import Recipe
@@ -16,7 +19,7 @@ from .base import Recipe
 class DDRNet(Recipe):
     network, variant, size = "ddrnet", "23-slim", (416, 320)
     settings = Settings(batch=8, learning_rate=1.5e-3, weight_decay=0.03, averaging=0.997, clip=5.0)
-    understands, needs = ("streets", "soft"), ("streets",)
+    understands, needs = ("streets", "soft", "media"), ("streets",)
     branch = "high3"  # the high-resolution branch where the two first exchange
     outputs = ["logits", branch]
 
@@ -49,9 +52,16 @@ class DDRNet(Recipe):
         given = {}
         for path in self.options.folders("soft"):
             given |= segmentation.soft(path, len(self.classes))
-        soft = [given.get(name) for name in names] if given else None
+        strange = [image for folder in self.options.folders("media") for image in stills(folder, longest=640)]
+        soft = [given.get(name) for name in names] if given or strange else None
         if soft:
-            print(f"{sum(m is not None for m in soft)} of {len(names)} photographs with probabilities", flush=True)
+            print(f"{sum(m is not None for m in soft)} of {len(names)} photographs with probabilities, "
+                  f"{len(strange)} without a street", flush=True)
+            # Outlier exposure (Hendrycks et al. 2019): on what is no street every class is as likely as any other.
+            even = np.full((len(self.classes), 8, 8), round(255 / len(self.classes)), np.uint8)
+            soft += [even] * len(strange)
+            photos = photos + strange
+            labels = labels + [np.full(image.shape[:2], IGNORED, np.uint8) for image in strange]
         self.dataset = segmentation.Streets(
             photos, labels, len(self.classes), self.size, self.options.seed, soft)
 
@@ -64,10 +74,10 @@ class DDRNet(Recipe):
             with torch.no_grad():
                 wanted = self.guide.to(x.device)(image=x)["logits"]
         if "soft" in batch:
-            # An ensemble: what the photographs' own probabilities and the teacher's add up to.
-            soft = batch["soft"].float() / 255
-            soft = soft if wanted is None else (soft + wanted.softmax(1)) / 2
-            parts["teacher"] = losses.softened(out["logits"], soft, batch["known"])
+            soft, known = batch["soft"].float() / 255, batch["known"]
+            if wanted is not None:
+                soft, known = ensemble(soft, known, wanted.softmax(1), batch["label"])
+            parts["teacher"] = losses.softened(out["logits"], soft, known)
         elif wanted is not None:
             parts["teacher"] = losses.distilled(out["logits"], wanted)
         return parts
@@ -90,6 +100,16 @@ class DDRNet(Recipe):
                 total = total + metrics.confusion(full.argmax(1)[0].numpy(), label, len(self.classes))
             figures[f"{folder} val"] = metrics.scores(total, self.classes)
         return figures
+
+
+def ensemble(soft, known, teacher, label):
+    """The mean of given probabilities [N, C, h, w] and a teacher's, the teacher's alone where none are `known` [N, h, w].
+
+    What has no label at all is no street: a teacher has nothing to say about it.
+    """
+    street = (label != IGNORED).flatten(1).any(1).view(-1, 1, 1)
+    both = torch.where((known > 0)[:, None], (soft + teacher) / 2, teacher)
+    return torch.where(street[:, None], both, soft), torch.maximum(known, street.to(known))
 
 
 def _head(channels, classes):

@@ -24,6 +24,11 @@ enum DDRNetNode: NetworkNode {
             "exact": "one for each of its pixels, from interpolated logits: smooth borders",
         ], doc: "How fine the class map is")
 
+    static let threshold = Param.number(
+        "threshold", default: 0.7, range: 0...1, synonyms: ["confidence", "score"],
+        doc: "Lowest probability of a class; what has none is void: drawn clear, and counted as void in records. 0 "
+            + "gives every part of the picture a class")
+
     static let contract = Contract(
         "ddrnet", aliases: ["segmentation"], .inference, summary: "Gives every part of the picture a class (DDRNet)",
         details:
@@ -32,7 +37,7 @@ enum DDRNetNode: NetworkNode {
         outputs: [OutputPort(adds: [.segmentation])],
         parameters: [
             variant, NetworkParams.weights, NetworkParams.size, NetworkParams.downscale, NetworkParams.precision,
-            classes, upsample, NetworkParams.every,
+            classes, upsample, threshold, NetworkParams.every,
         ],
         examples: [
             .init("Roads", #"{ "type": "ddrnet", "input": "video", "size": "640x360", "upsample": "exact" }"#)
@@ -40,13 +45,27 @@ enum DDRNetNode: NetworkNode {
 
     static func options(_ settings: Settings, for model: NodeModel) throws -> SegmentationOptions {
         SegmentationOptions(
-            try model.classSet(settings[classes]), resolution: settings[upsample] == .exact ? .input : .cells)
+            try model.classSet(settings[classes]), resolution: settings[upsample] == .exact ? .input : .cells,
+            threshold: Float(settings[threshold]), temperature: try model.temperature)
     }
 
     static func result(_ map: ClassMap) -> any AnnotationList { [map] }
 }
 
 extension NodeModel {
+    /// What the logits of these weights are divided by for probabilities; 1 where the weights do not say.
+    ///
+    /// - Throws: a sentence where what they say is no number above 0.
+    package var temperature: Float {
+        get throws {
+            guard let text = weights.metadata[Weights.MetadataKey.temperature] else { return 1 }
+            guard let value = Float(text), value > 0, value.isFinite else {
+                throw OutputError("\(path): its temperature is \"\(text)\", which is no number above 0")
+            }
+            return value
+        }
+    }
+
     /// What the classes of these DDRNet weights are called.
     ///
     /// - Parameter choice: `auto`, the name of a known set, or a file for `ClassFile`.

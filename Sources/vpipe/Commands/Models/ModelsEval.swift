@@ -3,6 +3,7 @@ import ArgumentParser
 internal import Inference
 internal import Networks
 import Pipeline
+internal import PipelineLanguage
 internal import Workbench
 
 extension ModelsCommand {
@@ -13,13 +14,15 @@ extension ModelsCommand {
             discussion:
                 "mlsd: structural average precision; DATA holds pictures and lines.json. ddrnet: intersection over union per class, on pictures in DATA/val and their labels, PNG of "
                 + "grey values or with a palette, in DATA/valannot. retinaface, ssh: average precision on the subsets of "
-                + "WIDER FACE and over all faces; DATA is its own folder, or pictures with labels.json "
-                + "(docs/evaluation.md).")
+                + "WIDER FACE and over all faces; DATA is its own folder, or pictures with labels.json. onnx: mean average "
+                + "precision as COCO defines it; DATA is in COCO's layout, the node's settings come from --set or "
+                + "--pipeline (docs/evaluation.md).")
 
         /// The ways to run a network.
         enum Arithmetic: String, ExpressibleByArgument, CaseIterable { case f32, bf16, int8 }
 
-        @Argument(help: "The network: mlsd, ddrnet, retinaface or ssh.") var network: String
+        @Argument(help: "The network: mlsd, ddrnet, retinaface, ssh or onnx; a node's id with --pipeline.")
+        var network: String
         @Option(help: "Folder with pictures and labels.", completion: .directory) var data: String
         @Option(help: "Variant of the network.") var variant: String?
         @Option(help: "Weights file; the default ones otherwise.") var weights: String?
@@ -29,9 +32,31 @@ extension ModelsCommand {
         @Flag(help: "ssh: look at several sizes of each picture.") var pyramid = false
         @Option(help: "Arithmetic: f32, bf16, or int8 as \"vpipe models quantize\" recorded it.")
         var precision = Arithmetic.f32
+        @Option(
+            help: "onnx: take the node and its settings from this pipeline file.",
+            completion: .file(extensions: ["json"]))
+        var pipeline: String?
+        @Option(
+            name: .customLong("set"),
+            help: ArgumentHelp("onnx: set a parameter of the node.", valueName: "param=value"))
+        var settings: [String] = []
         @Flag(help: "Figures as one JSON object.") var json = false
 
         func run() throws {
+            do {
+                if pipeline != nil || network == "onnx" { return show(try objects()) }
+                guard settings.isEmpty else {
+                    throw OutputError("--set is for onnx; \(network) is measured as its weights are")
+                }
+                show(try Evaluation.run(options(), engine: Installation.engine))
+            } catch let error as PipelineFileError {
+                throw Failure(error)
+            } catch {
+                throw Failure(.failed, "vpipe: \(error)")
+            }
+        }
+
+        private func options() throws -> Evaluation.Options {
             var options = Evaluation.Options(network: network, data: data)
             options.variant = variant
             options.weights = weights
@@ -40,12 +65,26 @@ extension ModelsCommand {
             options.smallestFace = minFace
             options.pyramid = pyramid
             options.precision = Precision(rawValue: precision.rawValue) ?? .f32
-            let report: any EvaluationReport
-            do {
-                report = try Evaluation.run(options, engine: Installation.engine)
-            } catch {
-                throw Failure(.failed, "vpipe: \(error)")
-            }
+            return options
+        }
+
+        /// A node that finds objects; its threshold is low unless one is set.
+        private func objects() throws -> ObjectEvaluation {
+            let text = """
+                {"nodes": {"picture": {"type": "testpattern", "frames": 1},
+                 "node": {"type": "onnx", "input": "picture"}, "end": {"type": "null", "input": "node"}}}
+                """
+            let file = try pipeline.map { try PipelineFile(path: $0) } ?? PipelineFile(name: network, text: text)
+            let id = pipeline == nil ? "node" : network
+            let isSet = settings.contains { $0.hasPrefix("threshold=") }
+            let all = settings + (isSet ? [] : ["threshold=\(ObjectEvaluation.threshold)"])
+            let valid = try file.validated(
+                against: Installation.registry.contracts, overrides: all.map { "\(id).\($0)" })
+            return try ObjectEvaluation(
+                valid, node: id, data: data, split: split, registry: Installation.registry, engine: Installation.engine)
+        }
+
+        private func show(_ report: any EvaluationReport) {
             if json { return Console.line(report.json) }
             for line in report.introduction { Console.line(line) }
             var table = TextTable(report.columns, rightAligned: Set(1..<report.columns.count))

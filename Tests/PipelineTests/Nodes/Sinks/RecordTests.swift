@@ -73,6 +73,19 @@ import Testing
                 + #""carried":true,"age":1.5},"carried":true}"#)
     }
 
+    @Test func `what is void has its share in the record, and runs of 255`() {
+        let classes = ClassSet("test", [.init("road", .white), .init("sky", .black)])
+        let map = ClassMap(
+            classes: classes, width: 4, height: 2, labels: [255, 255, 0, 0, 0, 0, 0, 255],
+            region: Box(x: 0, y: 0, width: 8, height: 4))
+        var text = JSONWriter(isDetailed: true)
+        #expect(FrameRecord.write(frame(FrameAnnotations().adding([map], by: "s")), to: &text))
+        #expect(
+            text.withBytes { String(decoding: $0, as: UTF8.self) }.contains(
+                #""segmentation":{"classes":{"road":0.625},"void":0.375,"mask":{"size":[4,2],"box":[0,0,8,4],"#
+                    + #""names":["road","sky"],"runs":[255,2,0,5,255,1]}"#))
+    }
+
     @Test func `the mask of a scaled frame lies over its picture`() throws {
         let classes = ClassSet("test", [.init("road", Color(hex: 0x804080)), .init("sky", .white)])
         // The source frame is 8x8, the picture its lower half at half the size; the map covers the left six columns.

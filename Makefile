@@ -58,6 +58,8 @@ install: build
 	install -D -m 755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/vpipe
 	install -d $(DESTDIR)$(PREFIX)/share/vpipe/models $(DESTDIR)$(PREFIX)/share/vpipe/pipelines
 	install -m 644 models/*.safetensors models/*.json models/*.md $(DESTDIR)$(PREFIX)/share/vpipe/models/
+	install -d $(DESTDIR)$(PREFIX)/share/vpipe/models/official
+	install -m 644 models/official/*.json $(DESTDIR)$(PREFIX)/share/vpipe/models/official/
 	install -m 644 pipelines/*.json $(DESTDIR)$(PREFIX)/share/vpipe/pipelines/
 	install -d $(DESTDIR)$(PREFIX)/share/vpipe/samples
 	install -m 644 samples/faces.mp4 samples/faces.jsonl $(DESTDIR)$(PREFIX)/share/vpipe/samples/

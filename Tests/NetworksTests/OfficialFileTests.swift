@@ -26,6 +26,25 @@ struct OfficialFileTests {
     }
 
     @Test(
+        "What comes with the program of a release in 8 bits is for the very numbers that are imported",
+        arguments: [
+            "M-LSD_512_tiny_fp32.tflite", "M-LSD_320_tiny_fp32.tflite", "M-LSD_512_large_fp16.tflite",
+            "M-LSD_320_large_fp16.tflite", "retinaface_mobilenet0.25_1mb.pth",
+        ])
+    func record(file: String) throws {
+        let result = try ModelImporter.read(path: Shared.path("weights/\(file)"))
+        let record = try #require(
+            QuantisationRecord.find(for: result.weights.checksum, in: [Shared.own("models/official")]))
+        #expect(record.isEqual("int8"))
+        let architecture = try Architecture.find(record.network, record.variant)
+        let weights = try record.applied(to: result.weights, of: architecture)
+        let quantised = try architecture.onnx(at: InputSize(width: 64, height: 64), weights: weights)
+        let float = try architecture.onnx(at: InputSize(width: 64, height: 64), weights: result.weights)
+        // Kernels of a byte in place of four: nearly all of them.
+        #expect(quantised.count < float.count * 45 / 100)
+    }
+
+    @Test(
         "The RetinaFace releases import as the family they were trained as",
         arguments: [
             ("retinaface_mobilenet0.25_1mb.pth", "mobilenet0.25"),

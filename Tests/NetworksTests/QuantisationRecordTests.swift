@@ -69,6 +69,21 @@ struct QuantisationRecordTests {
         }
     }
 
+    @Test("Among the records of a folder that of the very weights is found; what is none is passed over")
+    func find() throws {
+        try folder { folder in
+            try record(for: weights(1)).write(besides: folder + "/one.x")
+            try record(for: weights(2)).write(besides: folder + "/two.x")
+            try Data("{}".utf8).write(to: URL(fileURLWithPath: folder + "/a.quantisation.json"))
+            let places = ["/nowhere/at/all", folder]
+            for number in 1...2 as ClosedRange<Int> {
+                let weights = weights(Float(number))
+                #expect(QuantisationRecord.find(for: weights.checksum, in: places)?.weights == weights.checksum)
+            }
+            #expect(QuantisationRecord.find(for: weights(3).checksum, in: places) == nil)
+        }
+    }
+
     @Test("A newer record says so, even where the rest means nothing to this program")
     func newer() {
         let bytes = Array(#"{"format": 2, "blocks": {"block16": "f8"}}"#.utf8)

@@ -47,13 +47,16 @@ extension Network {
 /// Files beside the package that tests may read but never need.
 enum Shared {
     /// `../shared` of the package, or of the folder above it for checkouts that sit one level deeper.
+    private static let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
     private static let root: URL = {
-        let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
         let beside = package.deletingLastPathComponent()
         let candidates = [beside, beside.deletingLastPathComponent()].map { $0.appendingPathComponent("shared") }
         return candidates.first { FileManager.default.fileExists(atPath: $0.path) } ?? candidates[0]
     }()
+
+    /// A path inside the package itself.
+    static func own(_ relative: String) -> String { package.appendingPathComponent(relative).path }
 
     static func path(_ relative: String) -> String { root.appendingPathComponent(relative).path }
 

@@ -92,6 +92,23 @@ public struct QuantisationRecord: Sendable, Hashable, Codable {
         }
     }
 
+    /// The record of weights among the files of some folders, whatever their names; what is no record is passed over.
+    ///
+    /// - Parameter checksum: `Weights.checksum`.
+    public static func find(for checksum: String, in folders: [String]) -> QuantisationRecord? {
+        for folder in folders {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            for name in names.sorted() where name.hasSuffix(".quantisation.json") {
+                if let bytes = try? ModelFile.read(folder + "/" + name), let record = try? parse(bytes),
+                    record.weights == checksum
+                {
+                    return record
+                }
+            }
+        }
+        return nil
+    }
+
     /// Reads and checks a record's bytes.
     ///
     /// - Throws: `NetworkError.Code.format` (damaged) or `.unsupported` (newer).

@@ -99,7 +99,8 @@ public struct Checkup: Sendable {
         let store = ModelStore()
         let options = CompileOptions(
             .throughput, cores: ProcessInfo.processInfo.activeProcessorCount, precision: .f32)
-        for family in NetworkFamily.all {
+        // Video enhanced over time has f32 alone.
+        for family in NetworkFamily.all where family.name != NetworkFamily.dwtaNet.name {
             guard let variant = family.variants.first(where: { store.best(family, variant: $0.name) != nil }),
                 // Damaged weights are a finding of their own.
                 let model = try? NodeModel(family, variant: variant.name, weights: nil, size: nil, store: store)

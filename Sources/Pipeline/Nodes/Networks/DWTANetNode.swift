@@ -90,8 +90,13 @@ enum DWTANetNode: NodeType {
                     failures: InferenceFailures(of: node.id, context.events)))
         }
         guard settings[NetworkParams.precision.fixed] != .int8 else {
-            throw OutputError("nothing was measured of dwtanet in 8 bits: \"precision\" is auto, f32 or bf16 here")
+            throw OutputError(
+                "dwtanet loses more than 0.1 dB in 8 bits (docs/quantisation.md): \"precision\" is auto, f32 or bf16 here"
+            )
         }
+        let reason =
+            settings[NetworkParams.precision.fixed] == .auto
+            ? "f32, as 8 bits lose more than 0.1 dB and bf16 was no faster" : nil
         let model = try model(settings, size: wanted)
         let networks = try EnhancementNetworks(
             model.architecture, weights: model.weights, size: model.size, engine: context.engine,
@@ -101,7 +106,8 @@ enum DWTANetNode: NodeType {
             ))
         return .node(
             EnhanceNode(
-                VideoEnhancer(networks, options: options), gate: gate, summary: model.summary(networks.enhance),
+                VideoEnhancer(networks, options: options), gate: gate,
+                summary: model.summary(networks.enhance, reason: reason),
                 failures: InferenceFailures(of: node.id, context.events)))
     }
 

@@ -43,11 +43,23 @@ extension ModelsCommand {
                     verbose ? report.description : "\(file): \(report.network) \(report.variant), \(report.format)")
                 if let outcome = trial.outcome { Console.line(outcome) }
                 Console.line("wrote \(target): \(weights.count) tensors, \(weights.checksum)")
+                try Self.addRecord(of: weights, besides: target)
             } catch let failure as Failure {
                 throw failure
             } catch {
                 throw Failure(.failed, "vpipe: \(error)")
             }
+        }
+
+        /// What was measured of a known release in 8 bits comes with the program.
+        private static func addRecord(of weights: Weights, besides target: String) throws {
+            let folders = ModelStore.shipped("models/official")
+            guard let record = QuantisationRecord.find(for: weights.checksum, in: folders) else { return }
+            try record.write(besides: target)
+            let share = (record.figures["int8"] ?? 0) / (record.figures["f32"] ?? 1) * 100
+            Console.line(
+                "wrote \(QuantisationRecord.path(besides: target)): 8 bits keep \(Figures.fixed(share, 1)) % of its "
+                    + "\(record.measure)")
         }
 
         private static func name(of result: ModelImporter.Result) -> String {

@@ -110,10 +110,8 @@ package final class FileNode: Node, NodeType, ReportingNode {
         }
     }
 
-    /// Half of the cores for an encoder that is light beside the networks of the pipeline, the encoder's own choice (0) else.
-    ///
-    /// x264 works on as many pictures at once as it has threads, and on two cores chooses three: 26 MB at 720p, and no
-    /// picture sooner while the networks want the cores.
+    /// ``threadsBesideNetworks(cores:)`` for an encoder that is light beside the networks of the pipeline, the encoder's own
+    /// choice (0) else.
     private static func usualThreads(_ settings: WriterSettings, _ path: String, _ context: BuildContext) -> Int {
         let hasNetworks = context.pipeline.nodes.contains { $0.contract.category == .inference }
         let codec = settings.codec ?? (try? Container(path: path))?.defaultCodec
@@ -123,7 +121,11 @@ package final class FileNode: Node, NodeType, ReportingNode {
         return hasNetworks && isLight ? threadsBesideNetworks(cores: context.options.cores) : 0
     }
 
-    package static func threadsBesideNetworks(cores: Int) -> Int { max(1, cores / 2) }
+    /// Half of the cores, but two where there are as many: a network in 8 bits costs less than the encoder, and one thread of
+    /// it would then bind the whole pipeline.
+    ///
+    /// x264 works on as many pictures at once as it has threads, each 20 MB at 720p, and would choose half as many again.
+    package static func threadsBesideNetworks(cores: Int) -> Int { max(min(cores, 2), cores / 2) }
 
     package init(_ writer: VideoWriter) { self.writer = writer }
 

@@ -58,8 +58,8 @@ extension ModelsCommand {
             try record.write(besides: target)
             let share = (record.figures["int8"] ?? 0) / (record.figures["f32"] ?? 1) * 100
             Console.line(
-                "wrote \(QuantisationRecord.path(besides: target)): 8 bits keep \(Figures.fixed(share, 1)) % of its "
-                    + "\(record.measure)")
+                "wrote \(QuantisationRecord.path(besides: target)): \(record.measure) in 8 bits, "
+                    + "\(Figures.fixed(share, 1)) % of f32's")
         }
 
         private static func name(of result: ModelImporter.Result) -> String {

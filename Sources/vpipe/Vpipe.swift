@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+internal import Basics
 internal import Foundation
 import Pipeline
 
@@ -10,7 +11,7 @@ struct Vpipe: ParsableCommand {
         commandName: "vpipe",
         abstract: "Real-time video pipelines with light-weight neural networks, from one JSON file.",
         discussion: "Exit status: 0 ok, 1 failed, 2 bad usage or pipeline file, 3 target missed.",
-        version: "0.2.0",
+        version: Product.version,
         subcommands: [
             RunCommand.self, ValidateCommand.self, NodesCommand.self, SchemaCommand.self, GraphCommand.self,
             DevicesCommand.self, ModelsCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self,

@@ -11,6 +11,17 @@ public struct LatencyCounts: Sendable {
     /// How many durations were recorded.
     public var count: UInt64 { buckets.reduce(0, &+) }
 
+    /// The sum of all durations, in nanoseconds.
+    public var total: UInt64 { sum }
+
+    /// How many durations were shorter than two to the power of `exponent` nanoseconds, which is where a bucket begins.
+    ///
+    /// - Precondition: `exponent` is 4...39.
+    public func count(belowPowerOfTwo exponent: Int) -> UInt64 {
+        precondition((LatencyHistogram.subBits..<LatencyHistogram.topBit).contains(exponent), "no bucket begins there")
+        return buckets[..<LatencyHistogram.bucket(of: 1 << UInt64(exponent))].reduce(0, &+)
+    }
+
     /// What was recorded since `earlier`, a reading of the same histogram.
     public func since(_ earlier: LatencyCounts) -> LatencyCounts {
         var difference = LatencyCounts()

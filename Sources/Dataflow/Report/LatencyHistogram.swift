@@ -70,6 +70,12 @@ public final class LatencyHistogram: @unchecked Sendable {
         return counts
     }
 
+    /// Everything recorded so far, and its figures: of the same instant.
+    var reading: (counts: LatencyCounts, summary: LatencySummary) {
+        let counts = counts
+        return (counts, counts.summary(largest: largest.load(ordering: .relaxed)))
+    }
+
     private func add(to counts: inout LatencyCounts) {
         for i in 0..<Self.bucketCount { counts.buckets[i] &+= buckets[i].load(ordering: .relaxed) }
         counts.sum &+= sum.load(ordering: .relaxed)

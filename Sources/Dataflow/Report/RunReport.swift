@@ -15,6 +15,10 @@ public struct RunReport: Sendable {
         public var processTime: LatencySummary
         /// From capture to delivery here; nil unless the node is a sink.
         public var endToEnd: LatencySummary?
+        /// `processTime` in full, for rates and histograms.
+        public var processCounts = LatencyCounts()
+        /// `endToEnd` in full; nil unless the node is a sink.
+        public var endToEndCounts: LatencyCounts?
         /// Whether it failed; see `failures`.
         public var hasFailed: Bool
     }
@@ -31,6 +35,8 @@ public struct RunReport: Sendable {
         public var queued: Int
         /// Time in the queue, per item.
         public var wait: LatencySummary
+        /// `wait` in full.
+        public var waitCounts = LatencyCounts()
         /// Items that were dropped here, even when the frame was delivered another way.
         public var dropped: UInt64
     }
@@ -136,15 +142,18 @@ extension Graph {
                 let first = stage.firstAt.load(ordering: .relaxed)
                 let last = stage.lastAt.load(ordering: .relaxed)
                 let fps = items > 1 && last > first ? Double(items - 1) * 1e9 / Double(last - first) : 0
+                let process = stage.processTime.reading
+                let endToEnd = stage.frames.isSink ? stage.frames.endToEnd.reading : nil
                 return .init(
-                    name: stage.name, items: items, fps: fps, processTime: stage.processTime.summary,
-                    endToEnd: stage.frames.isSink ? stage.frames.endToEnd.summary : nil,
+                    name: stage.name, items: items, fps: fps, processTime: process.summary,
+                    endToEnd: endToEnd?.summary, processCounts: process.counts, endToEndCounts: endToEnd?.counts,
                     hasFailed: failed.contains { $0 === stage })
             },
             edges: edges.map { edge in
-                .init(
+                let wait = edge.wait.reading
+                return .init(
                     name: edge.name, policy: edge.policy, capacity: edge.ring.capacity, queued: edge.ring.count,
-                    wait: edge.wait.summary, dropped: edge.dropped.load(ordering: .relaxed))
+                    wait: wait.summary, waitCounts: wait.counts, dropped: edge.dropped.load(ordering: .relaxed))
             },
             sources: sources, endToEnd: LatencyHistogram.summary(of: sinks.map(\.frames.endToEnd)),
             failures: failures, ledgerErrors: errors)

@@ -85,3 +85,17 @@ public protocol MeasuredSource: AnyObject {
     /// Nominal frame rate; nil where unknown.
     var frameRate: Rational? { get }
 }
+
+/// A node that draws what was found onto pictures.
+protocol DrawingNode: AnyObject {
+    /// The picture of the frame that is being emitted, as it was before; nil at any other time. For the node's stage only.
+    var undrawn: Picture? { get }
+}
+
+/// A node that looks at the run it is part of.
+package protocol RunAttached: AnyObject {
+    /// Called once before the run starts; the run owns the node, which must not own the run.
+    func attach(_ run: PipelineRun)
+    /// What the user should be told at the start, such as where to look.
+    var announcement: String? { get }
+}

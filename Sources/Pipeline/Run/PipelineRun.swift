@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Dataflow
 @preconcurrency internal import Dispatch
+package import Media
 public import PipelineLanguage
 
 /// A pipeline in operation: its nodes, opened, and the graph that runs them, once.
@@ -16,6 +17,11 @@ public final class PipelineRun: @unchecked Sendable {
         public let node: String
         /// One sentence each.
         public let lines: [String]
+
+        package init(node: String, lines: [String]) {
+            self.node = node
+            self.lines = lines
+        }
     }
 
     private let graph: Graph
@@ -24,6 +30,8 @@ public final class PipelineRun: @unchecked Sendable {
     private let nodes: [(id: String, node: AnyObject)]
     private let controller: RunController
     private let sources: Set<String>
+    private let live: [String]
+    private let box: EventBox
 
     /// Opens everything the pipeline names and joins it up.
     ///
@@ -75,6 +83,8 @@ public final class PipelineRun: @unchecked Sendable {
         }
         self.nodes = nodes
         sources = Set(pipeline.nodes.filter { $0.contract.category == .source }.map(\.id))
+        live = pipeline.nodes.filter { $0.contract.category == .source && $0.isLive && $0.reachesSink }.map(\.id)
+        box = context.events
         graph = try builder.build()
         let target = pipeline.target.map {
             TargetController(
@@ -96,6 +106,7 @@ public final class PipelineRun: @unchecked Sendable {
 
     /// Starts all nodes, sinks first.
     public func start() throws {
+        for (_, node) in nodes { (node as? any RunAttached)?.attach(self) }
         try controller.start()
         graph.whenFinished { [readers] in readers.close() }
     }
@@ -132,6 +143,13 @@ public final class PipelineRun: @unchecked Sendable {
     /// - Returns: what changed, one line each, as `node.parameter: old -> new`.
     /// - Throws: `ReloadError` naming everything that needs a restart or cannot work; then nothing has changed.
     public func reload(_ new: ValidatedPipeline) throws(ReloadError) -> [String] { try controller.reload(new) }
+
+    /// As `reload`, for changes made by hand: they are told as events and stand in the report.
+    ///
+    /// - Parameter author: what the change came through, such as "preview".
+    package func adjust(_ new: ValidatedPipeline, by author: String) throws(ReloadError) -> [String] {
+        try controller.reload(new, by: author)
+    }
 
     /// Adds a listener for changes of rung, made to hold the target: the change, and the rung taken in words.
     ///
@@ -181,8 +199,44 @@ public final class PipelineRun: @unchecked Sendable {
         readers.add(queue)
     }
 
+    /// Shows every frame that a node emits on its first output to `body` from now on; see `Graph.observe`.
+    ///
+    /// - Parameter body: called in the node's stage with the frame and its picture as it was before the node drew on it;
+    ///   false when it wants no more.
+    package func tap(_ node: String, _ body: @escaping @Sendable (_ frame: Frame, _ clean: Picture) -> Bool) {
+        // Asked in its own stage only, which is where it may be.
+        nonisolated(unsafe) let drawing = nodes.first { $0.id == node }?.node as? any DrawingNode
+        graph.observe(node) { item, port in
+            guard port == 0, let frame = item as? Frame else { return true }
+            return body(frame, drawing?.undrawn ?? frame.picture)
+        }
+    }
+
+    /// What nodes want the user to be told at the start.
+    package var announcements: [String] { nodes.compactMap { ($0.node as? any RunAttached)?.announcement } }
+
     /// The figures so far; cheap enough for a status line.
     public func snapshot() -> RunReport { graph.snapshot() }
+
+    /// Everything there is to say at present; for a timer, not for frames.
+    package func figures() -> RunFigures {
+        let outages = box.outages
+        let report = snapshot()
+        let known = Set(live).union(outages.keys)
+        return RunFigures(
+            report: report, rung: controller.rungInForce, target: controller.targetRecord,
+            peers: nodes.filter { known.contains($0.id) }.map {
+                .init(node: $0.id, isUp: outages[$0.id]?.isUp ?? true, losses: outages[$0.id]?.losses ?? 0)
+            },
+            results: nodes.compactMap { id, node in
+                (node as? any CountingNode)?.results.total.map { .init(node: id, kind: $0.kind, count: $0.count) }
+            })
+    }
+
+    /// Whether the run answers: its control is not stuck.
+    ///
+    /// Waits for that, `seconds` at most.
+    package func answers(within seconds: Double) -> Bool { controller.answers(within: seconds) }
 
     /// What has been done so far, for rates.
     package func pulse() -> GraphPulse { graph.pulse() }
@@ -219,6 +273,7 @@ public final class PipelineRun: @unchecked Sendable {
             guard let lines = (node as? any ReportingNode)?.notes, !lines.isEmpty else { return nil }
             return Notes(node: id, lines: lines)
         } + (graph.adjustments.isEmpty ? [] : [Notes(node: "graph", lines: graph.adjustments)])
+            + (controller.changes.isEmpty ? [] : [Notes(node: "changed while running", lines: controller.changes)])
     }
 }
 

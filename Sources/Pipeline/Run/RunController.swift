@@ -37,6 +37,7 @@ final class RunController: @unchecked Sendable {
     private var listeners = Listeners()
     private var timer: (any DispatchSourceTimer)?
     private var phase = Phase.built
+    private var changed: [String] = []
 
     private enum Phase { case built, running, ended }
 
@@ -75,6 +76,16 @@ final class RunController: @unchecked Sendable {
     /// The rung in force.
     var rungInForce: Int { queue.sync { rung } }
 
+    /// The last changes made by hand, in words, a hundred at most.
+    var changes: [String] { queue.sync { changed } }
+
+    /// Whether the control queue does what it is asked within so many seconds.
+    func answers(within seconds: Double) -> Bool {
+        let done = DispatchSemaphore(value: 0)
+        queue.async { done.signal() }
+        return done.wait(timeout: .now() + seconds) == .success
+    }
+
     /// Whether the run is looked at four times a second.
     var isWatching: Bool { queue.sync { timer != nil } }
 
@@ -83,9 +94,10 @@ final class RunController: @unchecked Sendable {
 
     /// Puts what a changed file says into force, all of it or, when something needs a restart, nothing.
     ///
+    /// - Parameter author: where a change made by hand came through, which is told as an event and kept for the report.
     /// - Returns: what changed, one line each.
     /// - Throws: `ReloadError`.
-    func reload(_ new: ValidatedPipeline) throws(ReloadError) -> [String] {
+    func reload(_ new: ValidatedPipeline, by author: String? = nil) throws(ReloadError) -> [String] {
         try preparations.sync { () -> Result<[String], ReloadError> in
             // Nobody else puts another file into force: reloads come one after the other.
             let old = queue.sync { inForce }
@@ -94,7 +106,11 @@ final class RunController: @unchecked Sendable {
                 let next = try PreparedSettings(new, changed: changes.nodes, since: old) {
                     try Self.prepare(nodes[$0], $1)
                 }
-                let isInForce = queue.sync { commit(next) }
+                let isInForce = queue.sync {
+                    let isInForce = commit(next)
+                    if isInForce, let author { tell(of: changes.lines, by: author) }
+                    return isInForce
+                }
                 return isInForce
                     ? .success(changes.lines) : .failure(ReloadError(failures: ["the run is over"]))
             } catch let error as ReloadError {
@@ -208,6 +224,17 @@ final class RunController: @unchecked Sendable {
         guard !events.isEmpty else { return }
         delivery.async { [tell = listeners.events] in
             for event in events { for tell in tell { tell(event) } }
+        }
+    }
+
+    /// Tells of changes made by hand, each by itself: `lines` are `node.parameter: old -> new`.
+    private func tell(of lines: [String], by author: String) {
+        for line in lines {
+            if changed.count == 100 { changed.removeFirst() }
+            changed.append("\(line) (\(author))")
+            let parts = line.split(separator: ".", maxSplits: 1).map(String.init)
+            let event = RunEvent(.changed, of: parts[0], (parts.count > 1 ? parts[1] : "") + " (\(author))")
+            delivery.async { [tell = listeners.events] in for tell in tell { tell(event) } }
         }
     }
 

@@ -16,6 +16,8 @@ public struct RunEvent: Sendable, Hashable {
         case dropped
         /// The node has ended.
         case failed
+        /// A setting was changed by hand while running.
+        case changed
     }
 
     /// Id of the node, or `from -> to` for an edge.
@@ -105,7 +107,16 @@ package struct EventLimiter {
 ///
 /// - Note: Thread-safety: thread-safe. Not for every frame: leaving an event takes a lock and may allocate.
 package final class EventBox: Sendable {
+    /// How often a device or a peer has gone and come back.
+    package struct Outage: Sendable, Hashable {
+        package var losses = 0
+        package var returns = 0
+        /// Whether it is there.
+        package var isUp: Bool { returns >= losses }
+    }
+
     private let limiter = Mutex(EventLimiter())
+    private let outagesByNode = Mutex<[String: Outage]>([:])
     private let now: @Sendable () -> UInt64
 
     package init(now: @escaping @Sendable () -> UInt64) { self.now = now }
@@ -115,6 +126,11 @@ package final class EventBox: Sendable {
         let instant = now()
         limiter.withLock { $0.offer(event, at: instant) }
     }
+
+    /// The outages so far, of the nodes that had any.
+    package var outages: [String: Outage] { outagesByNode.withLock { $0 } }
+
+    fileprivate func keep(_ outage: Outage, of node: String) { outagesByNode.withLock { $0[node] = outage } }
 
     /// Takes what is to be told now; with `isLast` all there is.
     package func take(isLast: Bool = false) -> [RunEvent] {
@@ -141,6 +157,7 @@ package struct OutageReporter {
     package mutating func note(losses: Int, returns: Int, _ lastLoss: @autoclosure () -> String?) {
         if losses > told.losses { post(.lost, lastLoss() ?? "no reason known", count: losses - told.losses) }
         if returns > told.returns { post(.returned, "", count: returns - told.returns) }
+        if told != (losses, returns) { events.keep(EventBox.Outage(losses: losses, returns: returns), of: node) }
         told = (losses, returns)
     }
 

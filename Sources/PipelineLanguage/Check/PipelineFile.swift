@@ -67,7 +67,9 @@ public struct PipelineFile: Sendable {
         let interpolation = Interpolation(environment: environment ?? ProcessInfo.processInfo.environment)
         interpolation.apply(to: &root, path: JSONPath(), problems: &problems)
         var validator = PipelineValidator(source: source, contracts: contracts, problems: problems)
-        let pipeline = validator.validate(root)
+        var pipeline = validator.validate(root)
+        pipeline?.origin = PipelineOrigin(
+            file: self, contracts: contracts, overrides: overrides, environment: environment)
         return Check(pipeline: pipeline, diagnostics: validator.problems.diagnostics(in: source))
     }
 

@@ -117,6 +117,8 @@ public struct ValidatedPipeline: Sendable {
     public let nodes: [ValidatedNode]
     /// What is doubtful, though it can run.
     public let warnings: [Diagnostic]
+    /// What it was validated from; nil where it was made otherwise.
+    package var origin: PipelineOrigin?
 
     package init(
         file: String, name: String?, target: PipelineTarget?, ladder: Ladder, nodes: [ValidatedNode],
@@ -138,4 +140,31 @@ public struct ValidatedPipeline: Sendable {
 
     /// Finds a node by id.
     public subscript(id: String) -> ValidatedNode? { nodes.first { $0.id == id } }
+}
+
+/// What a pipeline was validated from: enough to validate it again with other values.
+package struct PipelineOrigin: Sendable {
+    package let file: PipelineFile
+    package let contracts: ContractTable
+    /// Texts of `--set`, those of changes made while running last.
+    package let overrides: [String]
+    package let environment: [String: String]?
+}
+
+extension ValidatedPipeline {
+    /// The same pipeline with another value of a parameter, checked as if the file had it; the file is not touched.
+    ///
+    /// - Parameter value: as after the `=` of `--set node.parameter=value`.
+    /// - Throws: `PipelineFileError` with every mistake that this makes; a sentence where there is no file.
+    package func setting(_ parameter: String, of node: String, to value: String) throws -> ValidatedPipeline {
+        guard let origin else {
+            throw PipelineFileError([
+                Diagnostic(file: file, message: "was not made from a file: nothing can be changed")
+            ])
+        }
+        let key = "\(node).\(parameter)="
+        return try origin.file.validated(
+            against: origin.contracts, overrides: origin.overrides.filter { !$0.hasPrefix(key) } + [key + value],
+            environment: origin.environment)
+    }
 }

@@ -86,6 +86,7 @@ enum RunReportText {
             let frames = event.count == 1 ? "1 frame" : "\(Figures.count(event.count)) frames"
             return "\(event.node): \(frames) dropped\(span): \(event.message)"
         case .failed: return "error: nodes.\(event.node): \(event.message)"
+        case .changed: return "changed: \(event.node).\(event.message)"
         }
     }
 

@@ -28,7 +28,7 @@ package protocol InspectableNode: AnyObject {
 /// With `every` above 1 the frames between carry the last result on with the picture's motion, marked as carried. The
 /// rungs of the ladder and a reload may name other settings (size, variant, precision): their networks are built beside the
 /// one in force, and the frames under way in the old one are finished in order.
-final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
+final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode, CountingNode {
     private struct Held {
         enum Work {
             /// A network is at work on it.
@@ -108,6 +108,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
     private var foundAt = 0.0
     private let carrier = MotionCarrier()
     private var failures: InferenceFailures
+    let results = ResultCounter()
 
     /// Makes a node of the networks that `build` makes for its settings, now and while it runs.
     static func make(
@@ -235,7 +236,10 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode {
 
     private func emit(_ frame: Frame, isCarried: Bool, every: Int, to output: Output) {
         let seconds = frame.pts.seconds
-        if !isCarried { foundAt = seconds }
+        if !isCarried {
+            foundAt = seconds
+            if let last { results.note(last) }
+        }
         follow(frame, isCarried: isCarried, every: every)
         guard let last else { return output.emit(frame) }
         output.emit(frame.adding(last, by: id, age: isCarried ? max(0, seconds - foundAt) : nil))

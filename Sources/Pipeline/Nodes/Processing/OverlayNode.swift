@@ -5,7 +5,7 @@ internal import Overlay
 internal import PipelineLanguage
 
 /// `overlay`: draws what was found onto the frame.
-final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode {
+final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode, DrawingNode {
     static let scores = Param.boolean("scores", default: true, changeable: true, doc: "Write scores beside boxes")
         .cheaper(by: .plainer(.boolean(false)))
     static let labels = Param.boolean("labels", default: true, changeable: true, doc: "Write labels beside boxes")
@@ -44,6 +44,7 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode {
     private let painter: OverlayPainter
     private let branches: BranchResults
     private let changes = Mailbox<OverlayStyle>()
+    private(set) var undrawn: Picture?
 
     static func make(_ node: ValidatedNode, in context: BuildContext) -> BuiltNode {
         let painter = OverlayPainter(style: style(node.settings), nodes: colored(before: node, in: context.pipeline))
@@ -96,7 +97,9 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode {
         let map = frame.map
         let annotations = map.isIdentity ? frame.annotations : frame.annotations.mapped(by: map.inverse)
         canvas.draw(on: picture) { painter.draw(annotations, on: $0) }
+        undrawn = frame.picture
         output.emit(frame.replacing(picture: picture))
+        undrawn = nil
         return .done
     }
 }

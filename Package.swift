@@ -64,10 +64,16 @@ let package = Package(
                 "PipelineLanguage", "Pipeline",
             ],
             swiftSettings: settings),
+        .target(
+            name: "Server",
+            dependencies: ["Basics", "Dataflow", "Annotations", "Media", "PipelineLanguage", "Pipeline"],
+            resources: ["index.html", "page.css", "page.js", "icon.svg"].map { .embedInCode("Page/\($0)") },
+            swiftSettings: settings),
         .executableTarget(
             name: "vpipe",
             dependencies: [
-                "Pipeline", "PipelineLanguage", "Workbench", "Dataflow", "Camera", "Overlay", "Networks", "Inference",
+                "Basics", "Server", "Pipeline", "PipelineLanguage", "Workbench", "Dataflow", "Camera", "Overlay",
+                "Networks", "Inference",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -115,8 +121,8 @@ let package = Package(
         .testTarget(
             name: "PipelineTests",
             dependencies: [
-                "Pipeline", "PipelineLanguage", "Camera", "Overlay", "Inference", "InferenceTestSupport", "TestPeers",
-                "TestSupport",
+                "Server", "Pipeline", "PipelineLanguage", "Camera", "Overlay", "Inference", "InferenceTestSupport",
+                "TestPeers", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -124,6 +130,12 @@ let package = Package(
             dependencies: [
                 "Workbench", "Pipeline", "PipelineLanguage", "Camera", "Overlay", "Networks", "InferenceTestSupport",
                 "TestPeers", "TestSupport",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: [
+                "Server", "Pipeline", "PipelineLanguage", "Dataflow", "Annotations", "Media", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -7,10 +7,13 @@ public enum Tool {
     public static let ffmpeg = find("ffmpeg")
     /// Path of `ffprobe`; nil where it is not installed.
     public static let ffprobe = find("ffprobe")
-    /// Whether both are installed.
+    /// Path of `promtool`; nil where it is not installed.
+    public static let promtool = find("promtool")
+    /// Whether `ffmpeg` and `ffprobe` are installed.
     public static let hasFFmpeg = ffmpeg != nil && ffprobe != nil
 
-    private static func find(_ name: String) -> String? {
+    /// Where a program lies; nil where it is not installed.
+    public static func find(_ name: String) -> String? {
         (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(name)" }
             .first { FileManager.default.isExecutableFile(atPath: $0) }
     }

@@ -12,6 +12,7 @@ struct RunCommand: ParsableCommand {
         commandName: "run", abstract: "Run a pipeline until its input ends or Ctrl-C; a second Ctrl-C aborts.")
 
     @OptionGroup var file: PipelineArguments
+    @OptionGroup var watching: WatchArguments
     @Flag(help: "Let sinks replace files that exist.") var overwrite = false
     @Flag(name: .shortAndLong, help: "No status line and no report, only errors.") var quiet = false
     @Option(name: .customLong("log-format"), help: "text or json (one object per line on standard error).")
@@ -43,6 +44,7 @@ struct RunCommand: ParsableCommand {
         let pipeline = try file.validated(log: logFormat)
         let run: PipelineRun
         let log: RunLog
+        let watch: Watch
         do {
             var options = BuildContext.Options(cores: cores, overwrites: overwrite)
             options.startingRung = PipelinePlan.startingRung(
@@ -52,7 +54,11 @@ struct RunCommand: ParsableCommand {
             log = RunLog(run, format: logFormat, isQuiet: quiet)
             log.followLadder()
             log.followEvents()
+            watch = try watching.watch(run, log: logFormat)
             try run.start()
+            for line in run.announcements { logFormat.say("listening", line) }
+        } catch let failure as Failure {
+            throw failure
         } catch let error as PipelineRunError where error.cause is PipelineFileError {
             // A file that the pipeline names is as much the user's text as the pipeline.
             throw (error.cause as? PipelineFileError).map { Failure($0) } ?? Failure(.usage)
@@ -64,9 +70,10 @@ struct RunCommand: ParsableCommand {
         reload?.begin(run)
         let report = wait(for: run, log: log, manager: manager)
         reload?.end()
+        watch.end(log: logFormat)
         withExtendedLifetime(signals) {}
         let verdict = Verdict(report, target: pipeline.target, record: run.targetRecord)
-        log.finish(report, notes: run.notes(), verdict: verdict)
+        log.finish(report, notes: run.notes() + watch.notes, verdict: verdict)
         if !report.failures.isEmpty || !report.isBalanced || report.state == .aborted {
             throw ExitCode(ExitStatus.failed.rawValue)
         }

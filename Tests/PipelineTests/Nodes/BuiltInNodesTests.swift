@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dataflow
 import Foundation
+import Server
 import TestSupport
 import Testing
 
@@ -21,25 +22,25 @@ import Testing
     func `two sinks cannot have one output`(type: String, output: String, message: String) {
         let sinks = ["x", "y"].map { #""\#($0)":{"type":"\#(type)","input":"a",\#(output)}"# }.joined(separator: ",")
         let check = PipelineFile(name: "p.json", text: #"{"nodes":{"a":{"type":"testpattern"},\#(sinks)}}"#)
-            .check(against: NodeRegistry.builtIn.contracts)
+            .check(against: NodeRegistry.complete.contracts)
         let found = check.diagnostics.filter { $0.severity == .error }.map { $0.description }
         #expect(found.count == 1)
         #expect(found.first?.contains(message) == true, "\(found)")
     }
 
     @Test func `every contract is sound and every example valid`() {
-        for contract in NodeRegistry.builtIn.contracts.contracts {
+        for contract in NodeRegistry.complete.contracts.contracts {
             #expect(contract.mistakes.isEmpty, "\(contract.type)")
             #expect(contract.exampleProblems.isEmpty, "\(contract.type)")
-            #expect(NodeRegistry.builtIn.factory(for: contract.type) != nil, "\(contract.type)")
+            #expect(NodeRegistry.complete.factory(for: contract.type) != nil, "\(contract.type)")
         }
     }
 
     @Test func `the reference page is the one generated`() throws {
         let page = try String(contentsOfFile: packageRoot + "/docs/nodes.md", encoding: .utf8)
-        #expect(page == NodeReference(NodeRegistry.builtIn.contracts).markdown, "run `make docs`")
+        #expect(page == NodeReference(NodeRegistry.complete.contracts).markdown, "run `make docs`")
         let schema = try String(contentsOfFile: packageRoot + "/docs/pipeline.schema.json", encoding: .utf8)
-        #expect(schema == PipelineSchema(NodeRegistry.builtIn.contracts).text, "run `make docs`")
+        #expect(schema == PipelineSchema(NodeRegistry.complete.contracts).text, "run `make docs`")
     }
 
     @Test func `all shipped pipelines are valid`() throws {
@@ -48,7 +49,7 @@ import Testing
         #expect(names.count >= 3)
         for name in names {
             let check = try PipelineFile(path: folder + "/" + name).check(
-                against: NodeRegistry.builtIn.contracts, overrides: [])
+                against: NodeRegistry.complete.contracts, overrides: [])
             #expect(check.diagnostics.isEmpty, "\(name): \(check.diagnostics)")
         }
     }

@@ -59,7 +59,7 @@ public enum Evaluation {
         }
         let names =
             [LineFamily.mlsd.networks.name] + SegmentationFamily.all.map(\.networks.name)
-            + FaceFamily.all.map(\.networks.name)
+            + FaceFamily.all.map(\.networks.name) + ["onnx"]
         throw OutputError(
             "there is no evaluation for \"\(options.network)\"; there are ones for \(names.joined(separator: ", "))")
     }

@@ -46,9 +46,12 @@ extension ModelsCommand {
             do {
                 if pipeline != nil || network == "onnx" { return show(try objects()) }
                 guard settings.isEmpty else {
-                    throw OutputError("--set is for onnx; \(network) is measured as its weights are")
+                    throw Failure(
+                        .usage, "vpipe: --set is for onnx; \(network) is measured as its weights are, leave it out")
                 }
                 show(try Evaluation.run(options(), engine: Installation.engine))
+            } catch let failure as Failure {
+                throw failure
             } catch let error as PipelineFileError {
                 throw Failure(error)
             } catch {

@@ -10,8 +10,9 @@ extension FoldedModel {
     func moments(_ normalisation: InputNormalisation) -> [Int: [ChannelMoments]] {
         var known: [Int: [ChannelMoments]] = [:]
         for port in network.inputs where port.shape.count == 4 && port.shape[1] == normalisation.mean.count {
-            known[port.value] = zip(normalisation.mean, normalisation.scale).map { mean, scale in
-                .uniform(Double((0 - mean) * scale), Double((255 - mean) * scale))
+            known[port.value] = zip(normalisation.mean, normalisation.scale).map { mean, scale -> ChannelMoments in
+                let (black, white): (Float, Float) = (-mean * scale, (255 - mean) * scale)
+                return .uniform(Double(black), Double(white))
             }
         }
         for layer in network.layers {
@@ -67,12 +68,16 @@ extension FoldedModel {
         let (perGroup, outPerGroup, area) = (
             c.inputChannels / c.groups, c.outputChannels / c.groups, c.kernel * c.kernel
         )
-        return (layer.parameters[0].rows ?? 0..<stored).enumerated().map { output, place in
-            var (mean, variance) = (Double(bias?[place] ?? 0), 0.0)
+        let rows: Range<Int> = layer.parameters[0].rows ?? 0..<stored
+        return rows.enumerated().map { output, place -> ChannelMoments in
+            let first = output / outPerGroup * perGroup
+            var mean = Double(bias?[place] ?? 0)
+            var variance = 0.0
             for i in 0..<row {
-                let (w, input) = (Double(kernel[place * row + i]), x[output / outPerGroup * perGroup + i / area])
-                mean += w * input.mean
-                variance += w * w * input.variance
+                let weight = Double(kernel[place * row + i])
+                let input = x[first + i / area]
+                mean += weight * input.mean
+                variance += weight * weight * input.variance
             }
             return ChannelMoments(mean: mean, variance: variance)
         }

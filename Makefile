@@ -7,12 +7,14 @@
 # make deps    only the set-up: Debian packages and OpenVINO
 # make docs      the node reference, the JSON Schema and the API documentation
 # make install PREFIX=/usr/local
+# make deb     a Debian package in dist/, for this release and processor
+# make test-deb  installs it into a bare system, and runs the demo and the service there
 
 PREFIX ?= /usr/local
 SWIFT ?= swift
 RELEASE = .build/release/vpipe
 
-.PHONY: train-smoke demo test test-camera bench deps build install swift-toolchain docs
+.PHONY: train-smoke demo test test-camera bench deps build install install-files deb test-deb swift-toolchain docs
 
 demo: build
 	@mkdir -p out
@@ -56,17 +58,32 @@ docs: build
 	    --target Pipeline --output-path out/api --transform-for-static-hosting --warnings-as-errors
 	@echo "API documentation: out/api, to be served by any web server"
 
-install: build
-	install -D -m 755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/vpipe
+deb: swift-toolchain
+	scripts/make-deb
+
+test-deb: deb
+	scripts/test-deb
+
+install: build install-files
+
+# What is installed where; a package is made of the same. VPIPE names the program.
+install-files: VPIPE ?= $(RELEASE)
+install-files:
+	install -D -m 755 $(VPIPE) $(DESTDIR)$(PREFIX)/bin/vpipe
 	install -d $(DESTDIR)$(PREFIX)/share/vpipe/models $(DESTDIR)$(PREFIX)/share/vpipe/pipelines
 	install -m 644 models/*.safetensors models/*.json models/*.md $(DESTDIR)$(PREFIX)/share/vpipe/models/
 	install -d $(DESTDIR)$(PREFIX)/share/vpipe/models/official
 	install -m 644 models/official/*.json $(DESTDIR)$(PREFIX)/share/vpipe/models/official/
 	install -m 644 pipelines/*.json $(DESTDIR)$(PREFIX)/share/vpipe/pipelines/
 	install -d $(DESTDIR)$(PREFIX)/share/vpipe/samples
-	install -m 644 samples/faces.mp4 samples/faces.jsonl $(DESTDIR)$(PREFIX)/share/vpipe/samples/
+	install -m 644 samples/*.mp4 samples/*.jsonl $(DESTDIR)$(PREFIX)/share/vpipe/samples/
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/bin/vpipe|$(PREFIX)/bin/vpipe|' packaging/vpipe@.service > \
+	    $(DESTDIR)$(PREFIX)/lib/systemd/system/vpipe@.service
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	$(RELEASE) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vpipe
-	$(RELEASE) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_vpipe
-	$(RELEASE) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/vpipe.fish
+	$(VPIPE) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vpipe
+	$(VPIPE) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_vpipe
+	$(VPIPE) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/vpipe.fish
+	if command -v help2man >/dev/null; then scripts/make-man $(CURDIR)/$(VPIPE) $(DESTDIR)$(PREFIX)/share/man/man1; \
+	else echo 'install: no manual pages: they need help2man' >&2; fi

@@ -16,7 +16,7 @@ func transcode(_ input: String, _ output: String?, _ preset: String?) throws {
         var settings = WriterSettings()
         settings.preset = preset
         settings.frameRate = reader.info.frameRate
-        settings.overwrites = true
+        settings.ifExists = .replace
         writer = try VideoWriter(output, settings: settings)
     }
     var frames = 0
@@ -34,7 +34,7 @@ func pattern(_ arguments: [String], frames: Int) throws {
     settings.preset = arguments.count > 4 ? arguments[4] : "ultrafast"
     settings.frameRate = pattern.frameRate
     settings.keyframeInterval = 60
-    settings.overwrites = true
+    settings.ifExists = .replace
     settings.finalises = arguments.count <= 5
     let reader = arguments.count > 3 ? try VideoReader(arguments[3]) : nil
     let writer = try VideoWriter(arguments[1], settings: settings, audio: try reader?.makeAudioTap())

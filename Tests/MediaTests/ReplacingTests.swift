@@ -22,7 +22,7 @@ import Testing
             path = scratch.file("clip." + container.rawValue)
             pattern = try TestPattern(width: 160, height: 96, frameRate: Rational(30, 1))
             try writePattern(path, frames: oldFrames)
-            settings.overwrites = true
+            settings.ifExists = .replace
             settings.preset = "ultrafast"
             settings.frameRate = pattern.frameRate
         }

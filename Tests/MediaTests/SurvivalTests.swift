@@ -185,10 +185,10 @@ import Testing
         try Data("precious".utf8).write(to: URL(fileURLWithPath: path))
         let error = #expect(throws: MediaError.self) { _ = try VideoWriter(path) }
         #expect(error?.code == .alreadyExists)
-        #expect(error?.description == "\(path): exists already, and overwriting was not asked for")
+        #expect(error?.description == "\(path): exists already")
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "precious")
         var settings = WriterSettings()
-        settings.overwrites = true
+        settings.ifExists = .replace
         try writePattern(path, frames: 3, settings: settings)
         #expect(try Reading(path).count == 3)
     }

@@ -134,7 +134,7 @@ public final class AudioTap: @unchecked Sendable {
     }
 
     /// Drops what starts before `seconds`.
-    func discard(until seconds: Double) {
+    package func discard(until seconds: Double) {
         while let entry = take(until: seconds) { Self.free(entry.packet) }
     }
 

@@ -41,14 +41,17 @@ public final class Frame: Item, @unchecked Sendable {
     public let duration: MediaTime
     /// The stream it belongs to.
     public let stream: StreamInfo
+    /// The file that the image is alone in; nil for frames of a video.
+    public let file: String?
     /// What nodes found.
     public let annotations: FrameAnnotations
 
     /// Makes a frame.
     public init(
         ticket: Ticket, picture: Picture, map: PictureMap = .identity, pts: MediaTime, duration: MediaTime,
-        stream: StreamInfo, annotations: FrameAnnotations = FrameAnnotations()
+        stream: StreamInfo, file: String? = nil, annotations: FrameAnnotations = FrameAnnotations()
     ) {
+        self.file = file
         self.picture = picture
         self.map = map
         self.pts = pts
@@ -62,7 +65,7 @@ public final class Frame: Item, @unchecked Sendable {
     public func replacing(picture: Picture, map: PictureMap? = nil) -> Frame {
         Frame(
             ticket: ticket, picture: picture, map: map ?? self.map, pts: pts, duration: duration, stream: stream,
-            annotations: annotations)
+            file: file, annotations: annotations)
     }
 
     /// The annotations of one kind, whichever nodes made them, in the source's coordinates.
@@ -80,7 +83,7 @@ public final class Frame: Item, @unchecked Sendable {
     /// The same frame with other annotations.
     public func replacing(annotations: FrameAnnotations) -> Frame {
         Frame(
-            ticket: ticket, picture: picture, map: map, pts: pts, duration: duration, stream: stream,
+            ticket: ticket, picture: picture, map: map, pts: pts, duration: duration, stream: stream, file: file,
             annotations: annotations)
     }
 }

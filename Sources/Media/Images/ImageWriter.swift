@@ -22,7 +22,7 @@ public final class ImageWriter {
         do throws(MediaError) {
             let bytes = try encode(
                 picture, ending: path.split(separator: ".").last.map { $0.lowercased() } ?? "", quality)
-            try Self.store(bytes, at: path, overwrites: overwrites)
+            try WholeFile.store(bytes, at: path, overwrites: overwrites)
         } catch {
             throw error.of(path)
         }
@@ -88,34 +88,5 @@ public final class ImageWriter {
 
     private static func bytes(of packet: UnsafePointer<AVPacket>) -> [UInt8] {
         Array(UnsafeBufferPointer(start: packet.pointee.data, count: Int(packet.pointee.size)))
-    }
-
-    /// Writes beside `path` and puts the whole file there.
-    static func store(_ bytes: [UInt8], at path: String, overwrites: Bool) throws(MediaError) {
-        var status = stat()
-        if !overwrites && lstat(path, &status) == 0 {
-            throw MediaError(
-                .alreadyExists, operation: "image", detail: "exists already, and overwriting was not asked for")
-        }
-        let temporary = try TemporaryName.beside(path)
-        do throws(MediaError) {
-            let file = try OutputFile(temporary, overwrites: false)
-            bytes.withUnsafeBufferPointer { avio_write(file.io, $0.baseAddress, Int32($0.count)) }
-            try file.markWhole()
-            // A link is only made where nothing is, a rename replaces: so nothing is overwritten unasked.
-            guard
-                overwrites
-                    ? rename(temporary, path) == 0 : link(temporary, path) == 0 || renameWhereLinksFail(temporary, path)
-            else { throw MediaError(errno: errno, operation: "rename") }
-        } catch {
-            unlink(temporary)
-            throw error
-        }
-        unlink(temporary)
-    }
-
-    /// File systems without hard links (FAT) leave only the check made before.
-    private static func renameWhereLinksFail(_ temporary: String, _ path: String) -> Bool {
-        errno != EEXIST && errno != ENOSPC && rename(temporary, path) == 0
     }
 }

@@ -36,7 +36,7 @@ public struct IndexedImage: Sendable, Hashable {
     /// - Throws: `alreadyExists`, `diskFull` and other failures of writing.
     public func write(to path: String, overwrites: Bool = false) throws(MediaError) {
         do throws(MediaError) {
-            try ImageWriter.store(png(), at: path, overwrites: overwrites)
+            try WholeFile.store(png(), at: path, overwrites: overwrites)
         } catch {
             throw error.of(path)
         }

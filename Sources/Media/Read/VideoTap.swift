@@ -96,6 +96,16 @@ public final class VideoTap: @unchecked Sendable {
     /// Says that the times of packets and frames have come apart.
     func noteBrokenTimes() { state.withLock { $0.fault = $0.fault ?? .brokenTimes } }
 
+    /// Whether the next packet is the keyframe of the picture at `time`, so that a file can begin with it.
+    package func begins(at time: MediaTime) -> Bool {
+        let pts = time.base == timeBase ? time.ticks : av_rescale_q(time.ticks, time.base.av, timeBase.av)
+        return state.withLock { state in
+            guard state.head < state.timed else { return false }
+            let packet = state.packets[state.head].pointee
+            return packet.pts == pts && packet.flags & AV_PKT_FLAG_KEY != 0
+        }
+    }
+
     /// What keeps packets from being stored as they come.
     var fault: Fault? { state.withLock { $0.fault } }
 

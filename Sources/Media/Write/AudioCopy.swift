@@ -45,6 +45,8 @@ final class AudioCopy {
     }
 
     let tap: AudioTap
+    /// What was taken from the tap for this file when the next one began; nil while the tap is this file's alone.
+    private var reserved: ArraySlice<AudioTap.Entry>?
     private var tracks: [Track] = []
     private(set) var packets = 0
 
@@ -75,6 +77,7 @@ final class AudioCopy {
     }
 
     deinit {
+        for entry in reserved ?? [] { AudioTap.free(entry.packet) }
         for var track in tracks {
             av_bsf_free(&track.filter)
             if let packet = track.waiting { AudioTap.free(packet) }
@@ -87,18 +90,40 @@ final class AudioCopy {
     /// Whether every stream carried has shown a packet.
     var hasAll: Bool { !tracks.contains { $0.stream != nil && $0.written == 0 } }
 
-    /// How far before zero the packets waiting begin, in seconds; at least 0.
-    var lead: Double {
+    /// How far before `start` the packets waiting begin, in seconds; at least 0.
+    func lead(before start: Double) -> Double {
         var lead = 0.0
+        for entry in reserved ?? [] where entry.seconds.isFinite && tracks[entry.stream].stream != nil {
+            lead = max(lead, start - entry.seconds)
+        }
+        guard reserved == nil else { return lead }
         for (index, time) in tap.firstTimes().enumerated() where tracks[index].stream != nil {
-            if let time { lead = max(lead, -MediaTime(ticks: time, base: tap.streams[index].timeBase).seconds) }
+            if let time { lead = max(lead, start - MediaTime(ticks: time, base: tap.streams[index].timeBase).seconds) }
         }
         return lead
     }
 
+    /// Takes what starts before `seconds`, and leaves the rest of the tap to the next file.
+    func seal(before seconds: Double) {
+        guard reserved == nil else { return }
+        var entries: ArraySlice<AudioTap.Entry> = []
+        while let entry = tap.take(until: seconds.nextDown) { entries.append(entry) }
+        reserved = entries
+    }
+
+    /// Whether nothing more comes for this file than is there.
+    var isOver: Bool { reserved != nil || tap.hasEnded }
+
+    private func take(until seconds: Double) -> AudioTap.Entry? {
+        guard let first = reserved?.first else { return reserved == nil ? tap.take(until: seconds) : nil }
+        guard first.seconds <= seconds else { return nil }
+        reserved?.removeFirst()
+        return first
+    }
+
     /// Writes what starts no later than `seconds`, with `shift` ticks of `base` added to every time.
     func drain(until seconds: Double, into muxer: Muxer, shift: Int64, base: Rational) throws(MediaError) {
-        while let entry = tap.take(until: seconds) {
+        while let entry = take(until: seconds) {
             guard let stream = tracks[entry.stream].stream else {
                 AudioTap.free(entry.packet)
                 continue
@@ -159,7 +184,7 @@ final class AudioCopy {
             }
         }
         av_packet_rescale_ts(packet, tap.streams[entry.stream].timeBase.av, stream.pointee.time_base)
-        let expected = track.lastDts.map { $0 &+ max(1, track.lastDuration) } ?? offset
+        let expected = track.lastDts.map { $0 &+ max(1, track.lastDuration) } ?? max(0, offset)
         var dts =
             packet.pointee.dts.isTime
             ? packet.pointee.dts &+ offset

@@ -11,19 +11,32 @@ enum Finaliser {
     /// `video` describes the video stream better than the file can, `lastDurations` says how many seconds the last
     /// packet of each stream lasts, which FFmpeg does not read back from fragments.
     static func finalise(
-        _ path: String, container: Container, shift: Int64, base: Rational, video: UnsafePointer<AVStream>,
-        lastDurations: [Double], calls: OutputCalls
+        _ written: OutputFile, container: Container, shift: Int64, base: Rational, video: UnsafePointer<AVStream>,
+        lastDurations: [Double], metadata: [String: String]
     ) throws(MediaError) {
+        let path: String
+        switch written.whereabouts {
+        case .inPlace: path = written.path
+        case .moved(let name): path = name
+        case .deleted:
+            throw MediaError(.notFound, operation: "finalise", detail: "the file was deleted while it was written")
+        }
         let temporary = try TemporaryName.beside(path)
         do throws(MediaError) {
-            let file = try OutputFile(temporary, overwrites: false, calls: calls)
+            let file = try OutputFile(temporary, calls: written.calls)
             try remux(
-                path, into: file, container: container, shift: shift, base: base, video: video,
-                lastDurations: lastDurations)
-            try file.synchronise()
+                written.descriptorPath, into: file, container: container, shift: shift, base: base, video: video,
+                lastDurations: lastDurations, metadata: metadata)
             var status = stat()
-            if stat(path, &status) == 0 { chmod(temporary, status.st_mode & 0o7777) }
-            guard calls.rename(temporary, path) == 0 else { throw MediaError(errno: errno, operation: "rename") }
+            if stat(path, &status) == 0 { file.takeRights(of: status) }
+            try file.synchronise()
+            // Looked at again: the name may have gone to another file meanwhile.
+            guard written.isUnder(path) else {
+                throw MediaError(.notFound, operation: "rename", detail: "the file was moved meanwhile")
+            }
+            guard written.calls.rename(temporary, path) == 0 else {
+                throw MediaError(errno: errno, operation: "rename")
+            }
             TemporaryName.synchroniseFolder(of: path)
         } catch {
             unlink(temporary)
@@ -33,7 +46,7 @@ enum Finaliser {
 
     private static func remux(
         _ path: String, into file: OutputFile, container: Container, shift: Int64, base: Rational,
-        video: UnsafePointer<AVStream>, lastDurations: [Double]
+        video: UnsafePointer<AVStream>, lastDurations: [Double], metadata: [String: String]
     ) throws(MediaError) {
         let input = try Demuxer("file:" + path, format: nil, options: [:], interrupt: Interrupt())
         let muxer = try Muxer(container, file: file)
@@ -62,6 +75,7 @@ enum Finaliser {
         if let stream = input.streams.first(where: { $0?.isVideo == true }) ?? nil, stream.timeBase.den <= 1_000_000 {
             options["movie_timescale"] = String(max(1000, stream.timeBase.den))
         }
+        muxer.describe(metadata)
         try muxer.writeHeader(options)
         guard let packet = av_packet_alloc() else {
             throw MediaError(status: vpipe_averror(ENOMEM), operation: "remux")

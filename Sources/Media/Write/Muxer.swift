@@ -19,7 +19,7 @@ final class Muxer {
         var fresh: UnsafeMutablePointer<AVFormatContext>?
         // The name serves the second pass of fast start, which reads what was written.
         try check(
-            avformat_alloc_output_context2(&fresh, nil, container.muxer, "file:" + file.path),
+            avformat_alloc_output_context2(&fresh, nil, container.muxer, "file:" + file.descriptorPath),
             operation: "avformat_alloc_output_context2")
         guard let fresh else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "muxer") }
         context = fresh
@@ -96,6 +96,11 @@ final class Muxer {
         // Tags differ between containers; the muxer knows its own.
         stream.pointee.codecpar.pointee.codec_tag = 0
         return stream
+    }
+
+    /// Says something about the whole file, such as its `creation_time`; before the header.
+    func describe(_ metadata: [String: String]) {
+        for (key, value) in metadata { av_dict_set(&context.pointee.metadata, key, value, 0) }
     }
 
     func writeHeader(_ options: [String: String]) throws(MediaError) {

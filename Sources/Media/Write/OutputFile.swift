@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import CFFmpeg
 internal import Glibc
 
 /// The system calls an output makes; tests put in ones that fail.
-struct OutputCalls: Sendable {
+package struct OutputCalls: Sendable {
+    package init() {}
+
     /// As `pwrite`: bytes written, or -1 with `errno` set.
     var write: @Sendable (_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int, _ offset: Int64) -> Int = {
         pwrite($0, $1, $2, off_t($3))
@@ -14,18 +17,24 @@ struct OutputCalls: Sendable {
     var rename: @Sendable (_ from: String, _ to: String) -> Int32 = { Glibc.rename($0, $1) }
 }
 
-/// Owns a file being written: its descriptor and the `AVIOContext` that FFmpeg writes through.
+/// Owns a file being written: its descriptor, its lock and the `AVIOContext` that FFmpeg writes through.
 ///
 /// Short writes and EINTR are handled; the first failure is kept. A file that is replaced stays under its name until a
 /// part of the new one is whole: that is written beside it and moved over it. A file that nothing was written to is
-/// removed with its owner: an empty one helps nobody. Confined to the writer's queue.
+/// removed with its owner: an empty one helps nobody. What is done to the file is done through the descriptor; its name
+/// is looked at again before it is used. Confined to the writer's queue.
 final class OutputFile {
-    let path: String
+    /// The name the file was opened under; one with a number where that was taken.
+    private(set) var path: String
     let calls: OutputCalls
     let isRegular: Bool
     /// The name the bytes are under: `path`, or one beside it while that is another file's.
     private var place: String
     private let descriptor: Int32
+    /// The file that is going to be replaced, locked until it is; -1 for none.
+    private var replaced: Int32
+    /// Whether the file was there, empty.
+    private let wasThere: Bool
     private var handle: UnsafeMutablePointer<AVIOContext>?
     private var position: Int64 = 0
     /// The first failure, as an AVERROR; 0 for none.
@@ -33,49 +42,77 @@ final class OutputFile {
     /// Everything before this byte is complete in itself.
     private(set) var wholeLength: Int64 = 0
 
-    /// Creates `path`; an existing file is an error or is replaced.
-    init(_ path: String, overwrites: Bool, calls: OutputCalls = OutputCalls()) throws(MediaError) {
-        self.path = path
+    /// Creates `path`; `ifExists` says what becomes of one that is there.
+    ///
+    /// An empty file counts as none.
+    init(_ path: String, ifExists: IfExists = .fail, calls: OutputCalls = OutputCalls()) throws(MediaError) {
+        let opened = try OpenedFile.open(path, ifExists)
+        self.path = opened.path
         self.calls = calls
-        var status = stat()
-        let exists = stat(path, &status) == 0
-        let isSpecial = exists && status.st_mode & S_IFMT != S_IFREG
-        if exists && status.st_mode & S_IFMT == S_IFDIR {
-            throw MediaError(.inputOutput, operation: "open", detail: "is a folder")
-        }
-        if exists && !isSpecial && !overwrites {
-            throw MediaError(
-                .alreadyExists, operation: "open", detail: "exists already, and overwriting was not asked for")
-        }
-        // A new file in any case: whoever still reads the old one (this pipeline, maybe) keeps it.
-        place = exists && !isSpecial ? try TemporaryName.beside(path) : path
-        descriptor = open(place, isSpecial ? O_WRONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw MediaError(errno: errno, operation: "open") }
-        isRegular = !isSpecial
+        place = opened.place
+        descriptor = opened.descriptor
+        replaced = opened.replaced
+        wasThere = opened.wasThere
+        isRegular = opened.isRegular
         handle = vpipe_avio_writer(
             1 << 18, Unmanaged.passUnretained(self).toOpaque(),
             { opaque, bytes, count in
                 guard let opaque, let bytes else { return vpipe_averror(EINVAL) }
                 return Unmanaged<OutputFile>.fromOpaque(opaque).takeUnretainedValue().write(bytes, count)
             },
-            isSpecial
-                ? nil
-                : { opaque, offset, whence in
+            opened.isRegular
+                ? { opaque, offset, whence in
                     guard let opaque else { return Int64(vpipe_averror(EINVAL)) }
                     return Unmanaged<OutputFile>.fromOpaque(opaque).takeUnretainedValue().seek(offset, whence)
-                })
+                } : nil)
         guard let handle else { throw MediaError(status: vpipe_averror(ENOMEM), operation: "avio_alloc_context") }
-        handle.pointee.seekable = isSpecial ? 0 : AVIO_SEEKABLE_NORMAL
+        handle.pointee.seekable = isRegular ? AVIO_SEEKABLE_NORMAL : 0
     }
 
     deinit {
         vpipe_avio_writer_free(&handle)
-        guard descriptor >= 0 else { return }
         var status = stat()
         let isEmpty = isRegular && fstat(descriptor, &status) == 0 && status.st_size == 0
-        if isEmpty || place != path { unlink(place) }
+        if (isEmpty && !wasThere) || place != path, isUnder(place) { unlink(place) }
+        if replaced >= 0 { close(replaced) }
         close(descriptor)
     }
+
+    /// The file by its descriptor, whatever became of its name.
+    var descriptorPath: String { "/proc/self/fd/\(descriptor)" }
+
+    /// Where a file that is written turns out to be.
+    enum Whereabouts: Equatable {
+        case inPlace
+        /// Somebody gave it another name.
+        case moved(String)
+        /// No name leads to it any more.
+        case deleted
+    }
+
+    /// Where the file is now.
+    var whereabouts: Whereabouts {
+        guard isRegular, !isUnder(place) else { return .inPlace }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_nlink > 0, let name = FilePath.link(at: descriptorPath),
+            isUnder(name)
+        else { return .deleted }
+        return .moved(name)
+    }
+
+    /// Whether `name` leads to this file.
+    func isUnder(_ name: String) -> Bool {
+        FileIdentity(path: name).map { $0 == FileIdentity(descriptor: descriptor) } ?? false
+    }
+
+    /// Says that the file is gone, so that nobody believes it is being written.
+    private func checkPlace() throws(MediaError) {
+        guard whereabouts == .deleted else { return }
+        throw MediaError(.notFound, operation: "write", detail: "was deleted while it was written")
+    }
+
+    /// Gives the file the access rights, and as far as allowed the owner, of another.
+    func takeRights(of status: stat) { OpenedFile.giveRights(of: status, to: descriptor) }
 
     /// What FFmpeg writes through.
     ///
@@ -92,14 +129,29 @@ final class OutputFile {
         avio_flush(handle)
         try checkWritten()
         wholeLength = position
+        try checkPlace()
         if place != path { try takePlace() }
     }
 
     /// Moves the file over the one it replaces, after its first bytes are safe from a power cut.
+    ///
+    /// Where that is not the one it was any more, somebody else's file has its name: this one gets a number.
     private func takePlace() throws(MediaError) {
         try synchronise()
-        guard calls.rename(place, path) == 0 else { throw MediaError(errno: errno, operation: "rename") }
+        if let now = FileIdentity(path: path), now != FileIdentity(descriptor: replaced) {
+            var number = 2
+            while link(place, FileNamePattern.numbered(path, number)) != 0 {
+                guard errno == EEXIST, number < 1_000_000 else { throw MediaError(errno: errno, operation: "link") }
+                number += 1
+            }
+            unlink(place)
+            path = FileNamePattern.numbered(path, number)
+        } else {
+            guard calls.rename(place, path) == 0 else { throw MediaError(errno: errno, operation: "rename") }
+        }
         place = path
+        if replaced >= 0 { close(replaced) }
+        replaced = -1
         TemporaryName.synchroniseFolder(of: path)
     }
 

@@ -23,6 +23,15 @@ public enum OutputFolder {
         if let parent = parent(of: file) { try make(parent) }
     }
 
+    /// Whether files may be made in the folder of `file`.
+    ///
+    /// - Throws: `permissionDenied` and its like, naming the folder.
+    public static func checkWritable(for file: String) throws(MediaError) {
+        let folder = parent(of: file) ?? "."
+        guard access(folder, W_OK | X_OK) != 0 else { return }
+        throw MediaError(errno: errno, operation: "access").of("cannot write to the folder \(folder)")
+    }
+
     /// What stands before the last name; nil for a name alone and for the root.
     private static func parent(of path: String) -> String? {
         guard let name = path.lastIndex(where: { $0 != "/" }), let slash = path[..<name].lastIndex(of: "/") else {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Glibc
 
 /// Names for files that exist only until they are renamed.
@@ -14,6 +15,19 @@ enum TemporaryName {
             if lstat(candidate, &status) != 0 { return candidate }
         }
         throw MediaError(.inputOutput, operation: "temporary file", detail: "no free temporary name beside \(name)")
+    }
+
+    /// Deletes what processes that are gone left under such names beside `path`; where one still writes, its lock says so.
+    static func sweep(beside path: String) {
+        let folder = FilePath.split(path).folder
+        for name in FileNamePattern.names(in: folder) where name.hasPrefix(".") && name.hasSuffix(".tmp") {
+            // .NAME.PROCESS-ATTEMPT.tmp
+            let parts = name.dropLast(4).split(separator: ".").last?.split(separator: "-") ?? []
+            guard parts.count == 2, let process = pid_t(parts[0]), Int(parts[1]) != nil, process > 0,
+                process != getpid(), kill(process, 0) != 0, errno == ESRCH
+            else { continue }
+            _ = FileLock.delete(folder + "/" + name)
+        }
     }
 
     /// Makes a rename in the folder of `path` survive a power cut; best effort.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import Basics
 internal import CFFmpeg
 internal import Glibc
 
@@ -11,8 +12,8 @@ internal import Glibc
 /// finished mp4 or mov is rewritten beside itself as an ordinary one and renamed into place. Frames out = frames in.
 /// Confined: one queue writes.
 public final class VideoWriter {
-    /// The file.
-    public let path: String
+    /// The file; one with a number where its name was taken.
+    public private(set) var path: String
     /// The container.
     public let container: Container
     /// The codec asked for; `statistics.encoder` says what encodes it.
@@ -20,11 +21,19 @@ public final class VideoWriter {
     /// Whether the source's packets are stored as they are, by ``copy(_:pts:duration:)``.
     public var isCopy: Bool { copied != nil }
 
+    /// When the first picture was taken, stored as the file's creation time; nil leaves it out.
+    ///
+    /// Taken into account up to the first picture.
+    public var createdAt: WallTime?
+
     private let settings: WriterSettings
     private let calls: OutputCalls
     private let encoderName: String
     private var tap: AudioTap?
     private let copied: VideoTap?
+    private let start: MediaTime?
+    /// Whether another file may go on with the tap.
+    private let sharesTap: Bool
     private var file: OutputFile?
     private var session: WriterSession?
     private var failure: MediaError?
@@ -43,10 +52,16 @@ public final class VideoWriter {
         try self.init(path, settings: settings, audio: audio, copying: copied, calls: OutputCalls())
     }
 
-    init(
-        _ path: String, settings: WriterSettings, audio: AudioTap?, copying copied: VideoTap? = nil, calls: OutputCalls
+    /// - Parameters:
+    ///   - start: what the times of the file count from; the start of the source when absent.
+    ///   - sharesTap: whether the taps stay open for the next file.
+    package init(
+        _ path: String, settings: WriterSettings, audio: AudioTap?, copying copied: VideoTap? = nil, calls: OutputCalls,
+        start: MediaTime? = nil, sharesTap: Bool = false
     ) throws(MediaError) {
         self.copied = copied
+        self.start = start
+        self.sharesTap = sharesTap
         do throws(MediaError) {
             if let asked = settings.container { container = asked } else { container = try Container(path: path) }
             codec = settings.codec ?? container.defaultCodec
@@ -57,13 +72,19 @@ public final class VideoWriter {
             }
             self.settings = settings
             self.calls = calls
-            self.path = Self.resolved(path)
             tap = audio
-            try OutputFolder.make(for: self.path)
-            file = try OutputFile(self.path, overwrites: settings.overwrites, calls: calls)
+            let target = Self.resolved(path)
+            self.path = target
+            try OutputFolder.make(for: target)
+            if target != "-" { TemporaryName.sweep(beside: target) }
+            let file = try OutputFile(target, ifExists: settings.ifExists, calls: calls)
+            self.path = file.path
+            self.file = file
         } catch {
-            audio?.close()
-            copied?.close()
+            if !sharesTap {
+                audio?.close()
+                copied?.close()
+            }
             throw error.of(path)
         }
         counts.encoder = encoderName
@@ -72,9 +93,46 @@ public final class VideoWriter {
         }
     }
 
-    deinit {
-        tap?.close()
-        copied?.close()
+    deinit { closeTap() }
+
+    private func closeTap() {
+        if !sharesTap {
+            tap?.close()
+            copied?.close()
+        }
+        tap = nil
+    }
+
+    /// Ends what the file takes of the source's packets at `seconds` of the pictures' clock, so that the next file can go
+    /// on with them.
+    ///
+    /// - Throws: as writing a picture does.
+    package func seal(before seconds: Double) throws(MediaError) {
+        do throws(MediaError) {
+            try session?.seal(before: seconds)
+        } catch {
+            throw fail(error)
+        }
+    }
+
+    /// Bytes that the file will have about, if it ends here.
+    package var expectedBytes: Int { session?.expectedBytes ?? 0 }
+
+    /// Checks settings that do not depend on pictures or on what is on disk.
+    package static func check(
+        _ settings: WriterSettings, path: String, copying copied: VideoTap? = nil
+    ) throws(MediaError) {
+        do throws(MediaError) {
+            let container: Container
+            if let asked = settings.container { container = asked } else { container = try Container(path: path) }
+            if let copied {
+                _ = try validate(copied, container)
+            } else {
+                _ = try validate(settings, container, settings.codec ?? container.defaultCodec)
+            }
+        } catch {
+            throw error.of(path)
+        }
     }
 
     /// What was written so far.
@@ -129,10 +187,7 @@ public final class VideoWriter {
         if let failure { throw failure }
         guard !isFinished else { return statistics }
         isFinished = true
-        defer {
-            tap?.close()
-            copied?.close()
-        }
+        defer { closeTap() }
         guard let session, let file else {
             file = nil
             throw MediaError(
@@ -146,9 +201,17 @@ public final class VideoWriter {
         if let dropped = tap?.droppedPackets, dropped > 0 {
             counts.warnings.append("\(dropped) audio packets were dropped: the file fell too far behind its source")
         }
+        switch file.whereabouts {
+        case .inPlace: path = file.path
+        case .moved(let name):
+            counts.warnings.append("\(path) was moved while it was written, to \(name)")
+            path = name
+        case .deleted:
+            throw fail(MediaError(.notFound, operation: "finish", detail: "was deleted while it was written"))
+        }
         if container.isFragmented && settings.finalises && file.isRegular {
             do throws(MediaError) {
-                try session.finalise(path, container, calls)
+                try session.finalise(file, container)
             } catch {
                 counts.warnings.append("\(path) stays in fragments, playable: moving its index failed: \(error.detail)")
             }
@@ -223,13 +286,15 @@ public final class VideoWriter {
         guard let file else { preconditionFailure("a file is open until finish") }
         session = try WriterSession(
             file: file, container: container, codec: codec, encoderName: encoderName, settings: settings,
-            first: picture, base: base, tap: tap, copying: copied)
+            first: picture, base: base, start: start, createdAt: createdAt, tap: tap, copying: copied)
     }
 
     private func fail(_ error: MediaError) -> MediaError {
         file?.truncateToWhole()
         let sentence: MediaError
-        if let file, file.failure < 0 {
+        if let file, file.whereabouts == .deleted {
+            sentence = MediaError(.notFound, operation: "write", detail: "\(path): was deleted while it was written")
+        } else if let file, file.failure < 0 {
             let cause = MediaError(status: file.failure, operation: "write")
             let rest = file.wholeLength > 0 ? "; what was written before stays playable" : ""
             sentence = MediaError(
@@ -239,8 +304,8 @@ public final class VideoWriter {
         }
         failure = sentence
         counts = statistics
-        tap?.close()
-        copied?.close()
+        session?.reportWhole(&counts)
+        closeTap()
         session = nil
         file = nil
         return sentence

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import CFFmpeg
 internal import Glibc
 
@@ -8,7 +9,8 @@ internal import Glibc
 final class WriterSession {
     /// Nil once it has encoded everything, as it holds more memory than all the rest, and where packets are copied.
     private var encoder: VideoEncoder?
-    private let copy: VideoCopy?
+    private var copy: VideoCopy?
+    private let isCopy: Bool
     private let encoderName: String
     private let muxer: Muxer
     private let container: Container
@@ -33,11 +35,19 @@ final class WriterSession {
     /// Durations of the frames inside the encoder, by presentation time: a ring, as many as an encoder holds back.
     private var durations = [(pts: Int64, duration: Int64)](repeating: (.min, 0), count: 256)
     private var counts = WriterStatistics()
+    /// What `counts` were when the file was last whole.
+    private var whole = WriterStatistics()
+    /// What the times of the file count from, in ticks of `base`.
+    private let origin: Int64
+    private let metadata: [String: String]
 
+    /// - Parameter start: the time of the file's zero, on the clock of the pictures.
     init(
         file: OutputFile, container: Container, codec: VideoCodec, encoderName: String, settings: WriterSettings,
-        first: Picture, base inputBase: Rational, tap: AudioTap?, copying copied: VideoTap?
+        first: Picture, base inputBase: Rational, start: MediaTime?, createdAt: WallTime?, tap: AudioTap?,
+        copying copied: VideoTap?
     ) throws(MediaError) {
+        metadata = createdAt.map { ["creation_time": $0.rfc3339] } ?? [:]
         self.container = container
         self.encoderName = encoderName
         guard inputBase.num > 0, inputBase.den > 0 else {
@@ -45,11 +55,14 @@ final class WriterSession {
         }
         self.inputBase = inputBase
         base = encoderName == "mpeg4" && copied == nil ? Self.coarse(inputBase, rate: settings.frameRate) : inputBase
+        let base = base
+        origin = start.map { $0.base == base ? $0.ticks : av_rescale_q($0.ticks, $0.base.av, base.av) } ?? 0
         let perFrame = settings.frameRate.value.map { 1 / $0 } ?? 0.04
         nominalDuration = Int64(max(1, min(1e9, perFrame * Double(base.den) / Double(base.num))))
         clock = FragmentClock(interval: settings.fragmentSeconds)
         muxer = try Muxer(container, file: file)
         copy = copied.map { VideoCopy($0) }
+        isCopy = copied != nil
         if let copied {
             shaper = nil
             stream = try muxer.addCopy(of: copied)
@@ -101,18 +114,47 @@ final class WriterSession {
     /// Adds what this session did to `total`.
     func report(_ total: inout WriterStatistics) {
         total.frames = counts.frames
+        total.wholePackets = whole.packets
         total.packets = counts.packets
         total.videoBytes = counts.videoBytes
         total.repairedTimestamps = counts.repairedTimestamps
         total.fragments = counts.fragments
         total.rescaled = shaper?.rescaled ?? 0
-        total.gaps = copy?.gaps ?? 0
+        total.gaps = counts.gaps + (copy?.gaps ?? 0)
         total.audioPackets = audio?.packets ?? 0
         total.warnings = counts.warnings + total.warnings.filter { !counts.warnings.contains($0) }
     }
 
+    /// What the file holds up to where it is whole, once the rest is cut off.
+    func reportWhole(_ total: inout WriterStatistics) {
+        total.packets = whole.packets
+        total.videoBytes = whole.videoBytes
+        total.audioPackets = whole.audioPackets
+    }
+
+    /// Remembers that the file is whole up to here, but for packets that are counted and not written yet.
+    private func noteWhole(but packets: Int = 0, _ bytes: Int = 0) {
+        whole.packets = counts.packets - packets
+        whole.videoBytes = counts.videoBytes - bytes
+        whole.audioPackets = audio?.packets ?? 0
+    }
+
+    /// Bytes of video so far, with an estimate of what the encoder still holds.
+    var expectedBytes: Int {
+        counts.packets > 0 ? counts.videoBytes / counts.packets * counts.frames : 0
+    }
+
+    /// Ends what the file takes of the source's packets at `seconds` of the pictures' clock; the next file goes on there.
+    func seal(before seconds: Double) throws(MediaError) {
+        copy?.finish()
+        try drainCopy()
+        counts.gaps += copy?.gaps ?? 0
+        copy = nil
+        audio?.seal(before: seconds)
+    }
+
     func write(_ picture: Picture, pts time: MediaTime, duration: MediaTime) throws(MediaError) {
-        var pts = rescale(time)
+        var pts = rescale(time) &- origin
         if let lastPts, pts <= lastPts {
             pts = lastPts &+ 1
             counts.repairedTimestamps += 1
@@ -131,7 +173,7 @@ final class WriterSession {
     /// - Throws: `invalidSetting` where packets cannot be stored as they are.
     func copy(_ sequence: UInt64, pts time: MediaTime, duration: MediaTime) throws(MediaError) {
         let pts = rescale(time)
-        end = MediaTime(ticks: pts &+ max(1, rescale(duration)), base: base).seconds
+        end = MediaTime(ticks: pts &- origin &+ max(1, rescale(duration)), base: base).seconds
         try copy?.arrived(sequence, pts: pts, seconds: time.seconds)
         counts.frames += 1
         try drainCopy()
@@ -151,7 +193,7 @@ final class WriterSession {
             try muxer.write(waiting)
         }
         hasWaiting = false
-        guard copy != nil || counts.packets == counts.frames else {
+        guard isCopy || counts.packets == counts.frames else {
             throw MediaError(
                 .failed, operation: "encoder",
                 detail: "\(encoderName) made \(counts.packets) frames of \(counts.frames)")
@@ -159,17 +201,21 @@ final class WriterSession {
         // A source that was stopped has audio beyond its last picture; one that ended keeps all of it.
         if let audio, let shift {
             try audio.drain(
-                until: audio.tap.hasEnded ? .infinity : end, into: muxer, shift: shift, base: base)
+                until: audio.isOver ? .infinity : end + offset, into: muxer, shift: shift &- origin, base: base)
             try audio.finish(into: muxer)
         }
         try muxer.writeTrailer()
         counts.fragments += 1
+        noteWhole()
     }
 
-    func finalise(_ path: String, _ container: Container, _ calls: OutputCalls) throws(MediaError) {
+    /// The file's zero in seconds of the pictures' clock.
+    private var offset: Double { MediaTime(ticks: origin, base: base).seconds }
+
+    func finalise(_ file: OutputFile, _ container: Container) throws(MediaError) {
         try Finaliser.finalise(
-            path, container: container, shift: shift ?? 0, base: base, video: stream,
-            lastDurations: [lastDuration] + (audio?.lastDurations ?? []), calls: calls)
+            file, container: container, shift: shift ?? 0, base: base, video: stream,
+            lastDurations: [lastDuration] + (audio?.lastDurations ?? []), metadata: metadata)
     }
 
     private func drainEncoder() throws(MediaError) {
@@ -185,6 +231,8 @@ final class WriterSession {
             av_packet_move_ref(packet, next)
             AudioTap.free(next)
             packet.pointee.pos = -1
+            packet.pointee.pts &-= origin
+            packet.pointee.dts &-= origin
             try take()
         }
     }
@@ -208,11 +256,12 @@ final class WriterSession {
             }
             try muxer.write(waiting)
         }
-        try audio?.drain(until: time, into: muxer, shift: shift, base: base)
+        try audio?.drain(until: time + offset, into: muxer, shift: shift &- origin, base: base)
         let isReady = audio.map { $0.hasAll || (time > 1 && $0.isReady) } ?? true
         if clock.cutsBefore(time, isKey: isKey, isReady: isReady) {
             try muxer.cut()
             counts.fragments += 1
+            noteWhole(but: 1, Int(packet.pointee.size))
         }
         av_packet_move_ref(waiting, packet)
         hasWaiting = true
@@ -222,7 +271,9 @@ final class WriterSession {
     private func begin(with first: UnsafePointer<AVPacket>) throws(MediaError) {
         var options: [String: String] = [:]
         if container.isFragmented {
-            let lead = audio?.lead ?? 0
+            var lead = audio?.lead(before: offset) ?? 0
+            // Sound of a live source may come after the picture that begins its file.
+            if audio != nil, origin != 0 { lead = max(lead, 0.5) }
             let leadTicks = Int64((lead * Double(base.den) / Double(base.num)).rounded(.up))
             shift = max(0, -first.pointee.dts.orZero, leadTicks)
             options["movflags"] = "+frag_custom+delay_moov+default_base_moof+frag_discont"
@@ -232,6 +283,7 @@ final class WriterSession {
             shift = 0
             options["cluster_time_limit"] = "2000"
         }
+        muxer.describe(metadata)
         try muxer.writeHeader(options)
     }
 

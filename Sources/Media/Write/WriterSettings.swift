@@ -22,8 +22,8 @@ public struct WriterSettings: Sendable, Hashable {
     public var format: PixelFormat?
     /// Nominal frame rate told to the encoder and the container; timestamps stay exact whatever it says.
     public var frameRate = Rational(0, 1)
-    /// Whether an existing file may be replaced, which happens when the first fragment is whole.
-    public var overwrites = false
+    /// What becomes of a file that is there already; it is replaced when the first fragment of the new one is whole.
+    public var ifExists = IfExists.fail
     /// Media seconds between fragments: what a kill can cost at most, beside what the encoder holds back.
     public var fragmentSeconds = 1.0
     /// Whether mp4 and mov are rewritten with the index at the front when finished.
@@ -45,6 +45,8 @@ public struct WriterStatistics: Sendable, Hashable {
     public var gaps = 0
     /// Video packets written; equal to `frames` once finished, where they were encoded.
     public var packets = 0
+    /// Video packets that are on disk whatever comes: those up to the last whole fragment.
+    public var wholePackets = 0
     /// Bytes of video.
     public var videoBytes = 0
     /// Audio packets written.

@@ -325,7 +325,7 @@ import Testing
                   "anyOf": [
                     {
                       "type": "string",
-                      "pattern": "^[0-9]{1,5}x[0-9]{1,5}$"
+                      "pattern": "^[0-9]{1,5}[xX×][0-9]{1,5}$"
                     },
                     {
                       "$ref": "#/$defs/interpolation"
@@ -338,7 +338,7 @@ import Testing
                   "anyOf": [
                     {
                       "type": "string",
-                      "pattern": "^[0-9]+(\\.[0-9]*)? *(us|ms|s|m|min|h)$|^0$"
+                      "pattern": "^[0-9]+(\\.[0-9]*)? *(us|ms|s|m|min|h|d)$|^0$"
                     },
                     {
                       "const": 0

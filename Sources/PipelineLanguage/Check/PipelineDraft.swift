@@ -18,6 +18,8 @@ struct DraftNode {
     var inputsAreKnown = true
     /// Where inputs are written; nil without any.
     var inputsLocation: SourceLocation?
+    /// Values of parameters that name what the node reads.
+    var read: [(spec: ParamSpec, value: String, location: SourceLocation)] = []
     /// Values of parameters that name what the node writes or feeds.
     var written: [(spec: ParamSpec, value: String, location: SourceLocation)] = []
 }

@@ -13,20 +13,63 @@ extension PipelineValidator {
         let flow = GraphFlow(drafts: drafts, links: links)
         checkJoins(flow)
         checkResults(flow)
+        checkRate(flow)
     }
 
+    /// Refuses a target that nodes on the way to every sink keep from being held.
+    private mutating func checkRate(_ flow: GraphFlow) {
+        guard let wantedRate else { return }
+        // The highest rate that can leave each node, and the node that limits it.
+        var most: [(rate: Double, node: Int?)] = Array(repeating: (.infinity, nil), count: drafts.count)
+        for index in flow.order {
+            most[index] = flow.incoming[index].map { most[$0.from] }.max { $0.rate < $1.rate } ?? (.infinity, nil)
+            guard let contract = drafts[index].contract, let settings = drafts[index].settings else { continue }
+            for parameter in contract.parameters where parameter.limitsRate {
+                guard case .rate(let rate)? = settings.value(named: parameter.name), rate.perSecond < most[index].rate
+                else { continue }
+                most[index] = (rate.perSecond, index)
+            }
+        }
+        for source in drafts.indices where drafts[source].contract?.category == .source {
+            let sinks = drafts.indices.filter {
+                drafts[$0].contract?.category == .sink && flow.sources[$0].contains(source)
+            }
+            guard let best = sinks.map({ most[$0] }).max(by: { $0.rate < $1.rate }), let node = best.node,
+                best.rate < wantedRate.fps * 0.999
+            else { continue }
+            return report(
+                wantedRate.location, JSONPath("target", "fps"),
+                "cannot be held: nodes.\(drafts[node].id) lets \(plain(best.rate)) frames a second through at most",
+                found: plain(wantedRate.fps), fix: "ask for no more than that, or let it through more")
+        }
+    }
+
+    /// Refuses what would be written by two, and what is read by one and written by another, under whatever names.
     private mutating func checkWrittenFiles() {
-        var writers: [String: String] = [:]
+        var readers: [WrittenPlace: String] = [:]
+        if let own = WrittenPlace(file: source.file) { readers[own] = "this pipeline file" }
+        for draft in drafts {
+            for file in draft.read {
+                guard let place = WrittenPlace(file: file.value), readers[place] == nil else { continue }
+                readers[place] = "what nodes.\(draft.id).\(file.spec.name) reads"
+            }
+        }
+        var writers: [WrittenPlace: String] = [:]
         for draft in drafts {
             for file in draft.written {
                 let path = draft.path.appending(file.spec.name)
-                if let other = writers[file.value] {
+                let place = WrittenPlace(file.value)
+                let found = quoted(shortened(redacted(file.value)))
+                if let reader = readers[place] {
+                    report(file.location, path, "is \(reader)", found: found, fix: "write to another file")
+                }
+                if let other = writers[place] {
                     let (verb, noun) = file.spec.role.isPeer ? ("fed", "an address") : ("written", "a path")
                     report(
-                        file.location, path, "is \(verb) by nodes.\(other) too",
-                        found: quoted(shortened(redacted(file.value))), fix: "give each \(noun) of its own")
+                        file.location, path, "is \(verb) by nodes.\(other) too", found: found,
+                        fix: "give each \(noun) of its own")
                 } else {
-                    writers[file.value] = "\(draft.id).\(file.spec.name)"
+                    writers[place] = "\(draft.id).\(file.spec.name)"
                 }
             }
         }
@@ -180,5 +223,33 @@ extension PipelineValidator {
                     severity: .warning)
             }
         }
+    }
+}
+
+/// What a setting names, the same for every spelling of it: `./a`, links, hard links, `file:a`.
+private enum WrittenPlace: Hashable {
+    case file(FileIdentity)
+    case path(String)
+    case address(String)
+
+    init(_ text: String) {
+        guard let path = FilePath.local(text) else {
+            self = .address(text)
+            return
+        }
+        let canonical = FilePath.canonical(path)
+        if ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].contains(path) {
+            self = .address("-")
+        } else if let file = FileIdentity(path: path), !canonical.hasPrefix("/dev/") {
+            self = .file(file)
+        } else {
+            self = .path(canonical)
+        }
+    }
+
+    /// A file that exists; nil for anything else.
+    init?(file text: String) {
+        guard let path = FilePath.local(text), let file = FileIdentity(file: path) else { return nil }
+        self = .file(file)
     }
 }

@@ -114,6 +114,9 @@ extension PipelineValidator {
                 if parameter.role.isOutput || parameter.role.isPeer, case .string(let text) = value {
                     draft.written.append((parameter, text, field.location))
                 }
+                if parameter.role.isInput, [.path, .url].contains(parameter.kind), case .string(let text) = value {
+                    draft.read.append((parameter, text, field.location))
+                }
             } else if parameter.isRequired {
                 isComplete = false
                 report(

@@ -3,6 +3,8 @@
 /// Checks a whole pipeline tree, collecting every problem; without an error the resolver gets what was read.
 struct PipelineValidator {
     let source: SourceText
+    /// The frame rate that the target promises, and where it says so.
+    private(set) var wantedRate: (fps: Double, location: SourceLocation)?
     let contracts: ContractTable
     var problems: ProblemList
     var drafts: [DraftNode] = []
@@ -75,6 +77,7 @@ struct PipelineValidator {
         checkKeys(members, allowed: Self.targetKeys, at: JSONPath("target"), noun: "keys")
         var target = PipelineTarget()
         target.fps = readNumber(node["fps"], Self.fpsSpec)
+        if let fps = target.fps, let field = node["fps"] { wantedRate = (fps, field.location) }
         target.latencyMilliseconds = readNumber(node["latencyMs"], Self.latencySpec)
         return target
     }

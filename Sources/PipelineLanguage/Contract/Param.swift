@@ -136,6 +136,20 @@ extension Param where Value == Int {
     }
 }
 
+extension Param where Value == Int {
+    /// A parameter that takes bytes of a file or a disk.
+    public static func bytes(
+        _ name: String, default value: Int? = nil, range: ClosedRange<Int> = 1...1_000_000_000_000_000,
+        changeable: Bool = false, synonyms: [String] = [], doc: String
+    ) -> Param {
+        let limits = ParamLimits(lowest: Double(range.lowerBound), highest: Double(range.upperBound))
+        let spec = ParamSpec(
+            name: name, kind: .bytes, unit: "bytes", limits: limits, default: value.map { .integer($0) }, doc: doc,
+            isChangeable: changeable, synonyms: synonyms)
+        return Param(spec) { if case .integer(let value) = $0 { value } else { nil } }
+    }
+}
+
 extension Param where Value == Double {
     /// A parameter that takes a number.
     public static func number(

@@ -31,8 +31,15 @@ public enum ParamRole: Sendable {
 extension ParamRole {
     /// Whether it names what the node writes.
     var isOutput: Bool { if case .output = self { true } else { false } }
+    /// Whether it names what the node reads.
+    var isInput: Bool { if case .input = self { true } else { false } }
     /// Whether it names what the node feeds.
     var isPeer: Bool { if case .peer = self { true } else { false } }
+}
+
+extension ParamRole {
+    /// Whether it names what the node reads.
+    package var isInputFile: Bool { isInput }
 }
 
 extension Contract {
@@ -56,6 +63,9 @@ extension Param {
 
     /// The same parameter, used by the automatic ladder; it has to be changeable while running.
     public func cheaper(by saving: ParamSaving) -> Param { with { $0.saving = saving } }
+
+    /// The same parameter, a frame rate that the node's output never exceeds.
+    public var limitingRate: Param { with { $0.limitsRate = true } }
 
     /// The same parameter, a change of which needs another network.
     public var rebuildsNetwork: Param { with { $0.rebuildsNetwork = true } }

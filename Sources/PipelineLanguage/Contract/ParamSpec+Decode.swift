@@ -30,7 +30,8 @@ extension ParamSpec {
         case (.string, .string), (.path, .string), (.url, .string), (.boolean, .boolean), (.strings, .strings),
             (.numbers, .numbers), (.object, .object):
             nil
-        case (.integer, .integer), (.bitrate, .integer), (.number, .number), (.size, .size), (.duration, .duration),
+        case (.integer, .integer), (.bitrate, .integer), (.bytes, .integer), (.number, .number), (.size, .size),
+            (.duration, .duration),
             (.rate, .rate):
             isWithinLimits(value) ? nil : "must be \(expectation)"
         default: "must be \(expectation)"
@@ -74,6 +75,9 @@ extension ParamSpec {
         case .bitrate:
             if let number = node.looseNumber { return number.integer.map { .integer($0) } }
             return node.string.flatMap { Self.parseBitrate($0) }.map { .integer($0) }
+        case .bytes:
+            if let number = node.looseNumber { return number.integer.map { .integer($0) } }
+            return node.string.flatMap { Self.parseBytes($0) }.map { .integer($0) }
         case .strings:
             if node.isLoose, let text = node.string { return .strings(text.split(separator: ",").map { String($0) }) }
             guard case .array(let elements) = node.value else { return nil }
@@ -107,6 +111,21 @@ extension ParamSpec {
         return Int(exactly: (number * scale).rounded())
     }
 
+    /// Reads `500M`, `1.5G`, `20 GB`.
+    private static func parseBytes(_ text: String) -> Int? {
+        let digits = text.prefix { $0.isNumber || $0 == "." }
+        let scale: Double
+        switch text.dropFirst(digits.count).drop(while: { $0 == " " }) {
+        case "k", "K", "kB", "KB": scale = 1e3
+        case "M", "MB": scale = 1e6
+        case "G", "GB": scale = 1e9
+        case "T", "TB": scale = 1e12
+        default: return nil
+        }
+        guard digits.first?.isNumber == true, let number = Double(digits) else { return nil }
+        return Int(exactly: (number * scale).rounded())
+    }
+
     private func mistake(for node: JSONNode) -> ParamMistake {
         var mistake = ParamMistake(message: "must be \(expectation)", found: node.foundText, expected: expectation)
         if case .null = node.value {
@@ -118,7 +137,7 @@ extension ParamSpec {
             if let text = node.string {
                 mistake.fix = closest(to: text, among: choices.map(\.value)).map { "did you mean \"\($0)\"?" }
             }
-        case .integer, .number, .boolean, .bitrate:
+        case .integer, .number, .boolean, .bitrate, .bytes:
             if let text = node.string, !node.isLoose {
                 let isNumber = Double(text).map { $0.isFinite } ?? false
                 let isPlain = kind == .boolean ? text == "true" || text == "false" : isNumber

@@ -17,6 +17,8 @@ public enum ParamKind: Sendable, Hashable {
     case rate
     /// Bits per second: `800000`, `"800k"`, `"4M"`
     case bitrate
+    /// Bytes: `500000000`, `"500M"`, `"20G"`
+    case bytes
     case strings
     /// `[123.7, 116.3, 103.5]`, or one number that stands for a list of one.
     case numbers
@@ -54,6 +56,7 @@ public enum ParamKind: Sendable, Hashable {
         case .duration: "duration"
         case .rate: "frame rate"
         case .bitrate: "bit rate"
+        case .bytes: "bytes"
         case .strings: "list of texts"
         case .numbers: "list of numbers"
         case .object: "object"
@@ -114,6 +117,8 @@ public struct ParamSpec: Sendable {
     public var saving: ParamSaving?
     /// Whether a change needs another network.
     public var rebuildsNetwork = false
+    /// Whether the node lets no more frames a second through than the value says.
+    public var limitsRate = false
     /// Names that people try instead; they are suggested from, not accepted.
     public var synonyms: [String]
 
@@ -152,6 +157,7 @@ public struct ParamSpec: Sendable {
         case .duration: return "a duration such as \"500ms\", \"2s\" or \"1m\"" + (bounds.map { ", " + $0 } ?? "")
         case .rate: return "frames per second such as 30, 29.97 or \"30000/1001\"" + (bounds.map { ", " + $0 } ?? "")
         case .bitrate: return "bits per second such as 800000, \"800k\" or \"4M\"" + (bounds.map { ", " + $0 } ?? "")
+        case .bytes: return "bytes such as 500000000, \"500M\" or \"20G\"" + (bounds.map { ", " + $0 } ?? "")
         case .strings: return "a list of texts such as [\"a\", \"b\"]"
         case .numbers: return "a number or a list of numbers such as [0.5, 1]" + (bounds.map { ", each " + $0 } ?? "")
         case .object: return "an object"

@@ -13,9 +13,9 @@ public struct PixelSize: Sendable, Hashable, CustomStringConvertible {
         self.height = height
     }
 
-    /// Reads `WIDTHxHEIGHT`, both 1 to 65,535; nil for anything else.
+    /// Reads `WIDTHxHEIGHT` (or with `X` or `×`), both 1 to 65,535; nil for anything else.
     public init?(_ text: String) {
-        let parts = text.split(separator: "x", omittingEmptySubsequences: false)
+        let parts = text.split(omittingEmptySubsequences: false) { $0 == "x" || $0 == "X" || $0 == "×" }
         guard parts.count == 2, let width = plainInteger(parts[0]), let height = plainInteger(parts[1]),
             (1...65_535).contains(width), (1...65_535).contains(height)
         else { return nil }
@@ -156,18 +156,25 @@ package func parseDuration(_ text: String) -> Duration? {
     case "s": scale = 1
     case "m", "min": scale = 60
     case "h": scale = 3600
+    case "d": scale = 86_400
     case "" where number == 0: scale = 1
     default: return nil
     }
-    guard number * scale <= 366 * 86_400 else { return nil }
+    guard number * scale <= 3660 * 86_400 else { return nil }
     return .microseconds(Int64((number * scale * 1e6).rounded()))
 }
+
+/// The seconds of a duration with its unit, `500ms` or `2m`; nil for anything else.
+public func duration(_ text: String) -> Double? { parseDuration(text).map(\.inSeconds) }
 
 /// A duration in the largest unit that divides it.
 package func durationText(_ duration: Duration) -> String {
     let parts = duration.components
     let microseconds = parts.seconds * 1_000_000 + parts.attoseconds / 1_000_000_000_000
-    for (unit, size) in [("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1000)] as [(String, Int64)]
+    let units: [(String, Int64)] = [
+        ("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1000),
+    ]
+    for (unit, size) in units
     where microseconds % size == 0 && microseconds != 0 {
         return "\(microseconds / size)\(unit)"
     }

@@ -36,6 +36,11 @@ public struct Settings: Sendable {
 
     /// The same settings with one value changed while running.
     public func replacing(_ name: String, with value: ParamValue) -> Settings {
+        replacing(name, with: .some(value))
+    }
+
+    /// The same settings with one value changed, or taken out.
+    package func replacing(_ name: String, with value: ParamValue?) -> Settings {
         var changed = self
         changed.values[name] = value
         return changed

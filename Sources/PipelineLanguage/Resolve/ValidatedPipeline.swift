@@ -99,6 +99,13 @@ public struct ValidatedNode: Sendable {
         self.position = position
     }
 
+    /// The same node with other settings.
+    package func with(_ settings: Settings) -> ValidatedNode {
+        ValidatedNode(
+            id: id, contract: contract, settings: settings, onError: onError, inputs: inputs, outputs: outputs,
+            sources: sources, isLive: isLive, reachesSink: reachesSink, results: results, position: position)
+    }
+
     /// The canonical type name, also where the file used an alias.
     public var type: String { contract.type }
 }

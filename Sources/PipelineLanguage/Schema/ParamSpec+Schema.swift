@@ -21,15 +21,18 @@ extension ParamSpec {
             }
             members.append(("anyOf", .array(cases + [interpolation])))
         case .size:
-            members.append(("anyOf", [pattern("^[0-9]{1,5}x[0-9]{1,5}$"), interpolation]))
+            members.append(("anyOf", [pattern("^[0-9]{1,5}[xX×][0-9]{1,5}$"), interpolation]))
         case .duration:
-            let text = pattern("^[0-9]+(\\.[0-9]*)? *(us|ms|s|m|min|h)$|^0$")
+            let text = pattern("^[0-9]+(\\.[0-9]*)? *(us|ms|s|m|min|h|d)$|^0$")
             members.append(("anyOf", [text, .object([("const", 0)]), interpolation]))
         case .rate:
             let number = JSONDocument.object([("type", "number"), ("exclusiveMinimum", 0), ("maximum", 1000)])
             members.append(("anyOf", [number, pattern("^[0-9]+(\\.[0-9]+|/[0-9]+)?$"), interpolation]))
         case .bitrate:
             members.append(("anyOf", [bounded("integer"), pattern("^[0-9]+(\\.[0-9]+)?[kKMG]$"), interpolation]))
+        case .bytes:
+            let text = pattern("^[0-9]+(\\.[0-9]+)? *([kKMGT]|[kKMGT]B)$")
+            members.append(("anyOf", [bounded("integer"), text, interpolation]))
         case .strings:
             members.append(
                 ("anyOf", [.object([("type", "array"), ("items", .object([("type", "string")]))]), interpolation]))

@@ -38,7 +38,7 @@ enum PreviewGraph {
         case .number: members.append(("kind", "number"))
         case .enumeration(let choices):
             members += [("kind", "choice"), ("choices", .array(choices.map { .string($0.value) }))]
-        case .size, .duration, .rate, .bitrate: members.append(("kind", "text"))
+        case .size, .duration, .rate, .bitrate, .bytes: members.append(("kind", "text"))
         // Paths, addresses and whatever else may hold a secret stay here.
         case .string, .path, .url, .strings, .numbers, .object: return nil
         }

@@ -120,39 +120,64 @@ public struct FrameAnnotations: Sendable {
 extension FrameAnnotations {
     /// Writes a field per kind into an object that is open, and whether any of it was carried from an earlier frame.
     ///
-    /// Nodes of one kind write one list, so that readers need not know the graph.
+    /// The field holds what was found; an object of it by node for kinds in `shared`, which several nodes find.
     /// - Returns: whether anything was found.
-    public func write(to record: inout JSONWriter) -> Bool {
+    public func write(to record: inout JSONWriter, shared: Set<String> = []) -> Bool {
         var (isFound, isCarried, previous) = (false, false, AnnotationKind?.none)
         while let kind = kind(after: previous) {
             previous = kind
             record.key(kind.name)
-            switch kind.form {
-            case .list:
+            let isShared = shared.contains(kind.name)
+            if isShared { record.beginObject() }
+            // What a node says again takes the place of what it said before.
+            var last: Entry?
+            forEach { entry in
+                guard entry.list.kind == kind else { return }
+                last = entry
+                isFound = isFound || !entry.list.isEmpty
+                isCarried = isCarried || entry.isCarried
+                guard isShared, self[entry.node, kind] === entry else { return }
+                record.key(entry.node)
+                Self.write(entry, to: &record)
+            }
+            if isShared {
+                record.endObject()
+            } else if kind.form == .list {
                 record.beginArray()
                 forEach { entry in
-                    guard entry.list.kind == kind else { return }
-                    entry.list.write(to: &record, age: entry.age)
-                    isFound = isFound || !entry.list.isEmpty
-                    isCarried = isCarried || entry.isCarried
+                    if entry.list.kind == kind { entry.list.write(to: &record, age: entry.age) }
                 }
                 record.endArray()
-            case .single:
-                var last: Entry?
+            } else {
+                var newest: Entry?
                 forEach { entry in
-                    if entry.list.kind == kind, !entry.list.isEmpty { last = entry }
+                    if entry.list.kind == kind, !entry.list.isEmpty { newest = entry }
                 }
-                guard let last else {
-                    record.null()
-                    continue
-                }
-                last.list.write(to: &record, age: last.age)
-                isFound = true
-                isCarried = isCarried || last.isCarried
+                if let entry = newest ?? last { Self.write(entry, to: &record) }
             }
         }
         if previous != nil { record.field("carried", isCarried) }
         return isFound
+    }
+
+    private static func write(_ entry: Entry, to record: inout JSONWriter) {
+        if entry.list.kind.form == .list { record.beginArray() }
+        if entry.list.kind.form == .single, entry.list.isEmpty {
+            record.null()
+        } else {
+            entry.list.write(to: &record, age: entry.age)
+        }
+        if entry.list.kind.form == .list { record.endArray() }
+    }
+
+    /// What `node` found last of one kind.
+    private subscript(node: String, kind: AnnotationKind) -> Entry? {
+        var entry = newest
+        while let current = entry {
+            if current.node == node, current.list.kind == kind { return current }
+            entry = current.rest
+        }
+        return nil
     }
 
     /// The kind that follows another one in a record, or the first.

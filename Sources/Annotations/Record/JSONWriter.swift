@@ -80,6 +80,14 @@ public struct JSONWriter: Sendable {
         quote(text)
     }
 
+    /// Writes a string of bytes that need no escapes.
+    public mutating func plainText(_ text: UnsafeRawBufferPointer) {
+        separate()
+        bytes.append(0x22)
+        bytes.append(contentsOf: text)
+        bytes.append(0x22)
+    }
+
     /// Writes true or false.
     public mutating func value(_ flag: Bool) {
         separate()

@@ -163,6 +163,19 @@ public struct GraphBuilder {
             sourceNames: sources.map { entries[$0].name }, control: control)
     }
 
+    /// How many sinks an entry leads to.
+    private func sinkCount(of entry: Int) -> Int {
+        var reached: Set<Int> = [entry]
+        var waiting = [entry]
+        var sinks = 0
+        while let next = waiting.popLast() {
+            let outputs = connections.filter { $0.from == next }
+            if outputs.isEmpty { sinks += 1 }
+            for output in outputs where reached.insert(output.to).inserted { waiting.append(output.to) }
+        }
+        return sinks
+    }
+
     private func makeLedgers(_ plan: GraphPlan, sources: [Int]) -> [Ledger] {
         // With a join, no admission may be refused that the missing item depends on: room for all that fits anywhere.
         let hasJoin = entries.contains(where: \.isJoin)
@@ -172,7 +185,8 @@ public struct GraphBuilder {
         return sources.enumerated().map { i, entry in
             Ledger(
                 source: i, window: min(max(entries[entry].inFlightLimit, fits), 1 << 17),
-                placeCount: entries.count + connections.count, historyLength: historyLength)
+                placeCount: entries.count + connections.count, historyLength: historyLength,
+                sinkCount: sinkCount(of: entry))
         }
     }
 }

@@ -94,6 +94,8 @@ public enum DropCause: UInt8, Sendable, Hashable, CaseIterable {
     case disconnected
     /// The node's work on this one frame failed; the node itself goes on.
     case failed
+    /// There was no room on the disk for it.
+    case diskFull
 
     /// The name shown in reports.
     public var name: String { String(describing: self) }

@@ -42,6 +42,8 @@ final class Ledger: @unchecked Sendable {
     let source: Int
     let window: Int
     let placeCount: Int
+    /// How many sinks its frames can reach.
+    private let sinkCount: Int
     private let mask: UInt64
     private let records: UnsafeMutablePointer<Record>
     private let drops: UnsafeMutablePointer<Atomic<UInt64>>
@@ -63,7 +65,8 @@ final class Ledger: @unchecked Sendable {
     ///   - window: the most frames in flight, rounded up to a power of two.
     ///   - placeCount: how many places (stages and edges) can drop a frame.
     ///   - historyLength: how many fates are remembered, rounded up to a power of two (8 bytes each).
-    init(source: Int, window: Int, placeCount: Int, historyLength: Int) {
+    ///   - sinkCount: how many sinks the frames can reach.
+    init(source: Int, window: Int, placeCount: Int, historyLength: Int, sinkCount: Int = 1) {
         func powerOfTwo(_ least: Int) -> Int {
             var n = 1
             while n < least { n <<= 1 }
@@ -72,6 +75,7 @@ final class Ledger: @unchecked Sendable {
         self.source = source
         self.window = powerOfTwo(window)
         self.placeCount = placeCount
+        self.sinkCount = sinkCount
         self.historyLength = powerOfTwo(historyLength)
         mask = UInt64(self.window - 1)
         records = .allocate(capacity: self.window)
@@ -166,6 +170,22 @@ final class Ledger: @unchecked Sendable {
                 ordering: .relaxed)
             if won { return }
             old = seen
+        }
+    }
+
+    /// Takes back that so many frames were delivered at a sink: what it had accepted has come to nothing.
+    ///
+    /// They become dropped there, or partly delivered where other sinks have them.
+    func retract(_ count: UInt64, place: Int, cause: DropCause) {
+        guard count > 0 else { return }
+        if sinkCount > 1 {
+            let most = delivered.load(ordering: .relaxed)
+            let partly = deliveredPartly.load(ordering: .relaxed)
+            deliveredPartly.wrappingAdd(min(count, most > partly ? most - partly : 0), ordering: .relaxed)
+        } else {
+            let taken = min(count, delivered.load(ordering: .relaxed))
+            delivered.wrappingSubtract(taken, ordering: .relaxed)
+            drops[place * Self.causeCount + Int(cause.rawValue)].wrappingAdd(taken, ordering: .relaxed)
         }
     }
 

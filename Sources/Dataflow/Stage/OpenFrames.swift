@@ -187,6 +187,11 @@ final class OpenFrames {
         }
     }
 
+    /// Takes back that frames of a source were delivered here.
+    func retract(_ count: UInt64, of source: UInt16, cause: DropCause) {
+        ledgers[Int(source)].retract(count, place: place, cause: cause)
+    }
+
     /// Releases a token and wakes the source if it waits for the frame's record.
     @inline(__always)
     func release(_ ticket: Ticket, _ end: Ledger.End) {

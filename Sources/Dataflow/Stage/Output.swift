@@ -85,6 +85,13 @@ public final class Output {
     /// Ends a held frame: it counts as delivered (no outputs), as passed on (emitted) or as dropped, `filtered`.
     public func finish(_ ticket: Ticket) { end(ticket, cause: nil) }
 
+    /// Takes back that so many frames were delivered at this sink, which could not keep what it had accepted.
+    ///
+    /// - Parameter source: of the frames, as their tickets say.
+    public func retract(_ count: Int, of source: UInt16, cause: DropCause) {
+        frames.retract(UInt64(max(0, count)), of: source, cause: cause)
+    }
+
     // MARK: For the stage
 
     /// Opens the frame about to be processed.

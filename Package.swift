@@ -121,8 +121,8 @@ let package = Package(
         .testTarget(
             name: "PipelineTests",
             dependencies: [
-                "Server", "Pipeline", "PipelineLanguage", "Camera", "Overlay", "Inference", "InferenceTestSupport",
-                "TestPeers", "TestSupport",
+                "Basics", "Media", "Server", "Pipeline", "PipelineLanguage", "Camera", "Overlay", "Inference",
+                "InferenceTestSupport", "TestPeers", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -139,7 +139,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "vpipeTests", dependencies: ["vpipe", "Networks", "PipelineLanguage", "Workbench"],
+            name: "vpipeTests",
+            dependencies: ["vpipe", "Networks", "PipelineLanguage", "Workbench", "TestSupport"],
             swiftSettings: settings),
     ]
 #endif

@@ -21,6 +21,11 @@ public final class Scratch: Sendable {
     public func lines(_ name: String) throws -> [String] {
         try String(contentsOfFile: file(name), encoding: .utf8).split(separator: "\n").map(String.init)
     }
+
+    /// The lines of a record that are of frames: all but those that describe the run.
+    public func records(_ name: String) throws -> [String] {
+        try lines(name).filter { !$0.hasPrefix("{\"vpipe\":") }
+    }
 }
 
 /// The package's root folder.

@@ -5,7 +5,8 @@ public import Networks
 
 /// The weights files on this machine, and which of them a node uses by default.
 ///
-/// Looked for in this order: `$VPIPE_MODELS`, the user's own folder, the folder beside the program, the source tree.
+/// Looked for in this order: `$VPIPE_MODELS`, the user's own folder, the folder beside the program, the source tree,
+/// `/usr/local/share/vpipe/models`, `/usr/share/vpipe/models`.
 public struct ModelStore: Sendable {
     /// One weights file, known by its metadata.
     public struct Entry: Sendable {
@@ -70,7 +71,8 @@ public struct ModelStore: Sendable {
         var folders: [String] = []
         if let own = Folders.variable("VPIPE_MODELS"), !own.isEmpty { folders.append(own) }
         folders.append(userFolder)
-        return folders + shipped("models")
+        // A program that embeds the library lies elsewhere than what `make install` put there.
+        return folders + shipped("models") + ["/usr/local/share/vpipe/models", "/usr/share/vpipe/models"]
     }
 
     /// Where a folder that comes with the program may be: installed beside it, or in the source tree it was built in.

@@ -2,6 +2,7 @@
 internal import Dataflow
 internal import Foundation
 public import Inference
+public import Media
 public import PipelineLanguage
 
 /// What node factories share while one pipeline is built.
@@ -12,8 +13,8 @@ public final class BuildContext {
     public struct Options: Sendable {
         /// Processor cores the pipeline may count on.
         public var cores: Int
-        /// Whether sinks may replace files that exist, whatever their own setting says.
-        public var overwrites: Bool
+        /// What sinks do with files that exist, whatever their own settings say; nil leaves it to those.
+        public var ifExists: IfExists?
         /// Where compiled models are kept.
         public var cache: CompileOptions.Cache
         /// Whether frames come by themselves; nil when the pipeline's sources tell.
@@ -23,12 +24,12 @@ public final class BuildContext {
         /// Finds the rung on which a pipeline with a target starts, before its first frame; nil starts as written.
         public var startingRung: (@Sendable (ValidatedPipeline) -> StartingRung?)?
 
-        /// All cores, nothing overwritten, the standard cache.
+        /// All cores, files that exist as the pipeline says, the standard cache.
         public init(
-            cores: Int? = nil, overwrites: Bool = false, cache: CompileOptions.Cache = .standard
+            cores: Int? = nil, ifExists: IfExists? = nil, cache: CompileOptions.Cache = .standard
         ) {
             self.cores = max(1, cores ?? ProcessInfo.processInfo.activeProcessorCount)
-            self.overwrites = overwrites
+            self.ifExists = ifExists
             self.cache = cache
         }
     }

@@ -60,6 +60,14 @@ public protocol ReportingNode: AnyObject {
     var notes: [String] { get }
 }
 
+/// A node whose files others may move away while it writes: logrotate and its like.
+public protocol ReopeningNode: AnyObject {
+    /// Has the node open its files anew, by name, before it writes on.
+    ///
+    /// - Note: Thread-safety: called from any thread while the node works.
+    func reopenFiles()
+}
+
 /// A source whose blocking reads can be ended from another thread.
 public protocol InterruptibleSource: AnyObject {
     /// Makes a read that waits for data return.
@@ -76,6 +84,14 @@ public protocol AudioSource: AnyObject {
 package protocol PacketSource: AnyObject {
     /// A tap for one sink.
     func makeVideoTap() throws -> VideoTap
+}
+
+/// A source that may begin in the middle of a recording.
+public protocol PartialSource: AnyObject {
+    /// Where it begins, in seconds of the recording; nil at its start.
+    var startSeconds: Double? { get }
+    /// Whether any frames are left out.
+    var isPart: Bool { get }
 }
 
 /// A source that knows how much is to come.

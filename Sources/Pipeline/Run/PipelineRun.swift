@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 public import Dataflow
 @preconcurrency internal import Dispatch
+internal import Foundation
 package import Media
 public import PipelineLanguage
 
@@ -51,12 +53,15 @@ public final class PipelineRun: @unchecked Sendable {
         var builder = GraphBuilder(name: pipeline.name ?? "pipeline")
         var ids: [String: NodeID] = [:]
         var nodes: [(id: String, node: AnyObject)] = []
+        let opened = Self.openLiveSources(of: pipeline, registry, context)
         for node in pipeline.nodes where node.reachesSink {
             let built: BuiltNode
             do {
-                built = try registry.make(node, in: context)
+                built = try opened[node.id]?.get() ?? registry.make(node, in: context)
             } catch {
-                throw PipelineRunError(node: node.id, cause: error)
+                throw PipelineRunError(
+                    node: node.id, cause: error, place: "\(pipeline.file):\(node.position.line):\(node.position.column)"
+                )
             }
             context.made[node.id] = built
             let policy: ErrorPolicy = node.onError == .stop ? .stop : .isolate
@@ -102,6 +107,40 @@ public final class PipelineRun: @unchecked Sendable {
         }
         // Compiling networks leaves tens of megabytes of freed memory behind; give them back before the frames come.
         Heap.trim()
+    }
+
+    /// Opens several live sources at the same time: each may take seconds to answer.
+    private static func openLiveSources(
+        of pipeline: ValidatedPipeline, _ registry: NodeRegistry, _ context: BuildContext
+    ) -> [String: Result<BuiltNode, any Error>] {
+        let sources = pipeline.nodes.filter { $0.contract.category == .source && $0.reachesSink && $0.isLive }
+        guard sources.count > 1 else { return [:] }
+        // What sources take from the context never changes, or is thread-safe.
+        nonisolated(unsafe) let shared = context
+        let opened = OpenedSources()
+        let group = DispatchGroup()
+        for node in sources {
+            group.enter()
+            let open: @Sendable () -> Void = {
+                opened.add(Result { try registry.make(node, in: shared) }, of: node.id)
+                group.leave()
+            }
+            // They wait for the world, not for a processor: a thread for each.
+            if SystemThread.start(open) != 0 { open() }
+        }
+        group.wait()
+        return opened.all
+    }
+
+    /// What was opened on several threads.
+    private final class OpenedSources: @unchecked Sendable {
+        // Invariant of @unchecked Sendable: touched under the lock; the nodes are used by one thread after that.
+        private let lock = NSLock()
+        private var results: [String: Result<BuiltNode, any Error>] = [:]
+
+        func add(_ result: Result<BuiltNode, any Error>, of node: String) { lock.withLock { results[node] = result } }
+
+        var all: [String: Result<BuiltNode, any Error>] { lock.withLock { results } }
     }
 
     /// Starts all nodes, sinks first.
@@ -151,6 +190,37 @@ public final class PipelineRun: @unchecked Sendable {
         try controller.reload(new, by: author)
     }
 
+    /// Puts into force what of a changed file can be without a restart, from one frame on, and names the rest.
+    ///
+    /// A node takes all of its new settings or none.
+    public func reloadWhatCanBe(_ new: ValidatedPipeline) -> ReloadOutcome {
+        var outcome = ReloadOutcome()
+        var fixed: Set<String> = []
+        let old = pipeline
+        do throws(ReloadError) {
+            outcome.changes = try reload(new)
+            return outcome
+        } catch {
+            outcome.restarts = error.reasons
+            outcome.failures = error.failures
+            fixed.formUnion(error.nodes)
+        }
+        // Each turn either succeeds or leaves out another node.
+        for _ in 0...old.nodes.count {
+            do throws(ReloadError) {
+                outcome.changes = try reload(old.taking(new, except: fixed))
+                return outcome
+            } catch {
+                for failure in error.failures where !outcome.failures.contains(failure) {
+                    outcome.failures.append(failure)
+                }
+                if error.nodes.isEmpty { return outcome }
+                fixed.formUnion(error.nodes)
+            }
+        }
+        return outcome
+    }
+
     /// Adds a listener for changes of rung, made to hold the target: the change, and the rung taken in words.
     ///
     /// Called on a queue of the run's own, in the order of what happened, until the run ends; it must not wait for that.
@@ -178,6 +248,11 @@ public final class PipelineRun: @unchecked Sendable {
     public func stop() {
         for (_, node) in nodes { (node as? any InterruptibleSource)?.interrupt() }
         graph.stop()
+    }
+
+    /// Has text files opened anew by name: others may have moved them away.
+    public func reopenFiles() {
+        for (_, node) in nodes { (node as? any ReopeningNode)?.reopenFiles() }
     }
 
     /// Drops what is under way.
@@ -265,6 +340,13 @@ public final class PipelineRun: @unchecked Sendable {
         return sum
     }
 
+    /// How many results each node that finds something has made so far, in the order of the graph.
+    public var resultCounts: [(node: String, count: UInt64)] {
+        nodes.compactMap { id, node in
+            (node as? any CountingNode)?.results.total.map { (id, UInt64(clamping: $0.count)) }
+        }
+    }
+
     /// What the nodes have to say, in the order of the graph.
     ///
     /// Call it after the end.
@@ -283,9 +365,14 @@ public struct PipelineRunError: Error, CustomStringConvertible {
     public let node: String
     /// What its factory threw.
     public let cause: any Error
+    /// Where the file declares the node, as `file:line:column`; nil where that is not known.
+    public var place: String?
 
     /// One line for the user.
     public var description: String { "nodes.\(node): \(cause)" }
+
+    /// The same in the form of what validation says: `door.json:7:5: error: nodes.file: ...`.
+    public var located: String { (place.map { $0 + ": error: " } ?? "error: ") + description }
 }
 
 extension EdgePolicy {

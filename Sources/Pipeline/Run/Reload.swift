@@ -39,15 +39,54 @@ struct Reload {
     }
 }
 
+/// What a running pipeline took over of a changed file, and what it did not.
+public struct ReloadOutcome: Sendable, Hashable {
+    /// What changed, one line each, as `node.parameter: old -> new`.
+    public var changes: [String] = []
+    /// Paths of what would need a restart.
+    public var restarts: [String] = []
+    /// One sentence for each node that cannot have its new settings, or saying that the run is over.
+    public var failures: [String] = []
+
+    /// One line for the user on each change, and on what is left as it was.
+    public var lines: [String] {
+        var lines = changes.map { "reloaded: \($0)" }
+        if !restarts.isEmpty {
+            lines.append("not reloaded, as it needs a restart: " + restarts.joined(separator: ", "))
+        }
+        lines += failures.map { "not reloaded: \($0)" }
+        return lines.isEmpty ? ["reloaded: nothing has changed"] : lines
+    }
+}
+
+extension ValidatedPipeline {
+    /// This pipeline with those settings of a changed file that can change while it runs, but for the nodes in `fixed`.
+    func taking(_ new: ValidatedPipeline, except fixed: Set<String>) -> ValidatedPipeline {
+        let nodes = nodes.map { node -> ValidatedNode in
+            guard let other = new[node.id], other.type == node.type, !fixed.contains(node.id) else { return node }
+            var settings = other.settings
+            for parameter in node.contract.parameters where !parameter.isChangeable {
+                settings = settings.replacing(parameter.name, with: node.settings.value(named: parameter.name))
+            }
+            return node.with(settings)
+        }
+        return ValidatedPipeline(
+            file: file, name: name, target: target, ladder: ladder, nodes: nodes, warnings: new.warnings)
+    }
+}
+
 /// A changed file that a running pipeline cannot take over; nothing of it is in force.
 public struct ReloadError: Error, CustomStringConvertible {
     /// Paths of what would need a restart.
     public let reasons: [String]
+    /// Ids of the nodes in `failures`.
+    let nodes: [String]
     /// One sentence for each node that cannot have its new settings, or saying that the run is over.
     public let failures: [String]
 
-    init(reasons: [String] = [], failures: [String] = []) {
+    init(reasons: [String] = [], failures: [String] = [], of nodes: [String] = []) {
         self.reasons = reasons
+        self.nodes = nodes
         self.failures = failures
     }
 

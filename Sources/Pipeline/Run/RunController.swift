@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Dataflow
 @preconcurrency internal import Dispatch
 internal import PipelineLanguage
@@ -29,6 +30,7 @@ final class RunController: @unchecked Sendable {
     private let machine = MachineState()
     private let heat: @Sendable () -> String?
     private let box: EventBox
+    private var clockSteps = ClockSteps()
 
     private var inForce: PreparedSettings
     private var rung = 0
@@ -116,7 +118,10 @@ final class RunController: @unchecked Sendable {
             } catch let error as ReloadError {
                 return .failure(error)
             } catch let failure as PreparedSettings.Failure {
-                return .failure(ReloadError(failures: failure.causes.map { "nodes.\($0.node): \($0.cause)" }))
+                return .failure(
+                    ReloadError(
+                        failures: failure.causes.map { "nodes.\($0.node): \($0.cause)" },
+                        of: failure.causes.map(\.node)))
             } catch {
                 return .failure(ReloadError(failures: ["\(error)"]))
             }
@@ -193,6 +198,11 @@ final class RunController: @unchecked Sendable {
         let machineSeconds = machine.busySeconds()
         queue.async { [self] in
             guard phase == .running else { return }
+            if let step = clockSteps.look(monotonic: MonotonicClock.system.now()) {
+                let seconds = NumberText.decimal(abs(step), places: 1)
+                box.post(
+                    RunEvent(.clock, of: "clock", "was set \(step > 0 ? "forward" : "back") by \(seconds) s"))
+            }
             if let report = graph.waitUntilFinished(nanoseconds: 0) { return end(report) }
             let sample = TargetMeter.Sample(
                 pulse: graph.pulse(), cpuSeconds: cpuSeconds, machineSeconds: machineSeconds)

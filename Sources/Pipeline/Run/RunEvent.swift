@@ -18,6 +18,8 @@ public struct RunEvent: Sendable, Hashable {
         case failed
         /// A setting was changed by hand while running.
         case changed
+        /// The system's clock was set: times on the wall before and after do not go together.
+        case clock
     }
 
     /// Id of the node, or `from -> to` for an edge.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Annotations
 internal import Dataflow
 internal import Glibc
@@ -67,10 +68,11 @@ public struct PipelineBench: Sendable {
 
     /// Runs all measurements; takes some seconds.
     public init(_ options: Options, registry: NodeRegistry, engine: any InferenceEngine) throws {
-        let build = BuildContext.Options(overwrites: true)
+        let build = BuildContext.Options(ifExists: .replace)
         cores = build.cores
-        let output = "\(Self.temporaryFolder)/vpipe-bench-\(getpid()).mp4"
-        defer { unlink(output) }
+        guard let folder = TemporaryFolder("bench") else { throw OutputError("no temporary folder can be made") }
+        defer { withExtendedLifetime(folder) {} }
+        let output = folder.path + "/bench.mp4"
 
         let pipeline = try Self.pipeline(options, output: output, contracts: registry.contracts)
         let begin = MonotonicClock.system.now()
@@ -102,11 +104,6 @@ public struct PipelineBench: Sendable {
         choice = chosen.reason
         inferenceCPU = try Self.measureInference(
             chosen, CompileOptions(.throughput, cores: cores, precision: precision), frames: options.frames, engine)
-    }
-
-    private static var temporaryFolder: String {
-        guard let folder = getenv("TMPDIR") else { return "/tmp" }
-        return String(cString: folder)
     }
 
     private static func pipeline(
@@ -146,7 +143,7 @@ public struct PipelineBench: Sendable {
         var settings = WriterSettings()
         settings.preset = FileNode.presetDefault
         settings.threads = FileNode.threadsBesideNetworks(cores: cores)
-        settings.overwrites = true
+        settings.ifExists = .replace
         let reader = try VideoReader(path)
         settings.frameRate = reader.info.frameRate
         let output = path + ".again.mp4"

@@ -83,6 +83,8 @@ public final class FamilyTrial {
             let last = Self.frames.max()
         else { return [] }
         let lines = try String(contentsOfFile: text, encoding: .utf8).split(separator: "\n")
+            // The line that describes a record is of no frame.
+            .filter { $0.contains("\"frame\":") }
         let reader = try VideoReader(video)
         var sample: [(picture: Picture, faces: [Box])] = []
         for index in 0...last {

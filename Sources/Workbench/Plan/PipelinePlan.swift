@@ -126,7 +126,7 @@ extension PipelinePlan {
         engine: @escaping @autoclosure BuildContext.EngineSource, options: Options = Options(),
         progress: (String) -> Void = { _ in }
     ) throws {
-        var build = BuildContext.Options(cores: options.cores, overwrites: true)
+        var build = BuildContext.Options(cores: options.cores, ifExists: .replace)
         build.isLive = pipeline.isLive
         build.isTrial = true
         let trial = TrialRun { [build] part in
@@ -222,6 +222,7 @@ extension PipelinePlan {
         let cores: Int
         let engine: String
         let folder: String
+        private let owner: TemporaryFolder?
         let seconds: Double
         let isFresh: Bool
         /// Nil where nothing is measured, so that what no earlier plan has measured is an error.
@@ -241,7 +242,8 @@ extension PipelinePlan {
             seconds = options.seconds
             isFresh = options.isFresh
             table = options.table.map { CostTable(path: $0) } ?? CostTable()
-            folder = NSTemporaryDirectory() + "/vpipe-plan-" + UUID().uuidString
+            owner = trial == nil ? nil : TemporaryFolder("plan")
+            folder = owner?.path ?? NSTemporaryDirectory()
         }
 
         mutating func figures(
@@ -252,7 +254,7 @@ extension PipelinePlan {
                 of: part, isPaced: isPaced, isLive: pipeline.isLive, cores: cores, engine: engine)
             if let known = taken[key] ?? (isFresh ? nil : table[key]) { return known }
             guard let trial else { throw OutputError("not measured yet") }
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            guard owner != nil else { throw OutputError("no temporary folder can be made") }
             // At the source's pace a frame in so many waits for a network: longer, so that several do.
             let figures = try trial.run(part, seconds: isPaced ? 2 * seconds : seconds)
             count += 1
@@ -281,8 +283,7 @@ extension PipelinePlan {
 
         func finish() {
             if count > 0 { table.save() }
-            // A trial that failed leaves its files as well.
-            if trial != nil { try? FileManager.default.removeItem(atPath: folder) }
+            withExtendedLifetime(owner) {}
         }
     }
 }

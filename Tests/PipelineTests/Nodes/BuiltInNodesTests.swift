@@ -75,7 +75,7 @@ import Testing
         #expect(report.isBalanced)
         #expect(report.source("bars")?.delivered == 60)
         for sink in ["video", "text", "end"] { #expect(report.node(sink)?.items == 60, "\(sink)") }
-        let lines = try scratch.lines("a.jsonl")
+        let lines = try scratch.records("a.jsonl")
         #expect(lines.count == 60)
         #expect(lines[17] == #"{"source":"bars","frame":17,"pts":0.68}"#)
         #expect(run.notes().contains { $0.node == "video" && $0.lines[0].contains("60 frames") })
@@ -115,7 +115,7 @@ import Testing
             drops.filter { $0.count > 0 }.map { "\($0.count) at \($0.place): \($0.cause.name)" } == [
                 "60 at slow: rateLimited"
             ])
-        let frames = try scratch.lines("a.jsonl").map { line in
+        let frames = try scratch.records("a.jsonl").map { line in
             line.split(separator: ":")[2].prefix { $0 != "," }
         }
         #expect(frames == (0..<30).map { Substring(String($0 * 3)) })
@@ -172,7 +172,7 @@ import Testing
             """
         #expect(throws: PipelineRunError.self) { try PipelineRun(pipeline(text)) }
         #expect(try Data(contentsOf: URL(fileURLWithPath: scratch.file("a.mp4"))).count == 1)
-        #expect(try PipelineRun(pipeline(text), options: .init(overwrites: true)).finish().failures.isEmpty)
+        #expect(try PipelineRun(pipeline(text), options: .init(ifExists: .replace)).finish().failures.isEmpty)
     }
 
     @Test func `sinks make the folders of their paths`() throws {
@@ -186,7 +186,7 @@ import Testing
                 "shots": {"type": "snapshots", "input": "bars", "path": "\(scratch.file("shots/of/bars/"))"}
                 """))
         #expect(try run.finish().failures.isEmpty)
-        #expect(try scratch.lines("text/a.jsonl").count == 3)
+        #expect(try scratch.records("text/a.jsonl").count == 3)
         #expect(FileManager.default.fileExists(atPath: scratch.file("videos/today/a.mp4")))
         #expect(FileManager.default.fileExists(atPath: scratch.file("shots/of/bars/bars-000000.jpg")))
         try Data().write(to: URL(fileURLWithPath: scratch.file("file")))
@@ -229,7 +229,7 @@ import Testing
         ).finish()
         #expect(report.failures.map(\.node) == ["bad"])
         #expect(report.failures.first?.message.contains("/dev/full: No space left on device") == true)
-        #expect(try scratch.lines("a.jsonl").count == 40)
+        #expect(try scratch.records("a.jsonl").count == 40)
         #expect(report.isBalanced)
     }
 }

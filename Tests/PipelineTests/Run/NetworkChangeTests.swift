@@ -101,7 +101,7 @@ import Testing
         let report = run.waitUntilFinished()
         #expect(report.isBalanced && report.failures.isEmpty)
         // Every frame came out once, in order.
-        let numbers = try scratch.lines("a.jsonl").map { line in
+        let numbers = try scratch.records("a.jsonl").map { line in
             (try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])?["frame"] as? Int
         }
         #expect(numbers == Array(0..<Self.frames))

@@ -56,6 +56,42 @@ import Testing
         #expect(run.pipeline["thin"]?.settings.value(named: "fps")?.text == "50")
     }
 
+    @Test func `as much as can be is taken over, and the rest is named`() throws {
+        let run = try PipelineRun(pipeline())
+        let changed = try pipeline([
+            (#""size":"64x64""#, #""size":"32x32""#), (#""fps":50},"#, #""fps":2},"#),
+            (#""type":"null","input":"draw""#, #""type":"null","input":"draw","onError":"stop""#),
+        ])
+        let outcome = run.reloadWhatCanBe(changed)
+        #expect(outcome.changes == ["thin.fps: 50 -> 2"])
+        #expect(outcome.restarts == ["nodes.bars.size", "nodes.end.onError"])
+        #expect(outcome.failures == [])
+        #expect(
+            outcome.lines == [
+                "reloaded: thin.fps: 50 -> 2",
+                "not reloaded, as it needs a restart: nodes.bars.size, nodes.end.onError",
+            ])
+        #expect(run.pipeline["thin"]?.settings.value(named: "fps")?.text == "2")
+        #expect(run.pipeline["bars"]?.settings.value(named: "size")?.text == "64x64")
+        // Asked again, there is nothing left that could change.
+        #expect(run.reloadWhatCanBe(changed).changes == [])
+        #expect(run.reloadWhatCanBe(try pipeline()).changes == ["thin.fps: 2 -> 50"])
+        #expect(run.reloadWhatCanBe(try pipeline()).lines == ["reloaded: nothing has changed"])
+    }
+
+    @Test func `a node that cannot have its settings does not keep the others from theirs`() throws {
+        let scratch = try Scratch()
+        let text = try network(SmallModels.means(), "", scratch)
+        let run = try PipelineRun(pipeline(of: text), options: .init(cache: .off))
+        try run.start()
+        let outcome = run.reloadWhatCanBe(try pipeline([Self.wider, Self.thinner], of: text))
+        #expect(outcome.changes == ["thin.fps: 50 -> 10"])
+        #expect(outcome.failures.count == 1 && outcome.failures.first?.hasPrefix("nodes.own: ") == true)
+        #expect(run.pipeline["own"]?.settings.value(named: "size")?.text == "32x32")
+        run.stop()
+        #expect(run.waitUntilFinished().isBalanced)
+    }
+
     // MARK: Networks
 
     /// A network beside `thin`; `own.every` and `own.size` can change.

@@ -12,6 +12,8 @@ struct NodeNetwork {
     let network: any PictureNetwork<any AnnotationList>
     /// For the report: weights, size, precision.
     let summary: String
+    /// The file that the network, or its weights, come from.
+    let file: String
 }
 
 /// A node whose network can be examined stage by stage, as a comparison with a reference does.
@@ -28,7 +30,7 @@ package protocol InspectableNode: AnyObject {
 /// With `every` above 1 the frames between carry the last result on with the picture's motion, marked as carried. The
 /// rungs of the ladder and a reload may name other settings (size, variant, precision): their networks are built beside the
 /// one in force, and the frames under way in the old one are finished in order.
-final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode, CountingNode {
+final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode, ModelFileNode, CountingNode {
     private struct Held {
         enum Work {
             /// A network is at work on it.
@@ -57,6 +59,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode, Co
     private final class Network: @unchecked Sendable {
         // Invariant of @unchecked Sendable: the network is handed to the node's queue when it is complete.
         let network: any PictureNetwork<any AnnotationList>
+        let file: String
         /// The settings that made it, but for `every`.
         let key: String
         let usage: Usage
@@ -64,6 +67,7 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode, Co
         /// Takes over a network whose completions wake the node.
         init(_ made: NodeNetwork, key: String, wakeUp: WakeUp) throws {
             network = made.network
+            file = made.file
             self.key = key
             usage = Usage(summary: made.summary)
             try network.onCompletion { wakeUp.link?.wake() }
@@ -140,6 +144,8 @@ final class DetectNode: Node, ReportingNode, AdjustableNode, InspectableNode, Co
         maxHeld = max(capacity, min(capacity * mostEvery, Self.mostHeld))
         held.reserveCapacity(maxHeld)
     }
+
+    package var modelFiles: [String] { [mode.network.file] }
 
     package var stages: PictureStages<any AnnotationList>? { mode.network.network.stages }
 

@@ -11,10 +11,13 @@ enum MLSDNode: NetworkNode {
     static let variant = NetworkParams.variant(
         .mlsd, changeable: true, doc: "tiny for speed, large for exactness")
     static let threshold = Param.number(
-        "threshold", default: 0.1, range: 0...1, synonyms: ["confidence", "score"], doc: "Lowest score kept")
+        "threshold", default: 0.1, range: 0...1, changeable: true, synonyms: ["confidence", "score"],
+        doc: "Lowest score kept"
+    ).rebuildsNetwork
     static let minimumLength = Param.number(
-        "minimumLength", default: 40, range: 0...4096, unit: "pixels",
-        doc: "Shortest line kept, in pixels of a 512-pixel network input; scaled to the size in use")
+        "minimumLength", default: 40, range: 0...4096, unit: "pixels", changeable: true,
+        doc: "Shortest line kept, in pixels of a 512-pixel network input; scaled to the size in use"
+    ).rebuildsNetwork
 
     static let contract = Contract(
         "mlsd", aliases: ["lines"], .inference, summary: "Finds line segments (M-LSD)",

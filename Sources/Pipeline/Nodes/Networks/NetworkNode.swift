@@ -41,7 +41,8 @@ extension NetworkNode {
                 options: options)
             return NodeNetwork(
                 network: network.map(result),
-                summary: model.summary(network.model, note: note(options), reason: chosen.reason))
+                summary: model.summary(network.model, note: note(options), reason: chosen.reason),
+                file: model.path)
         }
     }
 }

@@ -67,11 +67,16 @@ enum ONNXNode: NodeType {
     static let logits = Param.boolean("logits", default: false, doc: "Squash scores by the logistic function")
     static let classes = Param.strings("classes", default: [], doc: "Names of the classes, in the model's order")
     static let threshold = Param.number(
-        "threshold", default: 0.25, range: 0...1, synonyms: ["confidence", "score"], doc: "Lowest score kept")
+        "threshold", default: 0.25, range: 0...1, changeable: true, synonyms: ["confidence", "score"],
+        doc: "Lowest score kept"
+    ).rebuildsNetwork
     static let overlap = Param.number(
-        "overlap", default: 0.45, range: 0...1, synonyms: ["nms", "iou"],
-        doc: "Of objects of one class that overlap by more than this (IoU), the best one is kept; 1 keeps all")
-    static let limit = Param.integer("limit", default: 300, range: 1...10_000, doc: "Most objects a frame")
+        "overlap", default: 0.45, range: 0...1, changeable: true, synonyms: ["nms", "iou"],
+        doc: "Of objects of one class that overlap by more than this (IoU), the best one is kept; 1 keeps all"
+    ).rebuildsNetwork
+    static let limit = Param.integer(
+        "limit", default: 300, range: 1...10_000, changeable: true, doc: "Most objects a frame"
+    ).rebuildsNetwork
 
     static let contract = Contract(
         "onnx", aliases: ["model"], .inference, summary: "Runs a network of your own, from an ONNX file",
@@ -133,18 +138,18 @@ enum ONNXNode: NodeType {
                     outputs: outputs, size: input.size, layout: layout(settings), names: settings[classes],
                     options: options)
             }
-            return NodeNetwork(network: detector.map { $0 }, summary: summary)
+            return NodeNetwork(network: detector.map { $0 }, summary: summary, file: settings[model])
         case .mask:
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
                 try SegmentationDecoder(
                     outputs: outputs, named: settings[output], size: input.size, names: settings[classes])
             }
-            return NodeNetwork(network: detector.map { [$0] }, summary: summary)
+            return NodeNetwork(network: detector.map { [$0] }, summary: summary, file: settings[model])
         case .tensors:
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
                 try TensorDecoder(outputs: outputs)
             }
-            return NodeNetwork(network: detector.map { $0 }, summary: summary)
+            return NodeNetwork(network: detector.map { $0 }, summary: summary, file: settings[model])
         }
     }
 

@@ -11,10 +11,13 @@ enum RetinaFaceNode: NetworkNode {
     static let variant = NetworkParams.variant(
         .retinaFace, doc: "Backbone of the network; the number is its width")
     static let threshold = Param.number(
-        "threshold", default: 0.5, range: 0...1, synonyms: ["confidence", "score"], doc: "Lowest score kept")
+        "threshold", default: 0.5, range: 0...1, changeable: true, synonyms: ["confidence", "score"],
+        doc: "Lowest score kept"
+    ).rebuildsNetwork
     static let overlap = Param.number(
-        "overlap", default: 0.4, range: 0...1, synonyms: ["nms", "iou"],
-        doc: "Of faces that overlap by more than this (IoU), the best one is kept")
+        "overlap", default: 0.4, range: 0...1, changeable: true, synonyms: ["nms", "iou"],
+        doc: "Of faces that overlap by more than this (IoU), the best one is kept"
+    ).rebuildsNetwork
 
     static let contract = Contract(
         "retinaface", aliases: ["faces"], .inference, summary: "Finds faces with five landmarks (RetinaFace)",

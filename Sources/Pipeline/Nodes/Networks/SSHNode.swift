@@ -10,10 +10,13 @@ enum SSHNode: NetworkNode {
 
     static let variant = NetworkParams.variant(.ssh, doc: "Backbone of the network; the number is its width")
     static let threshold = Param.number(
-        "threshold", default: 0.5, range: 0...1, synonyms: ["confidence", "score"], doc: "Lowest score kept")
+        "threshold", default: 0.5, range: 0...1, changeable: true, synonyms: ["confidence", "score"],
+        doc: "Lowest score kept"
+    ).rebuildsNetwork
     static let overlap = Param.number(
-        "overlap", default: 0.3, range: 0...1, synonyms: ["nms", "iou"],
-        doc: "Of faces that overlap by more than this (IoU), the best one is kept")
+        "overlap", default: 0.3, range: 0...1, changeable: true, synonyms: ["nms", "iou"],
+        doc: "Of faces that overlap by more than this (IoU), the best one is kept"
+    ).rebuildsNetwork
     static let pyramid = Param.boolean(
         "pyramid", default: false,
         doc:

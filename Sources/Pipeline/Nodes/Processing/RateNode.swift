@@ -5,7 +5,7 @@ internal import PipelineLanguage
 
 /// `rate`: thins a stream out to a frame rate.
 final class RateNode: Node, NodeType, AdjustableNode {
-    static let fps = Param.rate("fps", changeable: true, doc: "Highest frame rate let through")
+    static let fps = Param.rate("fps", changeable: true, doc: "Highest frame rate let through").limitingRate
 
     static let contract = Contract(
         "rate", .processing, summary: "Lets frames through up to a frame rate and drops the rest",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Basics
 package import Dataflow
-package import Media
+internal import Media
 package import PipelineLanguage
 
 /// `file`: encodes frames into a video file that plays whatever happens to the process.
@@ -12,7 +12,15 @@ package final class FileNode: Node, NodeType, ReportingNode {
     /// Fast enough to leave the cores to the networks.
     package static let presetDefault = "veryfast"
 
-    package static let path = Param.path("path", role: .output, doc: "File to write; the ending names the container")
+    package static let path = Param.path(
+        "path", role: .output,
+        doc:
+            "File to write, or - for standard output; the ending names the container, and the name may hold the date (door-%Y%m%d-%H%M%S.mp4)"
+    )
+    package static let container = Param.choice(
+        "container", of: Container.allCases.map { .init($0.rawValue, "") },
+        doc: "Container, where the ending does not name it; mkv on standard output"
+    ).optional
     private static let copied = ParamKind.Choice(
         "copy", "the source's own packets, untouched: no quality lost, no encoder run")
     package static let codec = Param.choice(
@@ -36,42 +44,123 @@ package final class FileNode: Node, NodeType, ReportingNode {
     package static let audio = Param.choice(
         "audio", default: Audio.copy, docs: ["copy": "carry the source's audio over, in sync", "none": "video only"],
         doc: "What happens to the source's audio")
-    package static let overwrite = Param.boolean(
-        "overwrite", default: false, doc: "Replace the file if it exists, once the new one plays")
+    package static let index = Param.path(
+        "index", role: .output, doc: "File that lists the recordings there are, one JSON object a line"
+    ).optional
+
+    private static let encoding: [any ParamDeclaration] = [
+        path, container, codec, quality, bitRate, preset, keyframes, threads, audio,
+    ]
 
     package static let contract = Contract(
-        "file", .sink, summary: "Encodes into a video file that always plays",
+        "file", .sink, summary: "Encodes into a video file, or many, that always play",
         details: "Written in fragments under its own name, so that what is on disk plays after a crash or a power cut; "
-            + "an mp4 or mov is finished as an ordinary fast-start file. A full disk ends this node, not the file.\n\n"
+            + "an mp4 or mov is finished as an ordinary fast-start file. A full disk ends this node, not the file; with one "
+            + "of the keep rules it makes room and goes on.\n\n"
+            + "`segment`, `segmentBytes` and `onTheClock` begin new files, each with a keyframe of its own, without losing "
+            + "or doubling a frame; a name without a date is numbered. `index` lists them: `from` is where a file's zero "
+            + "lies on the stream's clock. The keep rules delete the oldest files whose names the path can give, never one "
+            + "that is being written.\n\n"
             + "With `\"codec\": \"copy\"` the file holds the video as a `video` source reads it, beside nodes that find something in "
             + "it. Where frames are dropped on the way, their packets are left out; what follows must begin with a keyframe, "
-            + "else the node ends with an error and what was written plays.",
-        parameters: [path, codec, quality, bitRate, preset, keyframes, threads, audio, overwrite],
+            + "else the node ends with an error and what was written plays. New files then begin at the source's own keyframes.",
+        parameters: encoding + OutputParams.existing + [OutputParams.timeZone] + SegmentParams.all
+            + OutputParams.retention + [index],
         examples: [
-            .init("H.264 in mp4", #"{ "type": "file", "input": "overlay", "path": "out.mp4", "overwrite": true }"#),
+            .init("H.264 in mp4", #"{ "type": "file", "input": "overlay", "path": "out.mp4", "ifExists": "replace" }"#),
             .init("The video as it is", #"{ "type": "file", "input": "video", "path": "clean.mkv", "codec": "copy" }"#),
-        ], check: problems)
+            .init(
+                "A file for each full hour, for a month",
+                #"""
+                { "type": "file", "input": "overlay", "path": "rec/%Y-%m-%d/door-%H%M%S.mp4", "segment": "1h",
+                  "onTheClock": true, "keepFor": "31d", "keepFree": "5G", "index": "rec/index.jsonl" }
+                """#),
+        ],
+        check: { settings in
+            OutputParams.problems(settings, name: path) + SegmentParams.problems(settings) + problems(settings)
+                + copyProblems(settings)
+        })
 
-    private let writer: VideoWriter
-    private var written: WriterStatistics?
+    /// What is known of path, container and codec without opening anything.
+    private static func problems(_ settings: Settings) -> [SettingsProblem] {
+        let target: Container
+        if let asked = settings[container].flatMap({ Container(rawValue: $0) }) {
+            target = asked
+        } else if settings[path] == "-" {
+            target = .mkv
+        } else {
+            do throws(MediaError) {
+                target = try Container(path: settings[path])
+            } catch {
+                return [
+                    SettingsProblem(
+                        parameter: "path", message: error.detail, fix: "end the name so, or say \"container\"")
+                ]
+            }
+        }
+        var problems: [SettingsProblem] = []
+        if settings[path] == "-", settings[SegmentParams.segment] != nil || settings[SegmentParams.segmentBytes] != nil
+        {
+            problems.append(
+                SettingsProblem(
+                    parameter: "path", message: "is standard output, which is one stream, not many files",
+                    fix: "give a file name, or leave out \"segment\""))
+        }
+        guard let codec = settings[codec].flatMap({ VideoCodec(rawValue: $0) }) else { return problems }
+        if !target.holds(codec) {
+            let fitting = VideoCodec.allCases.filter { target.holds($0) }.map(\.rawValue)
+            problems.append(
+                SettingsProblem(
+                    parameter: "codec", message: "\(target.rawValue) cannot hold \(codec.rawValue)",
+                    fix: "use \(fitting.joined(separator: ", "))"))
+        }
+        if let quality = settings[quality], codec != .ffv1, !codec.qualityRange.contains(quality) {
+            let range = codec.qualityRange
+            problems.append(
+                SettingsProblem(
+                    parameter: "quality",
+                    message: "of \(codec.rawValue) must be \(range.lowerBound)...\(range.upperBound)"))
+        }
+        return problems
+    }
+
+    private let recorder: Recorder
     private var isEmpty = false
+    private var lost = 0
+    private var source: UInt16 = 0
 
     package static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let given = node.settings
         var settings = WriterSettings()
         let copied = given[codec] == copied.value ? try packets(for: node, in: context) : nil
+        settings.container = given[container].flatMap { Container(rawValue: $0) } ?? (given[path] == "-" ? .mkv : nil)
         settings.codec = given[codec].flatMap { VideoCodec(rawValue: $0) }
         settings.quality = given[quality]
         settings.bitRate = given[bitRate]
         settings.preset = given[preset]
         settings.keyframeInterval = given[keyframes]
         settings.threads = given[threads] == 0 ? usualThreads(settings, given[path], context) : given[threads]
-        settings.overwrites = given[overwrite] || context.options.overwrites
         settings.hasLowLatency = node.isLive
+        // What a kill costs, beside what is under way.
+        if node.isLive { settings.fragmentSeconds = 0.5 }
         let source = context.source(of: node)
         if let rate = (source as? any MeasuredSource)?.frameRate { settings.frameRate = rate }
         let tap = given[audio] == .copy ? try (source as? any AudioSource)?.makeAudioTap() : nil
-        return .node(FileNode(try VideoWriter(given[path], settings: settings, audio: tap, copying: copied)))
+        let name = try OutputParams.pattern(given[path], given)
+        settings.ifExists = OutputParams.rule(given, context, isDated: name.isDated)
+        var recording = Recorder.Settings(name: name)
+        recording.writer = settings
+        recording.segments = SegmentParams.rules(given)
+        recording.retention = OutputParams.rules(given)
+        recording.index = given[index]
+        recording.start = (source as? any PartialSource)?.startSeconds.map {
+            MediaTime(ticks: Int64($0 * 1e6), base: Rational(1, 1_000_000))
+        }
+        do {
+            return .node(FileNode(try Recorder(recording, audio: tap, copying: copied)))
+        } catch {
+            throw OutputParams.explained(error)
+        }
     }
 
     /// The packets of the pictures that reach `node`.
@@ -93,11 +182,16 @@ package final class FileNode: Node, NodeType, ReportingNode {
                 "\"codec\": \"copy\" needs a source with packets to copy: a \"video\" that is a file or a recording; name a "
                     + "codec instead")
         }
+        if (source as? any PartialSource)?.isPart == true {
+            throw OutputError(
+                "\"codec\": \"copy\" stores all of the source's packets, but only a part of its frames is read; name a codec, or "
+                    + "leave out \"start\", \"end\" and \"every\"")
+        }
         return try source.makeVideoTap()
     }
 
     /// What packets that are copied have no use for.
-    @Sendable private static func problems(_ settings: Settings) -> [SettingsProblem] {
+    private static func copyProblems(_ settings: Settings) -> [SettingsProblem] {
         guard settings[codec] == copied.value else { return [] }
         let given = [
             ("quality", settings[quality] != nil), ("bitRate", settings[bitRate] != nil),
@@ -127,23 +221,34 @@ package final class FileNode: Node, NodeType, ReportingNode {
     /// x264 works on as many pictures at once as it has threads, each 20 MB at 720p, and would choose half as many again.
     package static func threadsBesideNetworks(cores: Int) -> Int { max(min(cores, 2), cores / 2) }
 
-    package init(_ writer: VideoWriter) { self.writer = writer }
+    package init(_ recorder: Recorder) { self.recorder = recorder }
 
     package func process(_ item: Item, to output: Output) throws -> Disposition {
         let frame = item.frame
-        if writer.isCopy {
-            try writer.copy(
-                frame.picture, sequence: frame.ticket.sequence, pts: frame.pts, duration: frame.duration)
-        } else {
-            try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
+        let taken = WallTime.of(instant: frame.ticket.capturedAt, present: output.now)
+        source = item.ticket.source
+        do throws(MediaError) {
+            switch try recorder.write(
+                frame.picture, sequence: frame.ticket.sequence, pts: frame.pts, duration: frame.duration, taken: taken)
+            {
+            case .taken: break
+            case .lost:
+                lost += 1
+                output.drop(item.ticket, cause: .diskFull)
+            }
+        } catch {
+            settle(output, error.code == .diskFull ? .diskFull : .failed)
+            throw error
         }
         return .done
     }
 
     package func drain(to output: Output) throws -> Bool {
-        do {
-            written = try writer.finish()
+        do throws(MediaError) {
+            try recorder.finish()
+            settle(output, .diskFull)
         } catch {
+            settle(output, error.code == .diskFull ? .diskFull : .failed)
             // A `where` in its place crashes Swift 6.0's compiler.
             guard error.code == .noPicture else { throw error }
             // Whoever is to blame, a source that failed or a filter that let nothing through, reports it.
@@ -152,18 +257,30 @@ package final class FileNode: Node, NodeType, ReportingNode {
         return true
     }
 
+    /// Puts frames that were accepted and are not on disk right in the books.
+    private func settle(_ output: Output, _ cause: DropCause) {
+        output.retract(recorder.takeLosses(), of: source, cause: cause)
+    }
+
     package var notes: [String] {
-        if isEmpty { return ["\(writer.path): no picture came, so no file was made"] }
-        let seen = written ?? writer.statistics
+        if isEmpty, lost == 0 { return ["\(recorder.path): no picture came, so no file was made"] }
+        let seen = recorder.statistics
         let size =
-            seen.videoBytes < 1_000_000
-            ? "\(seen.videoBytes / 1000) kB" : "\(seen.videoBytes / 100_000 / 10).\(seen.videoBytes / 100_000 % 10) MB"
+            seen.bytes < 1_000_000
+            ? "\(seen.bytes / 1000) kB" : "\(seen.bytes / 100_000 / 10).\(seen.bytes / 100_000 % 10) MB"
+        let what = "\(seen.frames) frames of \(seen.encoder) in \(recorder.container), \(size)"
         var notes = [
-            "\(writer.path): \(seen.packets) frames of \(seen.encoder) in \(writer.container.rawValue), \(size)"
+            seen.files > 1
+                ? "\(seen.files) files, \(seen.first) to \(seen.last): \(what)" : "\(recorder.path): \(what)"
         ]
         if seen.gaps > 0 {
             notes.append(
                 "packets left out \(NumberText.times(seen.gaps)), up to a keyframe: frames were dropped on the way")
+        }
+        let lost = seen.lost + lost
+        if lost > 0 { notes.append("\(lost) frames are not on disk: they could not be written") }
+        if recorder.deleted.deleted > 0 {
+            notes.append("\(recorder.deleted.deleted) older files deleted, \(recorder.deleted.bytes / 1_000_000) MB")
         }
         if seen.rescaled > 0 { notes.append("\(seen.rescaled) pictures scaled to the size of the first") }
         return notes + seen.warnings

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Annotations
+internal import Basics
 internal import Dataflow
 internal import Media
 internal import PipelineLanguage
@@ -27,18 +28,38 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
     static let quality = Param.integer("quality", default: 90, range: 1...100, doc: "JPEG quality, higher is better")
     static let onlyWithResults = Param.boolean(
         "onlyWithResults", default: false, doc: "Store only frames in which something was found")
-    static let overwrite = Param.boolean("overwrite", default: false, doc: "Replace images that exist")
+    static let name = Param.string(
+        "name",
+        doc:
+            "Name of an image without its ending, which may hold the date (%Y%m%d-%H%M%S); its source and frame number, "
+            + "or the name of the photograph it shows, when absent"
+    ).optional
+
+    private static let own: [any ParamDeclaration] = [
+        folder, name, content, format, every, quality, onlyWithResults,
+    ]
 
     static let contract = Contract(
         "snapshots", .sink, summary: "Stores frames as PNG or JPEG images",
-        details: "Images are named by source and frame number, camera-000042.jpg, and appear whole.",
-        parameters: [folder, content, format, every, quality, onlyWithResults, overwrite],
+        details:
+            "Images are named by source and frame number, camera-000042.jpg, or by the photograph they show, and appear "
+            + "whole. Those of a live source are dated with the instant of capture. The path, too, may hold the date.",
+        parameters: own + OutputParams.existing + [OutputParams.timeZone] + OutputParams.retention,
         examples: [
             .init("One a minute", #"{ "type": "snapshots", "input": "overlay", "path": "shots", "every": "60s" }"#),
             .init(
                 "The mask of every frame",
                 #"{ "type": "snapshots", "input": "road", "path": "masks", "content": "mask", "every": 0 }"#),
-        ])
+            .init(
+                "Named by the time, for a week",
+                #"""
+                { "type": "snapshots", "input": "overlay", "path": "shots/%Y-%m-%d", "name": "%H%M%S", "keepFor": "7d" }
+                """#),
+        ],
+        check: { settings in
+            OutputParams.problems(settings, name: folder)
+                + (settings[name].map { OutputParams.problems(in: $0, parameter: "name") } ?? [])
+        })
 
     private let folder: String
     private let content: Content
@@ -46,46 +67,106 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
     private let interval: Double
     private let quality: Int
     private let onlyWithResults: Bool
-    private let overwrites: Bool
+    private let ifExists: IfExists
+    private let pattern: FileNamePattern?
+    private let retention: Retention
+    private let isLive: Bool
+    private let hasNames: Bool
     private let writer = ImageWriter()
     private var next = -Double.infinity
     private var stored = 0
+    private var lastFolder = ""
+    /// Names this run has given: a photograph of the same name in another folder gets a number.
+    private var given: Set<String> = []
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let settings = node.settings
-        let path = settings[folder]
-        try OutputFolder.make(path)
+        let folder = try OutputParams.pattern(settings[folder], settings)
+        let today = folder.path(at: .now)
+        try OutputFolder.make(today)
+        try OutputFolder.checkWritable(for: today + "/image")
         return .node(
-            SnapshotsNode(
-                settings, folder: path, overwrites: settings[overwrite] || context.options.overwrites))
+            try SnapshotsNode(settings, folder: folder, context, source: node.sources.first ?? "", isLive: node.isLive))
     }
 
-    private init(_ settings: Settings, folder: String, overwrites: Bool) {
-        self.folder = folder
-        self.overwrites = overwrites
+    private init(_ settings: Settings, folder: FileNamePattern, _ context: BuildContext, source: String, isLive: Bool)
+        throws
+    {
+        self.folder = folder.text
+        self.isLive = isLive
         content = settings[Self.content]
         format = content == .mask ? .png : settings[Self.format]
         interval = settings[Self.every].inSeconds
         quality = settings[Self.quality]
         onlyWithResults = settings[Self.onlyWithResults]
+        let name = settings[Self.name]
+        let ending = "." + format.rawValue
+        // What retention looks after: the names given, or those of the source's frames.
+        let names = try name.map { try OutputParams.pattern(folder.text + "/" + $0 + ending, settings) }
+        pattern = try names ?? (folder.isDated ? OutputParams.pattern(folder.text + "/", settings) : nil)
+        hasNames = names != nil
+        ifExists = OutputParams.rule(settings, context, isDated: pattern != nil)
+        let looked =
+            try names
+            ?? FileNamePattern(
+                numberedIn: folder.text, prefix: source + "-", ending: ending, zone: settings[OutputParams.timeZone])
+        retention = Retention(looked, OutputParams.rules(settings))
+        retention.sweep()
     }
 
     func process(_ item: Item, to output: Output) throws -> Disposition {
         let frame = item.frame
         let time = frame.pts.seconds
         guard time >= next, !onlyWithResults || frame.annotations.hasFindings else { return .done }
-        let number = String(frame.ticket.sequence)
-        let padded = String(repeating: "0", count: max(0, 6 - number.count)) + number
-        let path = "\(folder)/\(frame.stream.source)-\(padded).\(format.rawValue)"
-        switch content {
-        case .picture: try writer.write(frame.picture, to: path, quality: quality, overwrites: overwrites)
-        case .mask:
-            guard let mask = Self.mask(of: frame) else { return .done }
-            try mask.write(to: path, overwrites: overwrites)
-        }
+        let taken = WallTime.of(instant: frame.ticket.capturedAt, present: output.now)
+        let mask = content == .mask ? Self.mask(of: frame) : nil
+        guard content == .picture || mask != nil else { return .done }
+        let path = try store(frame, mask, as: name(of: frame, taken: taken))
+        if isLive { WholeFile.date(path, taken) }
+        retention.add(path)
+        retention.sweep()
         stored += 1
         next = time + interval
         return .done
+    }
+
+    /// Stores the image under `name`, or under the next number where that is taken and may not be replaced.
+    private func store(_ frame: Frame, _ mask: IndexedImage?, as name: String) throws -> String {
+        let folder = FilePath.split(name).folder
+        if folder != lastFolder { try OutputFolder.make(folder) }
+        lastFolder = folder
+        var number = 1
+        while true {
+            let path = FileNamePattern.numbered(name, number)
+            let replaces = ifExists == .replace && !given.contains(path)
+            do throws(MediaError) {
+                if let mask {
+                    try mask.write(to: path, overwrites: replaces)
+                } else {
+                    try writer.write(frame.picture, to: path, quality: quality, overwrites: replaces)
+                }
+                if frame.file != nil { given.insert(path) }
+                return path
+            } catch {
+                guard error.code == .alreadyExists, ifExists != .fail || given.contains(path) else {
+                    throw OutputParams.explained(error)
+                }
+                number += 1
+            }
+        }
+    }
+
+    private func name(of frame: Frame, taken: WallTime) -> String {
+        let ending = "." + format.rawValue
+        if hasNames, let pattern { return pattern.path(at: taken) }
+        let folder = pattern?.path(at: taken) ?? self.folder + "/"
+        if let file = frame.file {
+            let name = FilePath.split(file).name
+            return folder + (name.lastIndex(of: ".").map { String(name[..<$0]) } ?? name) + ending
+        }
+        let number = String(frame.ticket.sequence)
+        return folder + "\(frame.stream.source)-" + String(repeating: "0", count: max(0, 6 - number.count)) + number
+            + ending
     }
 
     /// The newest class map laid over the frame's picture; what it does not cover is black, one past the last label.
@@ -99,5 +180,9 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
             palette: map.classes.members.map(\.color) + [.black])
     }
 
-    var notes: [String] { ["\(folder): \(stored) images"] }
+    var notes: [String] {
+        let gone = retention.statistics
+        return ["\(folder): \(stored) images"] + (gone.deleted > 0 ? ["\(gone.deleted) older images deleted"] : [])
+            + (gone.failure.map { ["could not delete \($0)"] } ?? [])
+    }
 }

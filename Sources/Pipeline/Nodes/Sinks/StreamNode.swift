@@ -44,10 +44,12 @@ package final class StreamNode: Node, NodeType, ReportingNode {
             + "second at most: while the peer is away frames are dropped as disconnected, while it is slow as edgeFull, and "
             + "what waits is a second at most. A lost peer is "
             + "connected again with growing pauses; it first gets a keyframe. A file is pushed at its own pace. Keep "
-            + "credentials in the environment: `rtmp://host/live/${STREAM_KEY}`. No message shows them.",
+            + "credentials in the environment: `rtmp://host/live/${STREAM_KEY}`. No message shows them. A playlist that "
+            + "is there is a file that exists: with `append` or `number` it begins anew and its segments stay.",
         parameters: [
             url, codec, bitRate, quality, preset, keyframes, threads, audio, transport, ReconnectParams.connectTimeout,
-            ReconnectParams.timeout, ReconnectParams.networkRetryMax, ReconnectParams.giveUp,
+            ReconnectParams.timeout, ReconnectParams.networkRetryMax, ReconnectParams.giveUp, OutputParams.ifExists,
+            OutputParams.overwrite,
         ],
         examples: [
             .init("To a server", #"{ "type": "stream", "input": "overlay", "url": "rtsp://127.0.0.1:8554/door" }"#),
@@ -60,7 +62,9 @@ package final class StreamNode: Node, NodeType, ReportingNode {
                         parameter: "url", message: "nothing can be pushed there", fix: "use \(StreamTarget.expected)")
                 ]
             }
-            guard let codec = VideoCodec(rawValue: settings[codec]), !target.holds(codec) else { return [] }
+            guard let codec = VideoCodec(rawValue: settings[codec]), !target.holds(codec) else {
+                return OutputParams.conflicts(settings)
+            }
             return [SettingsProblem(parameter: "codec", message: "\(codec.rawValue) cannot go there", fix: "use h264")]
         })
 
@@ -104,6 +108,12 @@ package final class StreamNode: Node, NodeType, ReportingNode {
         settings.silenceSeconds = given[ReconnectParams.timeout].inSeconds
         settings.longestRetryNanoseconds = ReconnectParams.nanoseconds(given[ReconnectParams.networkRetryMax])
         settings.giveUpNanoseconds = ReconnectParams.giveUpNanoseconds(given)
+        // A playlist is a file like others; servers decide for themselves.
+        if !target.isRemote, let path = FilePath.local(given[url]), let size = Retention.size(of: path), size > 0,
+            !context.isTrial, OutputParams.rule(given, context) == .fail
+        {
+            throw OutputError("\(path): exists already; \(OutputParams.remedy)")
+        }
         let source = context.source(of: node)
         if let rate = (source as? any MeasuredSource)?.frameRate { settings.encoding.frameRate = rate }
         let tap = given[audio] == .copy ? try (source as? any AudioSource)?.makeAudioTap() : nil

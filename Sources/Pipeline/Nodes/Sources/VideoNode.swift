@@ -7,9 +7,10 @@ internal import PipelineLanguage
 
 /// `video`: anything libavformat opens.
 final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource, AudioSource, PacketSource,
-    MeasuredSource
+    MeasuredSource, PartialSource
 {
-    static let url = Param.url("url", synonyms: ["path", "file", "uri"], doc: "File path or URL to read")
+    static let url = Param.url(
+        "url", synonyms: ["path", "file", "uri"], doc: "File path or URL to read; - is standard input")
     static let realtime = Param.boolean(
         "realtime", default: false, doc: "Hand frames out at their own pace rather than as fast as they are taken"
     ).role(.pace(freely: .boolean(false)))
@@ -50,7 +51,7 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
         parameters: [
             url, realtime, loop, rotate, threads, live, transport, ReconnectParams.connectTimeout,
             ReconnectParams.timeout, ReconnectParams.onLost, reconnect, ReconnectParams.networkRetryMax,
-            ReconnectParams.giveUp, wait,
+            ReconnectParams.giveUp, wait, PartParams.start, PartParams.end, PartParams.every,
         ],
         liveness: .when { $0[realtime] || liveAddress($0) != nil },
         examples: [
@@ -58,7 +59,29 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
             .init(
                 "A camera on the network",
                 #"{ "type": "video", "url": "rtsp://192.168.1.20/stream1", "timeout": "5s", "waitForServer": true }"#),
-        ])
+            .init(
+                "Ten seconds of a file, five frames a second of 25",
+                #"{ "type": "video", "url": "samples/demo.mp4", "start": "2s", "end": "12s", "every": 5 }"#),
+        ],
+        check: { settings in
+            let isPart = settings[PartParams.start] != nil || settings[PartParams.end] != nil
+            guard isPart else { return [] }
+            if liveAddress(settings) != nil {
+                return [
+                    SettingsProblem(
+                        parameter: settings[PartParams.start] != nil ? "start" : "end",
+                        message: "is a time of a recording, but the stream is live", fix: "leave it out")
+                ]
+            }
+            if settings[loop] {
+                return [
+                    SettingsProblem(
+                        parameter: "loop", message: "plays the whole file again, but a part of it is asked for",
+                        fix: "leave one of them out")
+                ]
+            }
+            return PartParams.problems(settings)
+        })
 
     /// Which inputs count as live.
     enum Liveliness: String, CaseIterable, Sendable { case auto, always, never }
@@ -69,6 +92,8 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
     private let loops: Bool
     private let isRemote: Bool
     private let gate: AdmissionGate?
+    private var part: RecordingPart
+    private var taps: [AudioTap] = []
     private var pending: DecodedPicture?
     private var link: StageLink?
     private var pace: PlaybackPace?
@@ -87,12 +112,15 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
                 LiveVideoNode(
                     reader, source: node.id, gate: context.gate, events: context.events, isBlanked: live.pacesNoSignal))
         }
-        let address = StreamAddress(settings[url])
+        // FFmpeg's name of standard input.
+        let location = settings[url] == "-" ? "pipe:0" : settings[url]
+        let address = StreamAddress(location)
         if let address { options.connect(to: address, liveSettings(settings, address, options)) }
         return .source(
             VideoNode(
-                reader: try VideoReader(settings[url], options: options), source: node.id, paced: settings[realtime],
-                loops: settings[loop], isRemote: address != nil, gate: node.isLive ? context.gate : nil))
+                reader: try VideoReader(location, options: options), source: node.id, paced: settings[realtime],
+                loops: settings[loop], isRemote: address != nil || location == "pipe:0",
+                gate: node.isLive ? context.gate : nil, part: RecordingPart(settings)))
     }
 
     /// Where the stream is, if it counts as live.
@@ -121,8 +149,10 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
     }
 
     init(
-        reader: VideoReader, source: String, paced: Bool, loops: Bool, isRemote: Bool, gate: AdmissionGate?
+        reader: VideoReader, source: String, paced: Bool, loops: Bool, isRemote: Bool, gate: AdmissionGate?,
+        part: RecordingPart
     ) {
+        self.part = part
         self.reader = reader
         self.paced = paced
         self.loops = loops
@@ -134,12 +164,22 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
     func start(_ link: StageLink) { self.link = link }
 
     func produce(to output: Output) throws -> Production {
-        if pending == nil {
+        while pending == nil {
             do throws(MediaError) {
-                pending = try reader.read()
+                guard let picture = try reader.read() else { return .ended }
+                pending = picture
             } catch {
                 guard error.code == .interrupted else { throw error }
                 return .ended
+            }
+            guard let decoded = pending else { return .ended }
+            if let start = part.start { for tap in taps { tap.discard(until: start - 1e-6) } }
+            switch part.next(decoded.pts.seconds) {
+            case .wanted: break
+            case .over: return .ended
+            case .skipped:
+                pending = nil
+                if link?.isStopping == true { return .ended }
             }
         }
         guard let decoded = pending else { return .ended }
@@ -167,11 +207,21 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
 
     func interrupt() { if isRemote || reader.info.isLive { reader.interrupt.cancel() } }
 
-    func makeAudioTap() throws -> AudioTap? { try reader.makeAudioTap() }
+    func makeAudioTap() throws -> AudioTap? {
+        let tap = try reader.makeAudioTap()
+        if let tap { taps.append(tap) }
+        return tap
+    }
 
     func makeVideoTap() throws -> VideoTap { try reader.makeVideoTap() }
 
-    var expectedFrames: Int? { loops ? nil : reader.info.frameCount }
+    var startSeconds: Double? { part.start }
+
+    var isPart: Bool { part.start != nil || part.end != nil || part.every > 1 }
+
+    var expectedFrames: Int? {
+        loops ? nil : reader.info.frameCount.flatMap { part.frames(of: $0, rate: frameRate?.value) }
+    }
 
     var frameRate: Rational? { reader.info.frameRate.value == nil ? nil : reader.info.frameRate }
 

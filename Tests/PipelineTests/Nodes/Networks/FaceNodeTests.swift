@@ -42,7 +42,7 @@ import Testing
         let report = run.waitUntilFinished()
         #expect(report.failures.isEmpty, "\(report.failures)")
         #expect(report.isBalanced && report.source("bars")?.delivered == 7)
-        let lines = try scratch.lines("a.jsonl")
+        let lines = try scratch.records("a.jsonl")
         #expect(lines.count == 7)
         #expect(lines.allSatisfy { $0.contains(#""faces":[{"box":["#) })
         // Landmarks are there where the network has them, and the key is not where it has none.

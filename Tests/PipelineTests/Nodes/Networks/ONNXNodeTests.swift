@@ -27,7 +27,7 @@ import Testing
                 "text": {"type": "jsonl", "input": "own", "path": "\(scratch.file("a.jsonl"))"}
                 """), options: .init(cache: .off)
         ).finish()
-        return try scratch.lines("a.jsonl")
+        return try scratch.records("a.jsonl")
     }
 
     @Test(.timeLimit(.minutes(15))) func `boxes of a model are objects in source pixels`() throws {

@@ -191,7 +191,7 @@ import Testing
         let source = try #require(report.source("bars"))
         #expect(source.admitted == source.delivered + source.dropped && source.inFlight == 0)
         var carried = 0
-        for line in try scratch.lines("a.jsonl") {
+        for line in try scratch.records("a.jsonl") {
             let record = try #require(
                 try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any], "\(line)")
             for object in record["objects"] as? [[String: Any]] ?? [] where object["carried"] as? Bool == true {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import Media
 import TestSupport
 import Testing
 
@@ -33,9 +34,37 @@ import Testing
                 "text": {"type": "jsonl", "input": "own", "path": "\#(scratch.file("a.jsonl"))"}
                 """#), options: .init(cache: .off))
         try run.finish()
-        #expect(try scratch.lines("a.jsonl").count == 40)
+        #expect(try scratch.records("a.jsonl").count == 40)
         let note = run.notes().first { $0.node == "clean" }?.lines.first ?? ""
         #expect(note.contains("40 frames of copied h264 in mkv"), "\(note)")
+    }
+
+    @Test(.timeLimit(.minutes(15)), arguments: ["mp4", "mkv"]) func `new files begin at the source's keyframes`(
+        ending: String
+    ) throws {
+        let scratch = try Scratch()
+        let source = try clip(scratch)
+        let run = try PipelineRun(
+            pipeline(
+                #"""
+                "video": {"type": "video", "url": "\#(source)"},
+                "clean": {"type": "file", "input": "video", "codec": "copy", "path": "\#(scratch.file("c." + ending))",
+                  "segment": "500ms"}
+                """#))
+        #expect(try run.finish().failures.isEmpty)
+        // A keyframe every 0.4 s: those at 0.8 and 1.2 s are the first after 0.5 and 1 s.
+        var times: [Double] = []
+        for (name, frames, from) in [("c.", 20, 0.0), ("c-2.", 10, 0.8), ("c-3.", 10, 1.2)] {
+            let reader = try VideoReader(scratch.file(name + ending))
+            var count = 0
+            while let frame = try reader.read() {
+                times.append(frame.pts.seconds + from)
+                count += 1
+            }
+            #expect(count == frames)
+        }
+        #expect(times.count == 40)
+        for (number, time) in times.enumerated() { #expect(abs(time - Double(number) * 0.04) < 0.0011) }
     }
 
     @Test(

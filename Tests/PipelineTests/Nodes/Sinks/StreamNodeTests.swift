@@ -191,7 +191,7 @@ private final class WatchedRun {
         #expect(notes.contains("lost once (") && notes.contains("recovered once"), "\(notes)")
         #expect(!notes.contains("no signal"), "\(notes)")
         var times: [Double] = []
-        for line in try scratch.lines("a.jsonl") {
+        for line in try scratch.records("a.jsonl") {
             let record = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
             #expect(record["signal"] == nil, "\(line)")
             times.append(try #require(record["pts"] as? Double))

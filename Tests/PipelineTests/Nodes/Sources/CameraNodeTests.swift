@@ -64,7 +64,7 @@ import Testing
         let report = run.waitUntilFinished()
         #expect(report.failures.isEmpty)
         #expect(report.isBalanced)
-        let lines = try scratch.lines("a.jsonl")
+        let lines = try scratch.records("a.jsonl")
         #expect(lines.count >= 5)
         #expect(lines.allSatisfy { $0.contains(#""signal":false"#) })
         #expect(run.notes().contains { $0.node == "camera" && $0.lines.contains { $0.contains("no signal") } })

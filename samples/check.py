@@ -79,7 +79,8 @@ def covered(lines, others, samples=33):
 
 def read(path):
     with open(path, encoding="utf-8") as file:
-        return {record["frame"]: record for record in map(json.loads, filter(str.strip, file))}
+        # The first line of vpipe's records says what they are about and is of no frame.
+        return {record["frame"]: record for record in map(json.loads, filter(str.strip, file)) if "frame" in record}
 
 
 def compare(truth, found, size, face_score, line_score):

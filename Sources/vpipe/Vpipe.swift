@@ -3,6 +3,7 @@ import ArgumentParser
 internal import Basics
 internal import Foundation
 import Pipeline
+internal import PipelineLanguage
 
 /// The command line.
 @main
@@ -18,12 +19,21 @@ struct Vpipe: ParsableCommand {
             G2GCommand.self,
         ])
 
+    /// Says which command was meant, where one is nearly named.
+    private static func checkCommand() throws {
+        guard let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-") else { return }
+        let names = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+        guard !names.contains(word), let meant = closest(to: word, among: names) else { return }
+        throw Failure(.usage, "vpipe: there is no command \"\(word)\"; did you mean \"\(meant)\"?")
+    }
+
     static func main() {
         // A reader that goes away is an error of one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         // Few arenas: threads that come and go each kept one, which cost 10 MB and gained nothing.
         Heap.limitArenas(to: 2)
         do {
+            try checkCommand()
             var command = try parseAsRoot()
             try command.run()
         } catch let failure as Failure {

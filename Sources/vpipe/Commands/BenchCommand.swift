@@ -31,6 +31,8 @@ struct BenchCommand: ParsableCommand {
     }
 
     func run() throws {
+        let interruption = Interruption()
+        defer { withExtendedLifetime(interruption) {} }
         for name in network.isEmpty ? ["mlsd", "retinaface"] : network {
             var options = PipelineBench.Options(input: input, network: name)
             options.variant = variant

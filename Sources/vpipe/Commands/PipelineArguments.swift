@@ -12,11 +12,11 @@ struct PipelineArguments: ParsableArguments {
     var overrides: [String] = []
 
     /// Reads and checks the file; warnings are told in the form of `log`.
-    func validated(log: LogFormat = .text) throws -> ValidatedPipeline {
+    func validated(log: LogFormat = .text, isQuiet: Bool = false) throws -> ValidatedPipeline {
         do {
             let file = try PipelineFile(path: pipeline)
             let valid = try file.validated(against: Installation.registry.contracts, overrides: overrides)
-            for warning in valid.warnings { log.say("warning", warning.description) }
+            for warning in isQuiet ? [] : valid.warnings { log.say("warning", warning.description) }
             return valid
         } catch {
             throw Failure(error)

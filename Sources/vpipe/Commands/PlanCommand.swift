@@ -23,6 +23,8 @@ struct PlanCommand: ParsableCommand {
     }
 
     func run() throws {
+        let interruption = Interruption()
+        defer { withExtendedLifetime(interruption) {} }
         let pipeline = try file.validated()
         var options = PipelinePlan.Options()
         options.cores = cores

@@ -13,14 +13,27 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup var file: PipelineArguments
     @OptionGroup var watching: WatchArguments
-    @Flag(help: "Let sinks replace files that exist.") var overwrite = false
+    @Flag(help: "Let sinks replace files that exist: the same as --if-exists replace.") var overwrite = false
+    @Option(
+        help: ArgumentHelp(
+            "What sinks do with files that exist, whatever the pipeline says: fail, append, number or replace.",
+            valueName: "rule"), transform: { try RunCommand.rule($0) })
+    var ifExists: IfExists?
     @Flag(name: .shortAndLong, help: "No status line and no report, only errors.") var quiet = false
     @Option(name: .customLong("log-format"), help: "text or json (one object per line on standard error).")
     var logFormat = LogFormat.text
-    @Option(help: ArgumentHelp("Stop after this many seconds.", valueName: "seconds")) var duration: Double?
+    @Option(
+        help: ArgumentHelp(
+            "Stop after this long: seconds, or with a unit such as 500ms, 10s, 2m or 1h.", valueName: "time"),
+        transform: { try RunCommand.seconds($0) })
+    var duration: Double?
     @Option(help: ArgumentHelp("Processor cores to count on; all by default.", valueName: "n")) var cores: Int?
 
     func validate() throws {
+        if overwrite, let ifExists, ifExists != .replace {
+            throw ValidationError(
+                "--overwrite replaces files, --if-exists \(ifExists.rawValue) does not: give one of them")
+        }
         if let duration, !(duration > 0 && duration < 1e9) { throw ValidationError("--duration must be positive") }
         if let cores, !(1...1024).contains(cores) { throw ValidationError("--cores must be 1...1024") }
     }
@@ -35,18 +48,36 @@ struct RunCommand: ParsableCommand {
         }
     }
 
+    /// Reads a rule for files that exist.
+    static func rule(_ text: String) throws -> IfExists {
+        if let rule = IfExists(rawValue: text) { return rule }
+        throw ValidationError("--if-exists must be fail, append, number or replace (found \"\(text)\")")
+    }
+
+    /// Reads a number of seconds, or a duration as pipeline files have it.
+    static func seconds(_ text: String) throws -> Double {
+        if let seconds = Double(text) { return seconds }
+        guard let duration = PipelineLanguage.duration(text) else {
+            throw ValidationError("--duration must be seconds or a duration such as 10s or 2m (found \"\(text)\")")
+        }
+        return duration
+    }
+
     private func runToItsEnd() throws {
         let manager = ServiceManager()
         let isInteractive = Console.Stream.errors.isTerminal
         // From here on, as a service may be told to reload while networks are still being compiled.
+        let signals = StopSignals(
+            isInteractive: isInteractive, stopsAtHangUp: isInteractive || file.pipeline == "-", log: logFormat,
+            manager: manager)
         let reload =
             isInteractive || file.pipeline == "-" ? nil : ReloadSignal(file, log: logFormat, manager: manager)
-        let pipeline = try file.validated(log: logFormat)
+        let pipeline = try file.validated(log: logFormat, isQuiet: quiet)
         let run: PipelineRun
         let log: RunLog
         let watch: Watch
         do {
-            var options = BuildContext.Options(cores: cores, overwrites: overwrite)
+            var options = BuildContext.Options(cores: cores, ifExists: overwrite ? .replace : ifExists)
             options.startingRung = PipelinePlan.startingRung(
                 engine: try Installation.engine, cores: cores)
             run = try PipelineRun(
@@ -54,18 +85,22 @@ struct RunCommand: ParsableCommand {
             log = RunLog(run, format: logFormat, isQuiet: quiet)
             log.followLadder()
             log.followEvents()
+            // Nothing has begun: what was opened goes as if it had not been.
+            if signals.isStopping { return }
             watch = try watching.watch(run, log: logFormat)
             try run.start()
+            signals.begin(run)
             for line in run.announcements { logFormat.say("listening", line) }
         } catch let failure as Failure {
             throw failure
         } catch let error as PipelineRunError where error.cause is PipelineFileError {
             // A file that the pipeline names is as much the user's text as the pipeline.
             throw (error.cause as? PipelineFileError).map { Failure($0) } ?? Failure(.usage)
+        } catch let error as PipelineRunError {
+            throw Failure(.failed, error.located)
         } catch {
             throw Failure(.failed, "vpipe: \(error)")
         }
-        let signals = StopSignals(run, isInteractive: isInteractive, log: logFormat, manager: manager)
         manager.ready()
         reload?.begin(run)
         let report = wait(for: run, log: log, manager: manager)

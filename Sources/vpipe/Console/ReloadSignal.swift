@@ -61,6 +61,8 @@ final class ReloadSignal: Sendable {
         }
         guard let run else { return }
         manager.reloading(isOver: false)
+        // Whoever moves files away says so by this signal.
+        run.reopenFiles()
         let lines = reload(run)
         state.withLock { state in
             guard case .running = state else { return }
@@ -73,12 +75,9 @@ final class ReloadSignal: Sendable {
         do {
             let pipeline = try PipelineFile(path: file.pipeline)
                 .validated(against: Installation.registry.contracts, overrides: file.overrides)
-            let changes = try run.reload(pipeline)
-            return changes.isEmpty ? ["reloaded: nothing has changed"] : changes.map { "reloaded: \($0)" }
-        } catch let error as PipelineFileError {
-            return error.diagnostics.map(\.description) + ["nothing was reloaded: the file has errors"]
+            return run.reloadWhatCanBe(pipeline).lines
         } catch {
-            return ["\(error)"]
+            return error.diagnostics.map(\.description) + ["nothing was reloaded: the file has errors"]
         }
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Dataflow
 internal import Pipeline
 internal import PipelineLanguage
@@ -6,37 +7,59 @@ internal import Workbench
 
 /// Progress and report of a run as JSON, one object per line.
 enum RunJSON {
+    /// An event with its time on the wall.
+    private static func told(_ event: String, _ members: [(String, JSONDocument?)]) -> String {
+        let start: [(String, JSONDocument?)] = [("event", .string(event)), ("time", .string(WallTime.now.rfc3339))]
+        return line(start + members)
+    }
+
     /// A change of rung.
     static func ladder(_ change: Governor.Change, rung: String) -> String {
-        line([
-            ("event", "ladder"), ("from", .integer(change.from)), ("to", .integer(change.to)), ("rung", .string(rung)),
-            ("cause", .string(change.cause)),
-        ])
+        told(
+            "ladder",
+            [
+                ("from", .integer(change.from)), ("to", .integer(change.to)), ("rung", .string(rung)),
+                ("cause", .string(change.cause)),
+            ])
     }
 
     /// A sentence, and the kind of event that it tells of.
     static func message(_ message: String, event: String) -> String {
-        line([("event", .string(event)), ("message", .string(message))])
+        told(event, [("message", .string(message))])
     }
 
     /// A loss or a fault.
     static func event(_ event: RunEvent, seconds: Double) -> String {
-        line([
-            ("event", .string(event.kind.rawValue)), ("node", .string(event.node)),
-            ("message", .string(event.message)), ("count", count(event.count)), ("seconds", .number(seconds)),
-            ("span", .number(event.span)),
-        ])
+        told(
+            event.kind.rawValue,
+            [
+                ("node", .string(event.node)), ("message", .string(event.message)), ("count", count(event.count)),
+                ("seconds", .number(seconds)), ("span", .number(event.span)),
+            ])
     }
 
     /// The figures in the middle of a run.
-    static func progress(_ report: RunReport, fps: Double, expected: Int?) -> String {
-        line([
-            ("event", "progress"), ("seconds", .number(Double(report.elapsed) / 1e9)), ("fps", .number(fps)),
+    ///
+    /// `found` says how many results each node has made.
+    static func progress(_ report: RunReport, fps: Double, expected: Int?, found: [(node: String, count: UInt64)])
+        -> String
+    {
+        let nodes = report.nodes.map { node -> JSONDocument in
+            let results = found.first { $0.node == node.name }?.count
+            return object([
+                ("node", .string(node.name)), ("items", count(node.items)), ("fps", .number(node.fps)),
+                ("found", results.map { count($0) }), ("failed", node.hasFailed ? .boolean(true) : nil),
+            ])
+        }
+        let totals: [(String, JSONDocument?)] = [
+            ("seconds", .number(Double(report.elapsed) / 1e9)), ("fps", .number(fps)),
             ("delivered", count(report.sources.reduce(0) { $0 + $1.delivered })),
             ("dropped", count(report.sources.reduce(0) { $0 + $1.dropped })),
             ("inFlight", count(report.sources.reduce(0) { $0 + $1.inFlight })),
             ("expected", expected.map { .integer($0) }), ("latencyMs", latency(report.endToEnd)),
-        ])
+        ]
+        return told(
+            "progress", totals + [("sources", .array(report.sources.map(source))), ("nodes", .array(nodes))])
     }
 
     /// The report.
@@ -52,14 +75,16 @@ enum RunJSON {
         let clauses = verdict?.clauses.map { clause in
             object([("text", .string(clause.text)), ("kept", .boolean(clause.isKept))])
         }
-        return line([
-            ("event", "report"), ("seconds", .number(Double(report.elapsed) / 1e9)), ("nodes", .array(nodes)),
-            ("sources", .array(report.sources.map(source))), ("latencyMs", latency(report.endToEnd)),
-            ("notes", .object(notes.map { ($0.node, .array($0.lines.map { .string($0) })) })),
-            ("failures", .object(report.failures.map { ($0.node, .string($0.message)) })),
-            ("balanced", .boolean(report.isBalanced)), ("target", clauses.map { .array($0) }),
-            ("ladder", record.map(ladder)),
-        ])
+        return told(
+            "report",
+            [
+                ("seconds", .number(Double(report.elapsed) / 1e9)), ("nodes", .array(nodes)),
+                ("sources", .array(report.sources.map(source))), ("latencyMs", latency(report.endToEnd)),
+                ("notes", .object(notes.map { ($0.node, .array($0.lines.map { .string($0) })) })),
+                ("failures", .object(report.failures.map { ($0.node, .string($0.message)) })),
+                ("balanced", .boolean(report.isBalanced)), ("target", clauses.map { .array($0) }),
+                ("ladder", record.map(ladder)),
+            ])
     }
 
     /// What a pipeline is predicted to do.

@@ -58,7 +58,9 @@ final class RunLog {
         let fps = elapsed > lastElapsed ? Double(items &- lastItems) * 1e9 / Double(elapsed - lastElapsed) : 0
         (lastItems, lastElapsed) = (items, elapsed)
         switch format {
-        case .json: Console.line(RunJSON.progress(report, fps: fps, expected: run.expectedFrames), to: .errors)
+        case .json:
+            Console.line(
+                RunJSON.progress(report, fps: fps, expected: run.expectedFrames, found: run.resultCounts), to: .errors)
         case .text:
             let line = statusLine(report, items: items, fps: fps)
             if isLive {

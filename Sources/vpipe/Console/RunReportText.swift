@@ -85,6 +85,7 @@ enum RunReportText {
         case .dropped:
             let frames = event.count == 1 ? "1 frame" : "\(Figures.count(event.count)) frames"
             return "\(event.node): \(frames) dropped\(span): \(event.message)"
+        case .clock: return "the system's \(event.node) \(event.message)"
         case .failed: return "error: nodes.\(event.node): \(event.message)"
         case .changed: return "changed: \(event.node).\(event.message)"
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+internal import Foundation
 internal import Networks
 import Pipeline
 
@@ -53,4 +54,12 @@ struct ModelsCommand: ParsableCommand {
 
     /// A count in thousand millions, as papers give multiply-accumulates.
     static func giga(_ count: Int) -> String { Figures.fixed(Double(count) / 1e9, 3) }
+}
+
+extension ModelsCommand {
+    /// Refuses a file that exists and may not be replaced.
+    static func checkFree(_ path: String, overwrite: Bool) throws {
+        guard !overwrite, FileManager.default.fileExists(atPath: path) else { return }
+        throw Failure(.failed, "vpipe: \(path): exists already; replace it with --overwrite")
+    }
 }

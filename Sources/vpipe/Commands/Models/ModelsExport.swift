@@ -36,7 +36,10 @@ extension ModelsCommand {
             }
         }
 
+        @Flag(help: "Replace the output if it exists.") var overwrite = false
+
         func run() throws {
+            try ModelsCommand.checkFree(output, overwrite: overwrite)
             let wanted = try ModelsCommand.inputSize(size)
             let architecture = try ModelsCommand.architecture(network, variant)
             do {

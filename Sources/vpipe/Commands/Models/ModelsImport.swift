@@ -27,9 +27,7 @@ extension ModelsCommand {
                     path: file, network: network, variant: variant, choose: { trial.choose(among: $0) })
                 let report = result.report
                 let target = output ?? ModelStore.userFolder + "/" + Self.name(of: result) + ".safetensors"
-                guard overwrite || !FileManager.default.fileExists(atPath: target) else {
-                    throw Failure(.failed, "vpipe: \(target): exists already; replace it with --overwrite")
-                }
+                try ModelsCommand.checkFree(target, overwrite: overwrite)
                 try FileManager.default.createDirectory(
                     at: URL(fileURLWithPath: target).deletingLastPathComponent(), withIntermediateDirectories: true)
                 var weights = result.weights

@@ -15,7 +15,10 @@ extension ModelsCommand {
         @Option(help: "Which random numbers.") var seed: UInt64 = 1
         @Option(name: .shortAndLong, help: "The .safetensors file to write.") var output: String
 
+        @Flag(help: "Replace the output if it exists.") var overwrite = false
+
         func run() throws {
+            try ModelsCommand.checkFree(output, overwrite: overwrite)
             let architecture = try ModelsCommand.architecture(network, variant)
             do {
                 let weights = try architecture.build().initialWeights(seed: seed).recorded(for: architecture)

@@ -50,3 +50,32 @@ import Testing
         }
     }
 }
+
+@Suite struct PrintableTextTests {
+    @Test(arguments: [
+        ("plain, naïve, 日本", "plain, naïve, 日本"), ("\u{1B}]0;owned\u{07}", "\\u{1b}]0;owned\\u{7}"),
+        ("red\nerror: forged", "red\\u{a}error: forged"), ("a\u{85}b\u{2028}c\u{9B}d", "a\\u{85}b\\u{2028}c\\u{9b}d"),
+        ("\u{202E}gpj.exe", "\\u{202e}gpj.exe"), ("\r\n", "\\u{d}\\u{a}"),
+    ])
+    func `what moves the cursor or forges a line is written out`(text: String, shown: String) {
+        #expect(printable(text) == shown)
+    }
+}
+
+@Suite struct FileNameTests {
+    @Test(arguments: [
+        Array("plain.png".utf8), Array("naïve 日本".utf8), [0x63, 0x61, 0x66, 0xE9, 0x2E], [0xFF, 0xFE], [0xE2, 0x82],
+        [0xED, 0xA0, 0x80],
+    ])
+    func `any name of the system comes back as it was`(bytes: [UInt8]) {
+        let name = (bytes + [0]).map { CChar(bitPattern: $0) }
+        let text = name.withUnsafeBufferPointer { $0.baseAddress.map { FileName.text($0) } ?? "" }
+        #expect(FileName.bytes(text) == name)
+    }
+
+    @Test func `a byte that is no character is shown as a number`() {
+        let name: [CChar] = [0x61, CChar(bitPattern: 0xE9), 0]
+        let text = name.withUnsafeBufferPointer { $0.baseAddress.map { FileName.text($0) } ?? "" }
+        #expect(printable(text) == "a\\xe9")
+    }
+}

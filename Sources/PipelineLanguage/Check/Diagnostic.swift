@@ -48,8 +48,11 @@ public struct Diagnostic: Sendable, Hashable, Encodable, CustomStringConvertible
     }
 
     /// The printed form: `file:line:column: error: path: message (found X)` and a line for the fix.
-    public var description: String {
-        var text = file
+    public var description: String { lines.joined(separator: "\n") }
+
+    /// The printed form by lines; nothing that was found anywhere adds others.
+    public var lines: [String] {
+        var text = redacted(file)
         if let flag {
             text = flag
         } else if let line, let column {
@@ -59,15 +62,14 @@ public struct Diagnostic: Sendable, Hashable, Encodable, CustomStringConvertible
         if !path.isEmpty { text += path + ": " }
         text += message
         if let found { text += " (found \(found))" }
-        if let fix { text += "\n  fix: " + fix }
-        return text
+        return [printable(text)] + (fix.map { [printable("  fix: " + $0)] } ?? [])
     }
 
     /// The same as one line of JSON, for tools.
     public var json: String { document.compact }
 
     package var document: JSONDocument {
-        var members: [(String, JSONDocument)] = [("severity", .string(severity.rawValue)), ("file", .string(file))]
+        var members: [(String, JSONDocument)] = [("severity", .string(severity.rawValue)), ("file", .string(redacted(file)))]
         if let line { members.append(("line", .integer(line))) }
         if let column { members.append(("column", .integer(column))) }
         if let flag { members.append(("flag", .string(flag))) }

@@ -47,7 +47,7 @@ struct BenchCommand: ParsableCommand {
             } catch {
                 throw Failure(.failed, "vpipe: \(error)")
             }
-            if json { Console.line(Self.json(bench, network: name)) } else { Self.print(bench, network: name) }
+            if json { Console.print(Self.json(bench, network: name) + "\n") } else { Self.print(bench, network: name) }
         }
     }
 

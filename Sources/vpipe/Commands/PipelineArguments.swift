@@ -16,7 +16,7 @@ struct PipelineArguments: ParsableArguments {
         do {
             let file = try PipelineFile(path: pipeline)
             let valid = try file.validated(against: Installation.registry.contracts, overrides: overrides)
-            for warning in isQuiet ? [] : valid.warnings { log.say("warning", warning.description) }
+            for warning in isQuiet ? [] : valid.warnings { log.say("warning", lines: warning.lines) }
             return valid
         } catch {
             throw Failure(error)

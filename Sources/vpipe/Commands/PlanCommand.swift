@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+internal import Basics
 import Pipeline
 internal import PipelineLanguage
 internal import Workbench
@@ -35,13 +36,14 @@ struct PlanCommand: ParsableCommand {
             plan = try PipelinePlan(
                 pipeline, registry: Installation.registry, engine: Installation.engine, options: options
             ) { part in
-                if isShown { Console.print("\r\u{1B}[Kmeasuring \(part)", to: .errors) }
+                if isShown { Console.print(Console.clearLine + "measuring \(printable(part))", to: .errors) }
             }
         } catch {
             throw Failure(.failed, "vpipe: \(error)")
         }
-        if isShown { Console.print("\r\u{1B}[K", to: .errors) }
-        for line in json ? [PlanText.json(plan)] : PlanText.lines(plan) { Console.line(line) }
+        if isShown { Console.print(Console.clearLine, to: .errors) }
+        if json { return Console.print(PlanText.json(plan) + "\n") }
+        for line in PlanText.lines(plan) { Console.line(line) }
         if plan.keepingRung == nil { throw ExitCode(ExitStatus.targetMissed.rawValue) }
     }
 }

@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Foundation
+internal import Synchronization
 
 /// Text to people.
+///
+/// Nobody waits for a reader of the standard error stream: what it does not take within a second is left out and counted,
+/// and from then on everything that it does not take at once.
 enum Console {
+    private static let isStuck = Atomic<Bool>(false)
+    private static let lost = Atomic<Int>(0)
+
     /// Where text goes.
     enum Stream: Int32 {
         case output = 1
@@ -13,18 +21,54 @@ enum Console {
     }
 
     /// Prints `text` as it is; a closed stream is not an error.
+    ///
+    /// What is of others goes through `line`.
     static func print(_ text: String, to stream: Stream = .output) {
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { write(stream.rawValue, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
-            bytes = bytes.dropFirst(count)
+        guard stream == .errors else {
+            put(Array(text.utf8)[...], on: stream)
+            return
+        }
+        let missed = lost.exchange(0, ordering: .acquiringAndReleasing)
+        let note = missed == 0 ? "" : "\(missed) messages were left out: nobody read them\n"
+        if put(Array((note + text).utf8)[...], on: stream) {
+            isStuck.store(false, ordering: .releasing)
+        } else {
+            isStuck.store(true, ordering: .releasing)
+            lost.wrappingAdd(missed + 1, ordering: .acquiringAndReleasing)
         }
     }
 
-    /// Prints a line.
-    static func line(_ text: String = "", to stream: Stream = .output) { print(text + "\n", to: stream) }
+    /// Prints a line, whatever is in `text`.
+    static func line(_ text: String = "", to stream: Stream = .output) { print(printable(text) + "\n", to: stream) }
+
+    /// Takes back the line of status on a terminal.
+    static let clearLine = "\r\u{1B}[K"
+
+    /// Writes all of `bytes`; false where the stream does not take them in time.
+    @discardableResult
+    private static func put(_ bytes: ArraySlice<UInt8>, on stream: Stream) -> Bool {
+        var bytes = bytes
+        while !bytes.isEmpty {
+            // A pipe that takes anything takes so much.
+            let part = bytes.prefix(stream == .errors ? 512 : bytes.count)
+            if stream == .errors {
+                var watched = pollfd(fd: stream.rawValue, events: Int16(POLLOUT), revents: 0)
+                let patience: Int32 = isStuck.load(ordering: .acquiring) ? 0 : 1000
+                if poll(&watched, 1, patience) == 0 { return false }
+            }
+            let count = part.withUnsafeBytes { write(stream.rawValue, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN {
+                var watched = pollfd(fd: stream.rawValue, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&watched, 1, 1000)
+                continue
+            }
+            // A closed stream has nobody to miss anything.
+            guard count > 0 else { return true }
+            bytes = bytes.dropFirst(count)
+        }
+        return true
+    }
 
     /// Columns of the terminal behind `stream`; 80 where it does not say.
     static func width(of stream: Stream) -> Int {

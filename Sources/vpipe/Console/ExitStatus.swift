@@ -26,10 +26,10 @@ struct Failure: Error {
 
     init(_ error: PipelineFileError) {
         status = .usage
-        lines = error.diagnostics.map(\.description)
+        lines = error.diagnostics.flatMap(\.lines)
     }
 
     func report() {
-        for line in lines { Console.print(line + "\n", to: .errors) }
+        for line in lines { Console.line(line, to: .errors) }
     }
 }

@@ -6,10 +6,13 @@ enum LogFormat: String, ExpressibleByArgument, CaseIterable {
     case text, json
 
     /// Says `message`; programs also get the kind of event it is.
-    func say(_ event: String, _ message: String) {
+    func say(_ event: String, _ message: String) { say(event, lines: [message]) }
+
+    /// Says a message of several lines.
+    func say(_ event: String, lines: [String]) {
         switch self {
-        case .text: Console.line(message, to: .errors)
-        case .json: Console.line(RunJSON.message(message, event: event), to: .errors)
+        case .text: for line in lines { Console.line(line, to: .errors) }
+        case .json: Console.line(RunJSON.message(lines.joined(separator: "\n"), event: event), to: .errors)
         }
     }
 }

@@ -77,7 +77,7 @@ final class ReloadSignal: Sendable {
                 .validated(against: Installation.registry.contracts, overrides: file.overrides)
             return run.reloadWhatCanBe(pipeline).lines
         } catch {
-            return error.diagnostics.map(\.description) + ["nothing was reloaded: the file has errors"]
+            return error.diagnostics.flatMap(\.lines) + ["nothing was reloaded: the file has errors"]
         }
     }
 }

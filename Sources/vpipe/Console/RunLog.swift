@@ -30,7 +30,8 @@ final class RunLog {
             switch format {
             case .json: Console.line(RunJSON.ladder(change, rung: rung), to: .errors)
             case .text:
-                Console.line((isLive ? "\r\u{1B}[K" : "") + RunReportText.ladder(change, rung: rung), to: .errors)
+                if isLive { Console.print(Console.clearLine, to: .errors) }
+                Console.line(RunReportText.ladder(change, rung: rung), to: .errors)
             }
         }
     }
@@ -43,7 +44,9 @@ final class RunLog {
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - begin) / 1e9
             switch format {
             case .json: Console.line(RunJSON.event(event, seconds: seconds), to: .errors)
-            case .text: Console.line((isLive ? "\r\u{1B}[K" : "") + RunReportText.event(event), to: .errors)
+            case .text:
+                if isLive { Console.print(Console.clearLine, to: .errors) }
+                Console.line(RunReportText.event(event), to: .errors)
             }
         }
     }
@@ -65,7 +68,7 @@ final class RunLog {
             let line = statusLine(report, items: items, fps: fps)
             if isLive {
                 let width = Console.width(of: .errors) - 1
-                Console.print("\r\u{1B}[K" + String(line.prefix(width)), to: .errors)
+                Console.print(Console.clearLine + String(line.prefix(width)), to: .errors)
                 hasStatusLine = true
             } else {
                 Console.line(line, to: .errors)
@@ -82,7 +85,7 @@ final class RunLog {
 
     /// Prints the report.
     func finish(_ report: RunReport, notes: [PipelineRun.Notes], verdict: Verdict?) {
-        if hasStatusLine { Console.print("\r\u{1B}[K", to: .errors) }
+        if hasStatusLine { Console.print(Console.clearLine, to: .errors) }
         switch format {
         case .json:
             Console.line(RunJSON.final(report, notes: notes, verdict: verdict, record: run.targetRecord), to: .errors)

@@ -36,12 +36,13 @@ final class StopSignals: Sendable {
                 let run = run.withLock { $0 }
                 switch count.wrappingAdd(1, ordering: .relaxed).newValue {
                 case 1:
+                    // First: whoever reads what is said below may take his time.
+                    run?.stop()
                     manager.stopping()
                     // A terminal has just shown ^C, or holds a line of status.
                     if isInteractive, log == .text { Console.line(to: .errors) }
                     let again = isInteractive ? "press again to abort" : "a second signal aborts"
                     log.say("stopping", "stopping: delivering what is under way; \(again)")
-                    run?.stop()
                 case 2:
                     if let run { run.abort() } else { _exit(ExitStatus.failed.rawValue) }
                 // Whoever presses a third time wants out whatever happens.

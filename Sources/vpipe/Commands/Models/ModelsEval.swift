@@ -88,7 +88,7 @@ extension ModelsCommand {
         }
 
         private func show(_ report: any EvaluationReport) {
-            if json { return Console.line(report.json) }
+            if json { return Console.print(report.json + "\n") }
             for line in report.introduction { Console.line(line) }
             var table = TextTable(report.columns, rightAligned: Set(1..<report.columns.count))
             for row in report.rows { table.add(row) }

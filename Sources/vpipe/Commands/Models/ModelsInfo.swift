@@ -29,7 +29,7 @@ extension ModelsCommand {
                     Console.line("  pre-processing: \(architecture.normalisation)")
                     for port in network.inputs { Console.line("  input  \(port.name) \(port.shape)") }
                     for port in network.outputs { Console.line("  output \(port.name) \(port.shape)") }
-                    if layers { Console.line(network.summary) }
+                    if layers { Console.print(network.summary + "\n") }
                 } catch let error as NetworkError {
                     throw Failure(.usage, "vpipe: \(error)")
                 }

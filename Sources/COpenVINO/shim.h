@@ -21,15 +21,13 @@ VPIPE_FUNCTION_TYPE(ov_core_create);
 VPIPE_FUNCTION_TYPE(ov_core_free);
 VPIPE_FUNCTION_TYPE(ov_core_get_property);
 VPIPE_FUNCTION_TYPE(ov_core_import_model);
+VPIPE_FUNCTION_TYPE(ov_core_read_model);
 VPIPE_FUNCTION_TYPE(ov_core_read_model_from_memory_buffer);
 // The forms without C variadics, which Swift cannot call.
 VPIPE_FUNCTION_TYPE(ov_core_set_properties);
 VPIPE_FUNCTION_TYPE(ov_core_compile_model_props);
 VPIPE_FUNCTION_TYPE(ov_model_free);
-VPIPE_FUNCTION_TYPE(ov_model_inputs_size);
-VPIPE_FUNCTION_TYPE(ov_model_const_input_by_index);
 VPIPE_FUNCTION_TYPE(ov_model_reshape_input_by_name);
-VPIPE_FUNCTION_TYPE(ov_port_get_partial_shape);
 VPIPE_FUNCTION_TYPE(ov_partial_shape_create_static);
 VPIPE_FUNCTION_TYPE(ov_partial_shape_free);
 

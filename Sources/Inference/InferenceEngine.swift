@@ -17,10 +17,6 @@ public protocol InferenceEngine: Sendable {
     /// Where the library is: the path of the file in use.
     var libraryPath: String { get }
 
-    /// The inputs of a model, without preparing it.
-    /// - Throws: `invalidModel`, `unsupportedModel`.
-    func inputs(of source: ModelSource) throws(InferenceError) -> [ModelInput]
-
     /// Prepares `source`, or returns the model that some other caller already had prepared with equal options.
     /// - Throws: `invalidModel`, `unsupportedModel`, `compileFailed`.
     func compile(_ source: ModelSource, options: CompileOptions) throws(InferenceError) -> CompiledModel

@@ -14,7 +14,7 @@ public struct ModelSource: Sendable {
     public let bytes: [UInt8]
     /// Shapes to give to inputs, by name, before compiling; for models that leave sizes open.
     public let inputShapes: [String: [Int]]
-    /// Identity of `bytes` and `inputShapes`.
+    /// Identity of `bytes`, `inputShapes` and the files beside the model.
     public let hash: ContentHash
     /// Whether the model quantises anything, without which integer arithmetic has nothing to work on.
     public var isQuantised: Bool {
@@ -32,14 +32,64 @@ public struct ModelSource: Sendable {
         }
     }
 
+    /// The file that the bytes are of, where others lie beside it that hold weights; the engine then reads it itself.
+    let path: String?
+    /// Identity of the contents of those others.
+    let external: ContentHash?
+    /// Bytes of the model and of those others.
+    let totalBytes: Int
+    /// Whether it was made by somebody else, so that nothing in it can be relied upon.
+    let isForeign: Bool
+
     /// Takes the bytes as they are; they are read when the model is compiled.
     public init(name: String, onnx bytes: [UInt8], inputShapes: [String: [Int]] = [:]) {
+        self.init(name: name, onnx: bytes, inputShapes: inputShapes, path: nil, external: nil)
+    }
+
+    init(
+        name: String, onnx bytes: [UInt8], inputShapes: [String: [Int]], path: String?, external: ContentHash?,
+        externalBytes: Int = 0, isForeign: Bool = false
+    ) {
         self.name = name
         self.bytes = bytes
         self.inputShapes = inputShapes
+        self.path = path
+        self.external = external
+        self.isForeign = isForeign
+        totalBytes = bytes.count + externalBytes
         let hash = ContentHash(of: bytes)
         let shapes = inputShapes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-        self.hash = shapes.isEmpty ? hash : ContentHash(of: Array("\(hash) \(shapes)".utf8))
+        let parts = ["\(hash)"] + (shapes.isEmpty ? [] : ["\(shapes)"]) + (external.map { ["\($0)"] } ?? [])
+        self.hash = parts.count == 1 ? hash : ContentHash(of: Array(parts.joined(separator: " ").utf8))
+    }
+
+    /// A model that somebody else made, of the file at `path`, with the files beside it that its header names.
+    ///
+    /// - Throws: `invalidModel` where such a file is missing, or is to be looked for anywhere but beside the model.
+    public static func file(
+        _ path: String, onnx bytes: [UInt8], header: ONNXHeader, inputShapes: [String: [Int]] = [:]
+    ) throws(InferenceError) -> ModelSource {
+        var parts: [String] = []
+        var externalBytes = 0
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+        for name in header.externalFiles.sorted() {
+            guard !name.isEmpty, !name.hasPrefix("/"), !name.split(separator: "/").contains("..") else {
+                throw InferenceError(
+                    .invalidModel, operation: path, detail: "looks for weights in \"\(name)\", which is not beside it")
+            }
+            do throws(CacheFiles.Failure) {
+                let file = try MappedFile(folder + name, followsLinks: true)
+                parts.append("\(name) \(ContentHash(of: file.bytes))")
+                externalBytes += file.bytes.count
+            } catch {
+                throw InferenceError(
+                    .invalidModel, operation: path, detail: "keeps its weights in a file beside it: \(error)")
+            }
+        }
+        return ModelSource(
+            name: path, onnx: bytes, inputShapes: inputShapes, path: parts.isEmpty ? nil : path,
+            external: parts.isEmpty ? nil : ContentHash(of: Array(parts.joined(separator: " ").utf8)),
+            externalBytes: externalBytes, isForeign: true)
     }
 }
 
@@ -55,6 +105,14 @@ public struct ContentHash: Sendable, Hashable, CustomStringConvertible {
     /// Hashes `bytes` with two independent multiply-and-fold lanes over 64-bit little-endian words.
     public init(of bytes: [UInt8]) {
         self = bytes.withUnsafeBytes { ContentHash(of: $0) }
+    }
+
+    /// Reads a hash back from its `description`.
+    init?(_ text: String) {
+        guard text.utf8.count == 32, let high = UInt64(text.prefix(16), radix: 16),
+            let low = UInt64(text.dropFirst(16), radix: 16)
+        else { return nil }
+        (self.high, self.low) = (high, low)
     }
 
     init(of bytes: UnsafeRawBufferPointer) {

@@ -2,6 +2,7 @@
 import ArgumentParser
 internal import Basics
 internal import Foundation
+internal import Inference
 import Pipeline
 internal import PipelineLanguage
 
@@ -27,14 +28,23 @@ struct Vpipe: ParsableCommand {
         throw Failure(.usage, "vpipe: there is no command \"\(word)\"; did you mean \"\(meant)\"?")
     }
 
+    /// As the shell gave them, also names of files that are not UTF-8.
+    private static var arguments: [String] {
+        (1..<max(1, Int(CommandLine.argc))).compactMap { CommandLine.unsafeArgv[$0].map { FileName.text($0) } }
+    }
+
     static func main() {
         // A reader that goes away is an error of one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        // Not a command for people: see `ModelTrial`.
+        if CommandLine.arguments.dropFirst().first == ModelTrial.argument {
+            Foundation.exit(ModelTrial.serve(CommandLine.arguments))
+        }
         // Few arenas: threads that come and go each kept one, which cost 10 MB and gained nothing.
         Heap.limitArenas(to: 2)
         do {
             try checkCommand()
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(arguments)
             try command.run()
         } catch let failure as Failure {
             failure.report()
@@ -42,7 +52,14 @@ struct Vpipe: ParsableCommand {
         } catch {
             let isHelp = exitCode(for: error).isSuccess
             let text = fullMessage(for: error)
-            if !text.isEmpty { Console.print(text + "\n", to: isHelp ? .output : .errors) }
+            if isHelp {
+                if !text.isEmpty { Console.print(text + "\n") }
+            } else if !text.isEmpty {
+                // Arguments stand in it as they were given.
+                for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+                    Console.line(redacted(String(line)), to: .errors)
+                }
+            }
             let isStatus = error is ExitCode
             Foundation.exit(isHelp ? 0 : isStatus ? exitCode(for: error).rawValue : ExitStatus.usage.rawValue)
         }

@@ -68,10 +68,6 @@ package final class FakeEngine: InferenceEngine {
         self.compute = compute
     }
 
-    package func inputs(of source: ModelSource) throws(InferenceError) -> [ModelInput] {
-        try ports(of: source).inputs.map { ModelInput(name: $0.name, shape: $0.shape, element: $0.element) }
-    }
-
     package func compile(_ source: ModelSource, options: CompileOptions) throws(InferenceError) -> CompiledModel {
         try onCompile(source, options)
         let (inputs, outputs) = try ports(of: source)

@@ -4,6 +4,8 @@ import TestSupport
 /// Just enough of ONNX' protobuf encoding to write one small model by hand.
 struct TinyONNX {
     private var bytes: [UInt8] = []
+    /// What was written.
+    var content: [UInt8] { bytes }
 
     mutating func varint(_ field: Int, _ value: Int) {
         raw(UInt64(field << 3))

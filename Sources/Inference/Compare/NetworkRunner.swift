@@ -62,28 +62,29 @@ public struct EngineRunner: NetworkRunner {
             _ = tensor.floats.update(fromContentsOf: values)
         }
         try request.run()
-        return try Dictionary(
-            zip(model.outputs.map(\.name), request.outputs.map { try $0.numbers() }),
+        return Dictionary(
+            zip(model.outputs.map(\.name), request.outputs.map { $0.numbers() }),
             uniquingKeysWith: { first, _ in first })
     }
 }
 
 extension TensorBuffer {
-    /// A copy of the elements as 32-bit floats, for comparing and storing: f32, i32, i64 and u8 tensors.
-    ///
-    /// - Throws: `unsupportedModel` for other element types.
-    package func numbers() throws(InferenceError) -> [Float] {
-        func converted<Number: BinaryInteger>(_ type: Number.Type) -> [Float] {
-            bytes.bindMemory(to: type).map { Float($0) }
-        }
+    /// A copy of the elements as 32-bit floats, for comparing and storing.
+    package func numbers() -> [Float] {
+        info.element == .f32 ? Array(floats) : (0..<info.count).map { number(at: $0) }
+    }
+
+    /// One element as a 32-bit float, the nearest where it is wider.
+    @inline(__always)
+    package func number(at index: Int) -> Float {
         switch info.element {
-        case .f32: return Array(floats)
-        case .i64: return converted(Int64.self)
-        case .i32: return converted(Int32.self)
-        case .u8: return converted(UInt8.self)
-        default:
-            throw InferenceError(
-                .unsupportedModel, operation: info.name, detail: "\(info.element.rawValue) is not read here")
+        case .f32: base.load(fromByteOffset: index &* 4, as: Float.self)
+        case .i64: Float(base.load(fromByteOffset: index &* 8, as: Int64.self))
+        case .i32: Float(base.load(fromByteOffset: index &* 4, as: Int32.self))
+        case .u8: Float(base.load(fromByteOffset: index, as: UInt8.self))
+        case .i8: Float(base.load(fromByteOffset: index, as: Int8.self))
+        case .f16: HalfFloat.float(base.load(fromByteOffset: index &* 2, as: UInt16.self))
+        case .bf16: Float(bitPattern: UInt32(base.load(fromByteOffset: index &* 2, as: UInt16.self)) << 16)
         }
     }
 }

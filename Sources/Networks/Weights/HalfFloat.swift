@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// IEEE 754 binary16 to and from binary32, in integers, so that every platform has it.
-enum HalfFloat {
+package enum HalfFloat {
     /// The exact value of a half.
-    static func float(_ bits: UInt16) -> Float {
+    package static func float(_ bits: UInt16) -> Float {
         let sign = UInt32(bits & 0x8000) << 16
         let exponent = UInt32(bits >> 10) & 0x1F
         let fraction = UInt32(bits & 0x3FF)
@@ -17,7 +17,7 @@ enum HalfFloat {
     }
 
     /// The nearest half, ties to even; too large becomes infinity.
-    static func bits(_ value: Float) -> UInt16 {
+    package static func bits(_ value: Float) -> UInt16 {
         let pattern = value.bitPattern
         let sign = UInt16(pattern >> 16) & 0x8000
         let magnitude = pattern & 0x7FFF_FFFF

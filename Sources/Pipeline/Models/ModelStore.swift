@@ -71,8 +71,10 @@ public struct ModelStore: Sendable {
         var folders: [String] = []
         if let own = Folders.variable("VPIPE_MODELS"), !own.isEmpty { folders.append(own) }
         folders.append(userFolder)
-        // A program that embeds the library lies elsewhere than what `make install` put there.
-        return folders + shipped("models") + ["/usr/local/share/vpipe/models", "/usr/share/vpipe/models"]
+        // A program of somebody else's that embeds this one is not installed beside the weights.
+        let system = ["/usr/local/share/vpipe/models", "/usr/share/vpipe/models"]
+        let own = shipped("models")
+        return folders + own + system.filter { !own.contains($0) }
     }
 
     /// Where a folder that comes with the program may be: installed beside it, or in the source tree it was built in.

@@ -134,6 +134,7 @@ package final class ObjectDecoder: OutputDecoder {
         case .xyxy: (c, d) = (c - a, d - b)
         case .cxcywh: (a, b) = (a - c / 2, b - d / 2)
         case .xywh: break
+        case .yxyx: (a, b, c, d) = (b, a, d - b, c - a)
         }
         if layout.isNormalised {
             let (width, height) = (Float(size.width), Float(size.height))
@@ -148,19 +149,12 @@ package final class ObjectDecoder: OutputDecoder {
 
 /// Outputs as they are, for readers who decode them themselves.
 package final class TensorDecoder: OutputDecoder {
-    /// Checks that all outputs are of types that can be handed on.
-    ///
-    /// - Throws: `VisionError.Code.outputs`.
-    package init(outputs: [TensorInfo]) throws(VisionError) {
-        for info in outputs where ![.f32, .i64, .i32, .u8].contains(info.element) {
-            throw VisionError(.outputs, "the output \(info) is of a type that is not handed on")
-        }
-    }
+    package init() {}
 
     /// Copies of all outputs, in the model's order.
     package func decode(_ outputs: [TensorBuffer], placement: Placement) -> [RawTensor] {
         outputs.map { tensor in
-            RawTensor(name: tensor.info.name, shape: tensor.info.shape, values: (try? tensor.numbers()) ?? [])
+            RawTensor(name: tensor.info.name, shape: tensor.info.shape, values: tensor.numbers())
         }
     }
 }

@@ -11,6 +11,8 @@ package struct ObjectLayout: Sendable, Hashable {
         case cxcywh
         /// Left, top, width, height.
         case xywh
+        /// Top, left, bottom, right.
+        case yxyx
     }
 
     /// A stretch of a row.
@@ -83,7 +85,7 @@ struct TensorTable {
         var shape = info.shape
         while shape.count > 1, shape[0] == 1, shape.count > 2 || wanted == 1...1 { shape.removeFirst() }
         if shape.count == 1 { shape.append(1) }
-        guard shape.count == 2, info.element == .f32 || info.element == .i64 || info.element == .i32 else {
+        guard shape.count == 2 else {
             throw VisionError(.outputs, "the output \(info) is not a table of numbers")
         }
         let isRowsFirst =
@@ -103,12 +105,6 @@ struct TensorTable {
     /// The number at a place.
     @inline(__always)
     func value(_ row: Int, _ column: Int, in outputs: [TensorBuffer]) -> Float {
-        let tensor = outputs[index]
-        let place = row &* rowStride &+ column &* columnStride
-        return switch tensor.info.element {
-        case .f32: tensor.base.load(fromByteOffset: place &* 4, as: Float.self)
-        case .i64: Float(tensor.base.load(fromByteOffset: place &* 8, as: Int64.self))
-        default: Float(tensor.base.load(fromByteOffset: place &* 4, as: Int32.self))
-        }
+        outputs[index].number(at: row &* rowStride &+ column &* columnStride)
     }
 }

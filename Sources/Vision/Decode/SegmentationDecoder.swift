@@ -69,35 +69,10 @@ package final class SegmentationDecoder: OutputDecoder {
             temperature: temperature)
     }
 
-    /// Prepares for any output of shape `[1, classes, rows, columns]`, the model's first when it has no name.
-    ///
-    /// - Parameter names: of the classes; indices stand for them when there are none.
-    /// - Throws: `VisionError.Code.outputs`.
-    package convenience init(
-        outputs: [TensorInfo], named output: String?, size: InputSize, names: [String], resolution: Resolution = .cells
-    ) throws(VisionError) {
-        let list = outputs.map(\.description).joined(separator: ", ")
-        guard let index = output.map({ name in outputs.firstIndex { $0.name == name } }) ?? 0, index < outputs.count
-        else {
-            throw VisionError(.outputs, "the model has no output \"\(output ?? "")\"; it has \(list)")
-        }
-        let info = outputs[index]
-        guard info.element == .f32, info.shape.count == 4, info.shape[0] == 1, (2...255).contains(info.shape[1]) else {
-            throw VisionError(.outputs, "the output \(info) is not f32[1,classes,rows,columns] of 2 to 255 classes")
-        }
-        guard names.isEmpty || names.count == info.shape[1] else {
-            throw VisionError(
-                .outputs, "the output \(info) tells \(info.shape[1]) classes apart, but \(names.count) are named")
-        }
-        let classes = ClassSet(naming: names.isEmpty ? (0..<info.shape[1]).map(String.init) : names)
-        self.init(
-            index: index, grid: InputSize(width: info.shape[3], height: info.shape[2]), size: size, classes: classes,
-            resolution: resolution, threshold: 0, temperature: 1)
-    }
-
-    private init(
-        index: Int, grid: InputSize, size: InputSize, classes: ClassSet, resolution: Resolution, threshold: Float,
-        temperature: Float
+    /// Prepares for logits of a grid, which are the output `index`.
+    init(
+        index: Int, grid: InputSize, size: InputSize, classes: ClassSet, resolution: Resolution, threshold: Float = 0,
+        temperature: Float = 1
     ) {
         width = grid.width
         height = grid.height
@@ -298,6 +273,13 @@ package final class SegmentationDecoder: OutputDecoder {
 
     /// The labels of a grid over the network's input, cut to the cells that hold some of the picture.
     private func map(_ labels: [UInt8], _ grid: InputSize, _ placement: Placement) -> ClassMap {
+        Self.map(labels, grid, of: size, classes, placement)
+    }
+
+    /// The same of any labels for an input of `size`.
+    static func map(
+        _ labels: [UInt8], _ grid: InputSize, of size: InputSize, _ classes: ClassSet, _ placement: Placement
+    ) -> ClassMap {
         func cut(_ start: Int, _ extent: Int, _ cells: Int, _ input: Int) -> Range<Int> {
             start * cells / input..<min(cells, ((start + extent) * cells + input - 1) / input)
         }

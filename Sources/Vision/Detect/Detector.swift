@@ -25,6 +25,10 @@ package final class Detector<Decoder: OutputDecoder>: PictureNetwork {
     /// Reads the network's outputs.
     package let decoder: Decoder
     private let pool: RequestPool
+    private let input: PictureTensor
+    private let pictureIndex: Int
+    /// The outputs of each request as the decoder reads them: of a batch, the first place.
+    private let outputs: [[TensorBuffer]]
     /// Where the picture lies in each request's input.
     private var placements: [Placement]
 
@@ -40,16 +44,30 @@ package final class Detector<Decoder: OutputDecoder>: PictureNetwork {
         decoder: ([TensorInfo]) throws -> Decoder
     ) throws {
         let size = preprocessor.size
-        let wanted = TensorInfo(name: "image", shape: preprocessor.shape, element: .f32)
-        guard model.inputs.count == 1, model.inputs[0].shape == wanted.shape, model.inputs[0].element == .f32 else {
+        guard let place = model.inputs.firstIndex(where: { $0.shape.count == 4 }) ?? model.inputs.indices.first,
+            model.inputs.enumerated().allSatisfy({ $0 == place || PictureExtent(of: $1) != nil })
+        else {
             let found = model.inputs.map(\.description).joined(separator: ", ")
-            throw VisionError(.input, "the model \"\(model.name)\" takes \(found) where \(wanted) is made")
+            throw VisionError(.input, "the model \"\(model.name)\" takes \(found); one picture is what is made")
+        }
+        pictureIndex = place
+        input = try PictureTensor(preprocessor, for: model.inputs[place], of: model.name)
+        let batch = input.batch
+        func first(of info: TensorInfo) -> TensorInfo {
+            guard batch > 1, info.shape.first == batch else { return info }
+            return TensorInfo(name: info.name, shape: [1] + info.shape.dropFirst(), element: info.element)
         }
         self.model = model
         self.preprocessor = preprocessor
-        self.decoder = try decoder(model.outputs)
+        self.decoder = try decoder(model.outputs.map(first))
         pool = try RequestPool(model: model, count: requests)
         capacity = pool.requests.count
+        outputs = pool.requests.map { request in
+            for (index, tensor) in request.inputs.enumerated() where index != place {
+                PictureExtent(of: tensor.info)?.write(size, to: tensor)
+            }
+            return request.outputs.map { TensorBuffer(info: first(of: $0.info), base: $0.base) }
+        }
         let none = Placement(sourceWidth: 1, sourceHeight: 1, in: size, fit: .stretch)
         placements = [Placement](repeating: none, count: capacity)
     }
@@ -70,7 +88,7 @@ package final class Detector<Decoder: OutputDecoder>: PictureNetwork {
 
     package func submit(_ picture: Picture) throws(InferenceError) -> Bool {
         guard let slot = pool.acquire() else { return false }
-        placements[slot.index] = preprocessor.fill(slot.request.inputs[0].floats, from: picture)
+        placements[slot.index] = input.fill(slot.request.inputs[pictureIndex], from: picture)
         try pool.submit(slot)
         return true
     }
@@ -88,6 +106,6 @@ package final class Detector<Decoder: OutputDecoder>: PictureNetwork {
     private func decode(_ slot: RequestPool.Slot, _ failure: InferenceError?) throws(InferenceError) -> Output {
         defer { pool.release(slot) }
         if let failure { throw failure }
-        return decoder.decode(slot.request.outputs, placement: placements[slot.index])
+        return decoder.decode(outputs[slot.index], placement: placements[slot.index])
     }
 }

@@ -71,7 +71,7 @@ public enum ParityCheck {
         _ request: InferRequest, _ reference: ParityReference
     ) throws -> [ParityReport.Stage] {
         try request.run()
-        let made = try request.outputs.map { try $0.numbers() }
+        let made = request.outputs.map { $0.numbers() }
         var stages: [ParityReport.Stage] = []
         for (index, tensor) in request.outputs.enumerated() {
             guard let theirs = try reference.output(tensor.info.name) else { continue }

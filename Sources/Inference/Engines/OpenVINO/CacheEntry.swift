@@ -48,7 +48,8 @@ struct CacheEntry: ~Copyable {
     /// What is stored here; nil when nothing is, or not what was sealed.
     func load() -> MappedFile? {
         guard let file = try? MappedFile(blob), let text = try? CacheFiles.read(seal) else { return nil }
-        return text == Self.text(for: file.bytes) ? file : nil
+        // Machine code of somebody else's is not for us.
+        return file.isOwn && text == Self.text(for: file.bytes) ? file : nil
     }
 
     /// Has `write` make a file of the name it is given, and puts that in the place of what is stored here.

@@ -21,6 +21,8 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
     public let cachesModels: Bool
 
     let functions: OpenVINOFunctions
+    /// Where models of others are compiled first; nil where there is no program for it.
+    private let trial: ModelTrial?
     private let core: OpaquePointer
     private let places = Mutex<[Key: Place]>([:])
     private let importing = Mutex<Void>(())
@@ -65,7 +67,7 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
         }
     }()
 
-    init(library: OpenVINOLibrary) throws(InferenceError) {
+    init(library: OpenVINOLibrary, trial: ModelTrial? = .installed) throws(InferenceError) {
         let functions = library.functions
         var core: OpaquePointer?
         try functions.check(functions.coreCreate(&core), "ov_core_create", .libraryUnsuitable)
@@ -81,6 +83,7 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
             throw error
         }
         self.functions = functions
+        self.trial = trial
         self.core = core
         version = library.version
         libraryPath = library.path
@@ -142,6 +145,8 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
     private func compileThroughCache(
         _ source: ModelSource, _ options: CompileOptions
     ) throws(InferenceError) -> Made {
+        // What is in the cache has been through it.
+        if source.isForeign, let trial, !isCached(source, options) { try trial.run(source, options) }
         let opened: CacheEntry?
         do throws(CacheFiles.Failure) {
             opened = try entry(for: source, options)
@@ -163,6 +168,11 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
         } catch {
             return (compiled, false, error.description)
         }
+    }
+
+    private func isCached(_ source: ModelSource, _ options: CompileOptions) -> Bool {
+        guard let opened = try? entry(for: source, options) else { return false }
+        return opened.load() != nil
     }
 
     private func entry(
@@ -190,9 +200,16 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
                 .invalidModel, operation: "reading \(source.name)", detail: "the file is XML, not ONNX")
         }
         var model: OpaquePointer?
-        let status = source.bytes.withUnsafeBytes { bytes in
-            functions.readModel(core, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, nil, &model)
-        }
+        let status: ov_status_e =
+            if let path = source.path {
+                // Weights beside the model are found by its path alone.
+                functions.readModelFile(core, path, nil, &model)
+            } else {
+                source.bytes.withUnsafeBytes { bytes in
+                    functions.readModel(
+                        core, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, nil, &model)
+                }
+            }
         try functions.check(status, "reading \(source.name)", .invalidModel)
         guard let model else {
             throw InferenceError(.invalidModel, operation: "reading \(source.name)", detail: "returned no model")
@@ -209,7 +226,7 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
             functions.compileModel(core, model, Self.device, count, pointer, &compiled)
         }
         try functions.check(status, "compiling \(source.name)", .compileFailed)
-        return try own(compiled, "compiling \(source.name)")
+        return try own(compiled, source, "compiling \(source.name)")
     }
 
     /// Makes a model of what `OpenVINOModel.export(to:)` wrote: neither the ONNX reader nor its copy of the network is
@@ -231,17 +248,19 @@ public final class OpenVINOEngine: InferenceEngine, @unchecked Sendable {
             try functions.check(status, operation, .compileFailed)
             // By now the library has the weights packed as the processor wants them, but for some.
             defer { blob.putAside() }
-            return try own(compiled, operation, weights: blob)
+            return try own(compiled, source, operation, weights: blob)
         }
     }
 
     private func own(
-        _ compiled: OpaquePointer?, _ operation: String, weights: MappedFile? = nil
+        _ compiled: OpaquePointer?, _ source: ModelSource, _ operation: String, weights: MappedFile? = nil
     ) throws(InferenceError) -> OpenVINOModel {
         guard let compiled else {
             throw InferenceError(.compileFailed, operation: operation, detail: "returned no model")
         }
-        return try OpenVINOModel(owning: compiled, named: operation, functions: functions, weights: weights)
+        return try OpenVINOModel(
+            owning: compiled, named: operation, header: try? ONNXHeader(source.bytes), functions: functions,
+            weights: weights)
     }
 
     // MARK: - Properties

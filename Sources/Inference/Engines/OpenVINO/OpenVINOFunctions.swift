@@ -17,14 +17,12 @@ struct OpenVINOFunctions: @unchecked Sendable {
     let coreFree: vpipe_ov_core_free_f
     let coreGetProperty: vpipe_ov_core_get_property_f
     let readModel: vpipe_ov_core_read_model_from_memory_buffer_f
+    let readModelFile: vpipe_ov_core_read_model_f
     let coreSetProperties: vpipe_ov_core_set_properties_f
     let importModel: vpipe_ov_core_import_model_f
     let compileModel: vpipe_ov_core_compile_model_props_f
     let modelFree: vpipe_ov_model_free_f
-    let modelInputCount: vpipe_ov_model_inputs_size_f
-    let modelInput: vpipe_ov_model_const_input_by_index_f
     let modelReshape: vpipe_ov_model_reshape_input_by_name_f
-    let portPartialShape: vpipe_ov_port_get_partial_shape_f
     let partialShapeCreate: vpipe_ov_partial_shape_create_static_f
     let partialShapeFree: vpipe_ov_partial_shape_free_f
 
@@ -78,14 +76,12 @@ struct OpenVINOFunctions: @unchecked Sendable {
         coreGetProperty = try find("ov_core_get_property", vpipe_ov_core_get_property_f.self)
         readModel = try find(
             "ov_core_read_model_from_memory_buffer", vpipe_ov_core_read_model_from_memory_buffer_f.self)
+        readModelFile = try find("ov_core_read_model", vpipe_ov_core_read_model_f.self)
         coreSetProperties = try find("ov_core_set_properties", vpipe_ov_core_set_properties_f.self)
         importModel = try find("ov_core_import_model", vpipe_ov_core_import_model_f.self)
         compileModel = try find("ov_core_compile_model_props", vpipe_ov_core_compile_model_props_f.self)
         modelFree = try find("ov_model_free", vpipe_ov_model_free_f.self)
-        modelInputCount = try find("ov_model_inputs_size", vpipe_ov_model_inputs_size_f.self)
-        modelInput = try find("ov_model_const_input_by_index", vpipe_ov_model_const_input_by_index_f.self)
         modelReshape = try find("ov_model_reshape_input_by_name", vpipe_ov_model_reshape_input_by_name_f.self)
-        portPartialShape = try find("ov_port_get_partial_shape", vpipe_ov_port_get_partial_shape_f.self)
         partialShapeCreate = try find("ov_partial_shape_create_static", vpipe_ov_partial_shape_create_static_f.self)
         partialShapeFree = try find("ov_partial_shape_free", vpipe_ov_partial_shape_free_f.self)
 

@@ -14,16 +14,22 @@ final class OpenVINOModel: ModelDriver, @unchecked Sendable {
     let outputs: [TensorInfo]
 
     /// Takes over `handle`, and frees it when the ports cannot be used; `name` is for messages, `weights` is kept as long.
+    ///
+    /// Ports are called as `header` does: the library has names of its own for some, and others after a restoration.
     /// - Throws: `unsupportedModel`.
     init(
-        owning handle: OpaquePointer, named name: String, functions: OpenVINOFunctions, weights: MappedFile?
+        owning handle: OpaquePointer, named name: String, header: ONNXHeader?, functions: OpenVINOFunctions,
+        weights: MappedFile?
     ) throws(InferenceError) {
         self.handle = handle
         self.weights = weights
         self.functions = functions
         do throws(InferenceError) {
-            inputs = try Self.ports(handle, functions, functions.inputCount, functions.inputPort, kind: "input")
-            outputs = try Self.ports(handle, functions, functions.outputCount, functions.outputPort, kind: "output")
+            inputs = try Self.ports(
+                handle, functions, functions.inputCount, functions.inputPort, kind: "input",
+                names: header?.inputs.map(\.name))
+            outputs = try Self.ports(
+                handle, functions, functions.outputCount, functions.outputPort, kind: "output", names: header?.outputs)
         } catch {
             functions.compiledFree(handle)
             throw InferenceError(error.code, operation: "\(name), \(error.operation)", detail: error.detail)
@@ -61,7 +67,7 @@ final class OpenVINOModel: ModelDriver, @unchecked Sendable {
 
     private static func ports(
         _ model: OpaquePointer, _ functions: OpenVINOFunctions, _ size: vpipe_ov_compiled_model_inputs_size_f,
-        _ port: vpipe_ov_compiled_model_input_by_index_f, kind: String
+        _ port: vpipe_ov_compiled_model_input_by_index_f, kind: String, names: [String]?
     ) throws(InferenceError) -> [TensorInfo] {
         var count = 0
         try functions.check(size(model, &count), "ov_compiled_model_\(kind)s_size", .unsupportedModel)
@@ -76,7 +82,8 @@ final class OpenVINOModel: ModelDriver, @unchecked Sendable {
         guard infos.count == count, count > 0 else {
             throw InferenceError(.unsupportedModel, operation: "ports", detail: "the model has no \(kind)s")
         }
-        return infos
+        guard let names, names.count == infos.count else { return infos }
+        return zip(infos, names).map { TensorInfo(name: $1, shape: $0.shape, element: $0.element) }
     }
 
     private static func info(

@@ -46,7 +46,7 @@ enum ONNXNode: NodeType {
         "decode", default: Decode.boxes,
         docs: [
             "boxes": "objects with a box and a class",
-            "mask": "a class for each cell, the largest of f32[1,classes,h,w]",
+            "mask": "a class for each cell: the largest score, the class itself, or one score above a half",
             "tensors": "numbers as they are, for jsonl and npz",
         ],
         doc: "What the outputs are")
@@ -60,12 +60,13 @@ enum ONNXNode: NodeType {
         "format", default: ObjectLayout.Corners.cxcywh,
         docs: [
             "xyxy": "left, top, right, bottom", "cxcywh": "centre, width, height", "xywh": "left, top, width, height",
+            "yxyx": "top, left, bottom, right",
         ], doc: "What the four numbers of a box are")
     static let coordinates = Param.choice(
         "coordinates", default: Coordinates.pixels, docs: ["pixels": "of the network's input", "fractions": "of it"],
         doc: "Unit of the boxes")
     static let logits = Param.boolean("logits", default: false, doc: "Squash scores by the logistic function")
-    static let classes = Param.strings("classes", default: [], doc: "Names of the classes, in the model's order")
+    static let classes = Param.strings("classes", default: [], doc: "Names of the classes in the model's order, or a file with one a line; what the model says itself when absent")
     static let threshold = Param.number(
         "threshold", default: 0.25, range: 0...1, changeable: true, synonyms: ["confidence", "score"],
         doc: "Lowest score kept"
@@ -80,8 +81,10 @@ enum ONNXNode: NodeType {
 
     static let contract = Contract(
         "onnx", aliases: ["model"], .inference, summary: "Runs a network of your own, from an ONNX file",
-        details: "The model takes one f32 tensor, `[1, 3, H, W]` or `[1, H, W, 3]`, of `(byte - mean) * scale`. For a "
-            + "recipe that divides by 255, then subtracts m and divides by s: `mean` is 255 m, `scale` is 1 / (255 s).\n\n"
+        details: "The model takes one picture, `[1, 3, H, W]` or `[1, H, W, 3]`, of `(byte - mean) * scale`, as f32, f16 or "
+            + "u8; one grey channel, a batch of which one place is used, and an input for the picture's size are fine. Weights "
+            + "in files beside the model are found there. A model is compiled for the first time in a process of its own, so "
+            + "that a damaged or hostile one is one message. For a recipe that divides by 255, then subtracts m and divides by s: `mean` is 255 m, `scale` is 1 / (255 s).\n\n"
             + "Rows of boxes may run along either axis; a leading batch of 1 is passed over. `vpipe models parity` "
             + "finds out which of these settings differ from a reference.\n\n"
             + "A quantised model (QuantizeLinear and DequantizeLinear) runs in 8 bits as it is; `precision` is that of the rest.",
@@ -117,7 +120,7 @@ enum ONNXNode: NodeType {
     private static func detector(_ settings: Settings, _ context: BuildContext) throws -> NodeNetwork {
         let engine = try context.engine
         let (source, input) = try ModelFileInput.resolve(
-            settings[model], size: settings[size].map { InputSize(width: $0.width, height: $0.height) }, engine)
+            settings[model], size: settings[size].map { InputSize(width: $0.width, height: $0.height) })
         let compiled = try engine.compile(
             source, options: context.compileOptions(NetworkParams.precision(settings)))
         let preprocessor = Preprocessor(
@@ -125,6 +128,7 @@ enum ONNXNode: NodeType {
             filter: settings[filter] == .area ? .area : .bilinear,
             alignment: settings[align] == .centre ? .centre : .topLeft, margin: settings[margin].map { Float($0) },
             layout: input.layout)
+        let names = try (given: ClassNames.given(settings[classes]), own: ClassNames.own(input.metadata))
         let summary =
             "\(settings[model]) at \(input.size), \(compiled.settings.summary)"
             + (compiled.refusal.map { "; precision: \($0)" } ?? "")
@@ -134,20 +138,26 @@ enum ONNXNode: NodeType {
                 scoreThreshold: Float(settings[threshold]), iouThreshold: Float(settings[overlap]),
                 limit: settings[limit])
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
-                try ObjectDecoder(
-                    outputs: outputs, size: input.size, layout: layout(settings), names: settings[classes],
-                    options: options)
+                func decoder(_ names: [String]) throws -> ObjectDecoder {
+                    try ObjectDecoder(
+                        outputs: outputs, size: input.size, layout: layout(settings), names: names, options: options)
+                }
+                if let given = names.given { return try decoder(given) }
+                // What the model says of itself may be about another output.
+                if let own = names.own, let fitting = try? decoder(own) { return fitting }
+                return try decoder([])
             }
             return NodeNetwork(network: detector.map { $0 }, summary: summary, file: settings[model])
         case .mask:
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
-                try SegmentationDecoder(
-                    outputs: outputs, named: settings[output], size: input.size, names: settings[classes])
+                try MaskDecoder(
+                    outputs: outputs, named: settings[output], size: input.size, names: names.given ?? [],
+                    isLogit: settings[logits])
             }
             return NodeNetwork(network: detector.map { [$0] }, summary: summary, file: settings[model])
         case .tensors:
             let detector = try Detector(model: compiled, preprocessor: preprocessor) { outputs in
-                try TensorDecoder(outputs: outputs)
+                TensorDecoder()
             }
             return NodeNetwork(network: detector.map { $0 }, summary: summary, file: settings[model])
         }

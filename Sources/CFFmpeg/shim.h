@@ -90,6 +90,15 @@ static inline const int32_t *vpipe_frame_display_matrix(const AVFrame *frame) {
     return data && data->size >= 36 ? (const int32_t *)data->data : NULL;
 }
 
+// A member of AVFrame until libavutil 58.7, a flag since.
+static inline int vpipe_frame_is_interlaced(const AVFrame *frame) {
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100)
+    return (frame->flags & AV_FRAME_FLAG_INTERLACED) != 0;
+#else
+    return frame->interlaced_frame;
+#endif
+}
+
 // Drops what a decoder attached to the frame; side_data is an array of pointers whose order changes while removing.
 static inline void vpipe_frame_strip(AVFrame *frame) {
     while (frame->nb_side_data > 0) av_frame_remove_side_data(frame, frame->side_data[0]->type);

@@ -30,6 +30,18 @@ import Testing
         #expect(result.times == [50_000, 50_040, 50_080, 50_120, 50_160] && result.repaired == 0 && result.breaks == 1)
     }
 
+    /// Recordings of a second, each from zero, appended to one another: a step back by no more than they last.
+    @Test func `that step back with the decoding time are a new time line, however short the old one was`() {
+        var repair = TimestampRepair(ticksPerSecond: 1000, nominalDuration: 40, origin: 0)
+        var times: [Int64] = []
+        for _ in 0..<3 {
+            for step in 0..<5 { times.append(repair.next(Int64(step) * 40, duration: 40).pts) }
+            repair.expectBreak()
+        }
+        #expect(times == (0..<15).map { $0 * 40 })
+        #expect(repair.breaks == 2 && repair.repaired == 0)
+    }
+
     @Test func `of a loop go on`() {
         var repair = TimestampRepair(ticksPerSecond: 1000, nominalDuration: 40, origin: 100)
         _ = repair.next(100, duration: 33)

@@ -12,6 +12,8 @@ struct AudioRoutes: ~Copyable {
         /// Index of the stream in the taps.
         var stream: Int
         var base: Rational
+        /// Decoding time of the last packet.
+        var last: Int64?
     }
 
     /// Packets that wait at most; more than any decoder holds back.
@@ -26,10 +28,12 @@ struct AudioRoutes: ~Copyable {
 
     deinit { for packet in waiting { AudioTap.free(packet) } }
 
-    /// A tap of all audio streams of `demuxer`; nil where there are none.
-    mutating func makeTap(of demuxer: Demuxer, capacityBytes: Int) throws(MediaError) -> AudioTap? {
+    /// A tap of all audio streams of `demuxer` that belong to `video`; nil where there are none.
+    mutating func makeTap(
+        of demuxer: Demuxer, beside video: UnsafeMutablePointer<AVStream>, capacityBytes: Int
+    ) throws(MediaError) -> AudioTap? {
         var carried: [AudioTap.Stream] = []
-        for stream in Self.audio(of: demuxer) {
+        for stream in Self.audio(of: demuxer, beside: video) {
             routes[stream.pointee.index] = Route(stream: carried.count, base: stream.timeBase)
             carried.append(try AudioTap.Stream(stream))
         }
@@ -40,19 +44,23 @@ struct AudioRoutes: ~Copyable {
     }
 
     /// Feeds the taps of an earlier connection: streams in the same order, as long as they are of the same kind.
-    mutating func takeOver(_ taps: [AudioTap], of demuxer: Demuxer) {
+    mutating func takeOver(
+        _ taps: [AudioTap], of demuxer: Demuxer, beside video: UnsafeMutablePointer<AVStream>
+    ) {
         self.taps = taps
         guard let streams = taps.first?.streams else { return }
-        for (place, stream) in Self.audio(of: demuxer).enumerated() where place < streams.count {
+        for (place, stream) in Self.audio(of: demuxer, beside: video).enumerated() where place < streams.count {
             let (old, new) = (streams[place].parameters.pointee, stream.pointee.codecpar.pointee)
             guard old.codec_id == new.codec_id, old.sample_rate == new.sample_rate else { continue }
             routes[stream.pointee.index] = Route(stream: place, base: stream.timeBase)
         }
     }
 
-    private static func audio(of demuxer: Demuxer) -> [UnsafeMutablePointer<AVStream>] {
-        demuxer.streams.compactMap { $0 }.filter {
-            $0.isAudio && $0.pointee.codecpar.pointee.codec_id != AV_CODEC_ID_NONE
+    private static func audio(
+        of demuxer: Demuxer, beside video: UnsafeMutablePointer<AVStream>
+    ) -> [UnsafeMutablePointer<AVStream>] {
+        demuxer.audio(beside: video).filter {
+            $0.pointee.codecpar.pointee.codec_id != AV_CODEC_ID_NONE
                 && $0.pointee.codecpar.pointee.sample_rate > 0
         }
     }
@@ -62,17 +70,31 @@ struct AudioRoutes: ~Copyable {
 
     /// Hands a packet on; `times` is the video's time line, in ticks of `base`.
     mutating func put(_ packet: UnsafePointer<AVPacket>, times: TimestampRepair, base: Rational) {
-        guard wants(packet.pointee.stream_index) else { return }
-        if times.isNewRound, waiting.count < Self.waitingLimit {
+        let index = packet.pointee.stream_index
+        guard wants(index) else { return }
+        // Of a time line that is about to end the rest goes on; what is of the next waits for its place.
+        let isOfNext = stepsBack(packet) || waiting.contains { $0.pointee.stream_index == index }
+        if times.isNewRound || (times.isBreakDue && isOfNext), waiting.count < Self.waitingLimit {
             if let copy = av_packet_clone(packet) { waiting.append(copy) }
             return
         }
         hand(packet, shift: times.shift, base: base)
     }
 
+    /// Whether a packet begins another time line than the one before.
+    func stepsBack(_ packet: UnsafePointer<AVPacket>) -> Bool {
+        guard let route = routes[packet.pointee.stream_index], let last = route.last, packet.pointee.dts.isTime,
+            route.base.num > 0
+        else { return false }
+        return packet.pointee.dts < last &- Int64(route.base.den / route.base.num) / 10
+    }
+
+    /// Forgets decoding times: the input starts over.
+    mutating func startRound() { for index in routes.keys { routes[index]?.last = nil } }
+
     /// Hands on what waited for the video's new shift.
     mutating func release(times: TimestampRepair, base: Rational) {
-        guard !waiting.isEmpty else { return }
+        guard !waiting.isEmpty, !times.isBreakDue else { return }
         for packet in waiting {
             hand(packet, shift: times.shift, base: base)
             AudioTap.free(packet)
@@ -83,8 +105,9 @@ struct AudioRoutes: ~Copyable {
     /// Says that no more will come.
     func end() { for tap in taps { tap.end() } }
 
-    private func hand(_ packet: UnsafePointer<AVPacket>, shift: Int64, base: Rational) {
+    private mutating func hand(_ packet: UnsafePointer<AVPacket>, shift: Int64, base: Rational) {
         guard let route = routes[packet.pointee.stream_index] else { return }
+        if packet.pointee.dts.isTime { routes[packet.pointee.stream_index]?.last = packet.pointee.dts }
         let ticks = av_rescale_q(shift, base.av, route.base.av)
         let time = packet.pointee.dts.isTime ? packet.pointee.dts : packet.pointee.pts
         if startsAtZero, time.isTime, time &+ ticks < 0 { return }

@@ -21,6 +21,12 @@ extension MediaError {
         self.init(status: vpipe_averror(number), operation: operation)
     }
 
+    /// The same failure of a connection, for the reason that FFmpeg told its log alone.
+    func withHint() -> MediaError {
+        guard let hint = FFmpegLog.takeHint(), code != .interrupted else { return self }
+        return MediaError(hint.code, operation: operation, detail: hint.words, underlying: underlying)
+    }
+
     private static func meaning(of status: Int32) -> (Code, String) {
         switch status {
         case vpipe_averror(ENOENT), vpipe_averror(ENODEV), vpipe_averror(ENXIO): (.notFound, "no such file or device")

@@ -14,6 +14,8 @@ public struct MediaError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let notFound = Code("notFound")
         /// The file or device may not be used.
         public static let permissionDenied = Code("permissionDenied")
+        /// The other side of a connection does not prove who it is.
+        public static let untrusted = Code("untrusted")
         /// The contents are not media, or damaged beyond use.
         public static let notMedia = Code("notMedia")
         /// The media holds no video stream.
@@ -32,6 +34,8 @@ public struct MediaError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let diskFull = Code("diskFull")
         /// The operating system reported a failure of input or output.
         public static let inputOutput = Code("inputOutput")
+        /// The other side ended what has no end of its own.
+        public static let ended = Code("ended")
         /// Nothing arrived within the time allowed.
         public static let timedOut = Code("timedOut")
         /// The operation was interrupted on request.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import CFFmpeg
 internal import Glibc
 
@@ -11,6 +12,8 @@ public final class ImageReader {
 
     /// The files, in the order in which they are read.
     public let paths: [String]
+    /// Images that were handed out although parts of them are missing, and the first of them.
+    public private(set) var damaged: (count: Int, first: String?) = (0, nil)
     private var next = 0
 
     /// Finds the images that `location` stands for.
@@ -20,7 +23,7 @@ public final class ImageReader {
         FFmpegLog.install()
         var status = stat()
         let found: [String]
-        if stat(location, &status) == 0 {
+        if stat(FileName.bytes(location), &status) == 0 {
             found = status.st_mode & S_IFMT == S_IFDIR ? Self.folder(location) { _ in true } : [location]
         } else if let range = location.range(ofConversion: "d") {
             found = Self.sequence(location, range)
@@ -40,32 +43,48 @@ public final class ImageReader {
         guard next < paths.count else { return nil }
         let path = paths[next]
         next += 1
-        return (path, try Self.read(path))
+        let (picture, isDamaged) = try Self.decode(path)
+        if isDamaged {
+            damaged.count += 1
+            if damaged.first == nil { damaged.first = path }
+        }
+        return (path, picture)
     }
 
     /// Decodes one image, turned upright.
-    public static func read(_ path: String) throws(MediaError) -> Picture {
+    public static func read(_ path: String) throws(MediaError) -> Picture { try decode(path).picture }
+
+    /// Decodes one image, and tells whether parts of it are missing.
+    private static func decode(_ path: String) throws(MediaError) -> (picture: Picture, isDamaged: Bool) {
         var options = VideoReader.Options()
         options.decoderThreads = 1
+        options.fallbackOrientation = EXIFOrientation.read(path)
         if path.contains("%") {
             options.format = "image2"
             options.options = ["pattern_type": "none"]
         }
-        guard let image = try VideoReader(path, options: options).read() else {
+        let reader = try VideoReader(path, options: options)
+        let kind = reader.info.container
+        guard kind.hasSuffix("_pipe") || ["image2", "gif", "apng", "ico"].contains(kind) else {
+            throw MediaError(
+                .notMedia, operation: "image", detail: "\(path): is a video (\(kind)), not an image; \"video\" reads it"
+            )
+        }
+        guard let image = try reader.read() else {
             throw MediaError(.noPicture, operation: "image", detail: "\(path): holds no picture that can be decoded")
         }
-        return image.picture
+        return (image.picture, reader.statistics.corrupt > 0)
     }
 
     // MARK: Finding files
 
     private static func folder(_ path: String, where isWanted: (String) -> Bool) -> [String] {
-        guard let handle = opendir(path) else { return [] }
+        guard let handle = opendir(FileName.bytes(path)) else { return [] }
         defer { closedir(handle) }
         var names: [String] = []
         while let entry = readdir(handle) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { FileName.text($0) }
             }
             let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
             if !name.hasPrefix("."), endings.contains(ending), isWanted(name) { names.append(name) }
@@ -88,8 +107,8 @@ public final class ImageReader {
     private static func matches(of pattern: String) -> [String] {
         var result = glob_t()
         defer { globfree(&result) }
-        guard glob(pattern, 0, nil, &result) == 0 else { return [] }
-        return (0..<Int(result.gl_pathc)).compactMap { index in result.gl_pathv[index].map { String(cString: $0) } }
+        guard glob(FileName.bytes(pattern), 0, nil, &result) == 0 else { return [] }
+        return (0..<Int(result.gl_pathc)).compactMap { index in result.gl_pathv[index].map { FileName.text($0) } }
     }
 }
 

@@ -70,6 +70,7 @@ public final class ImageWriter {
         image.pointee.width = Int32(picture.width)
         image.pointee.height = Int32(picture.height)
         image.pointee.format = AV_PIX_FMT_RGB24.rawValue
+        if picture.pixelAspect.value != nil { image.pointee.sample_aspect_ratio = picture.pixelAspect.av }
         try check(av_frame_get_buffer(image, 0), operation: "av_frame_get_buffer")
         let from = SwsHandle.Side(
             width: Int32(picture.width), height: Int32(picture.height), format: picture.format.av.rawValue,

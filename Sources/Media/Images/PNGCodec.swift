@@ -13,6 +13,7 @@ enum PNGCodec {
         context.pointee.width = image.pointee.width
         context.pointee.height = image.pointee.height
         context.pointee.pix_fmt = AVPixelFormat(rawValue: image.pointee.format)
+        context.pointee.sample_aspect_ratio = image.pointee.sample_aspect_ratio
         context.pointee.time_base = AVRational(num: 1, den: 25)
         context.pointee.thread_count = 1
         try check(avcodec_open2(context, codec, nil), operation: "avcodec_open2")

@@ -4,7 +4,9 @@
 ///
 /// A stream's clock runs beside ours at a distance nobody knows; the least delayed picture so far comes nearest to it. How
 /// much later than that another one arrives is its age: waiting somewhere on the way, it is no longer of the present. The
-/// distance follows the slow drift of two clocks against each other. What comes in bursts (segments of HLS, recordings) is
+/// distance follows the slow drift of two clocks against each other, and a sender that stood still: pictures that stay
+/// equally late for half a second are not waiting anywhere, nothing fresher is on its way, and the least delayed of them is
+/// the present from then on. Those that catch up keep their age. What comes in bursts (segments of HLS, recordings) is
 /// paced: the first picture sets the distance, early ones have to wait. Instants are monotonic nanoseconds. A pure value.
 struct LiveClock {
     /// What to do with a picture.
@@ -21,6 +23,10 @@ struct LiveClock {
     private static let drift: Int64 = 1000
     /// Nothing but old pictures for so long means that the stream's clock stood still.
     private static let patience: Int64 = 2_000_000_000
+    /// Late by no more than this is the network's usual unevenness.
+    private static let tolerance: Int64 = 10_000_000
+    /// Late pictures that come no nearer to the present for so long are of the present.
+    private static let settling: Int64 = 500_000_000
 
     private let isPaced: Bool
     private let limit: Int64
@@ -28,6 +34,8 @@ struct LiveClock {
     private var origin: Int64?
     private var lastAt: Int64
     private var staleSince: Int64?
+    /// The least distance since pictures are late, and the instant at which it was last lowered by more than the tolerance.
+    private var late: (least: Int64, mark: Int64, since: Int64)?
 
     /// - Parameters:
     ///   - origin: the instant at which timestamp zero was present at the latest; nil leaves it to the first picture.
@@ -54,6 +62,7 @@ struct LiveClock {
             origin = min(candidate, before &+ max(0, arrived &- lastAt) / Self.drift)
         }
         lastAt = arrived
+        if !isPaced { settle(candidate, at: arrived, &origin) }
         var age = candidate &- origin
         if age > limit {
             let since = staleSince ?? arrived
@@ -68,5 +77,24 @@ struct LiveClock {
         staleSince = nil
         self.origin = origin
         return .present(capturedAt: UInt64(clamping: arrived &- age))
+    }
+
+    /// Moves `origin` when pictures have been late for a while and come no nearer.
+    private mutating func settle(_ candidate: Int64, at arrived: Int64, _ origin: inout Int64) {
+        guard candidate &- origin > Self.tolerance else {
+            late = nil
+            return
+        }
+        guard var seen = late else {
+            late = (candidate, candidate, arrived)
+            return
+        }
+        seen.least = min(seen.least, candidate)
+        if seen.least < seen.mark &- Self.tolerance { (seen.mark, seen.since) = (seen.least, arrived) }
+        late = seen
+        guard arrived &- seen.since >= Self.settling else { return }
+        // Never beyond the picture at hand, whose age must not be below zero.
+        origin = min(seen.least, candidate)
+        late = nil
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Dataflow
 
 /// What the reading thread of a `LiveReader` does: one connection after the other.
@@ -14,6 +15,8 @@ struct LiveLoop {
     private var retryAt: UInt64 = 0
     private var awaySince: UInt64
     private var lastTime: Int64 = -1
+    /// The time at which the present connection began, in seconds.
+    private var connectionBegin = 0.0
     private var taps: [AudioTap] = []
     private var earlier = ReaderStatistics()
     private var isAway = false
@@ -69,6 +72,7 @@ struct LiveLoop {
         let opened = (Double(connection.openedAt) - Double(startedAt)) / 1e9
         let begin = info.isLive ? max(opened, afterLast) : afterLast
         connection.reader.begin(at: begin)
+        connectionBegin = begin
         // Playlists and recordings come in bursts.
         let isPaced = !info.isLive || info.container == "hls" || info.container == "dash"
         clock = LiveClock(
@@ -78,12 +82,22 @@ struct LiveLoop {
     }
 
     private mutating func streamEnded(_ connection: LiveConnection, _ live: LiveReader) throws(MediaError) -> Bool {
-        let early = connection.reader.statistics.endedEarly
+        let early = connection.reader.statistics.endedEarly ?? cutShort(connection)
         if early == nil, !connection.reader.info.isLive || live.settings.endsWithStream { return finish(live, nil) }
         let error =
             early ?? MediaError(.inputOutput, operation: "read", detail: "the other side ended the stream")
         if live.settings.endsWithStream { return finish(live, error) }
         return lose(early.map { StreamFault($0, isConnected: true) } ?? .ended, error, live)
+    }
+
+    /// Why a recording that is streamed ended before its time; nil where it did not.
+    private func cutShort(_ connection: LiveConnection) -> MediaError? {
+        guard !connection.reader.info.isLive, let length = connection.reader.info.duration else { return nil }
+        let missing = length - (Double(lastTime) / 1e6 - connectionBegin)
+        guard missing > max(2, length / 50) else { return nil }
+        return MediaError(
+            .ended, operation: "read",
+            detail: "the other side ended the stream \(NumberText.decimal(missing, places: 0)) s before its end")
     }
 
     private mutating func lose(_ fault: StreamFault, _ error: MediaError, _ live: LiveReader) -> Bool {

@@ -143,6 +143,7 @@ public final class LiveReader: Sendable {
         book.withLock { book in
             var statistics = book.statistics
             statistics.overtaken += book.skipped
+            statistics.securityNote = settings.reading.security.note(on: settings.address)
             return statistics
         }
     }

@@ -18,6 +18,9 @@ public struct LiveStatistics: Sendable, Hashable {
     /// What the readers of all connections saw.
     public internal(set) var reading = ReaderStatistics()
 
+    /// What is to be said of the server's certificate.
+    var securityNote: String?
+
     mutating func describe(_ info: VideoInfo) {
         let rate = info.frameRate.value.map { " at \(NumberText.decimal($0)) fps" } ?? ""
         mode = "\(info.codec) \(info.width)x\(info.height)\(rate) (\(info.container))"
@@ -26,6 +29,7 @@ public struct LiveStatistics: Sendable, Hashable {
     /// One sentence for each thing the user should know.
     public var notes: [String] {
         var notes = mode.isEmpty ? [] : [mode]
+        if let securityNote { notes.append(securityNote) }
         if let note = outages.note { notes.append(note) }
         if !failedAttempts.isEmpty {
             let kinds = StreamFault.allCases.compactMap { fault in

@@ -30,6 +30,26 @@ public struct StreamAddress: Sendable, Hashable {
         return rest[slash...].prefix { $0 != "?" && $0 != "#" }
     }
 
+    /// Whether TLS is spoken there, as far as the address tells.
+    var isEncrypted: Bool {
+        ["https://", "tls://", "rtsps://", "rtmps://", "rtmpts://", "gophers://"].contains { part in
+            url.prefix { $0 != "?" && $0 != "#" }.lowercased().contains(part)
+        }
+    }
+    /// The host and its port, for messages.
+    var host: String {
+        let rest = url.dropFirst(scheme.count + 3).prefix { !"/?#".contains($0) }
+        return String(rest.lastIndex(of: "@").map { rest[rest.index(after: $0)...] } ?? rest)
+    }
+    /// Whether a user name or password before the host holds characters that end the host's part of an address.
+    var hasRawSecret: Bool {
+        let rest = url.dropFirst(scheme.count + 3)
+        guard let end = rest.firstIndex(where: { "/?#".contains($0) }), !rest[..<end].contains("@"),
+            let colon = rest[..<end].firstIndex(of: ":"), rest[end...].contains("@")
+        else { return false }
+        // What follows the colon would be a port.
+        return !rest[rest.index(after: colon)..<end].allSatisfy(\.isNumber)
+    }
     var isHTTP: Bool { scheme == "http" || scheme == "https" }
     var isRTSP: Bool { scheme == "rtsp" || scheme == "rtsps" }
     var isRTMP: Bool { scheme.hasPrefix("rtmp") }
@@ -62,7 +82,6 @@ public struct StreamAddress: Sendable, Hashable {
             if isRecording {
                 // A recording goes on where it was cut.
                 options["reconnect"] = "1"
-                options["reconnect_on_network_error"] = "1"
                 options["reconnect_delay_max"] = String(Int(max(1, min(silence, 60))))
             }
         case "rtmp", "rtmps", "rtmpt", "rtmpts", "rtmpe":

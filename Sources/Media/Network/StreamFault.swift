@@ -8,6 +8,8 @@ public enum StreamFault: String, Sendable, Hashable, CaseIterable {
     case absent
     /// The server wants other credentials.
     case denied
+    /// The server does not prove who it is.
+    case untrusted
     /// The connection was not made in time.
     case timedOut
     /// Connected, but no data came in time.
@@ -25,6 +27,8 @@ public enum StreamFault: String, Sendable, Hashable, CaseIterable {
             switch error.code {
             case .notFound: .absent
             case .permissionDenied: .denied
+            case .untrusted: .untrusted
+            case .ended: .ended
             case .timedOut: isConnected ? .stalled : .timedOut
             case .notMedia, .noVideo, .noPicture, .unsupportedCodec, .unsupportedFormat, .invalidSetting: .unusable
             default: .broken
@@ -36,6 +40,7 @@ public enum StreamFault: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .absent: "nothing answers"
         case .denied: "access denied"
+        case .untrusted: "the server is not trusted"
         case .timedOut: "no answer in time"
         case .stalled: "the stream stands still"
         case .ended: "the stream ended"

@@ -78,7 +78,7 @@ final class StreamLink: Sendable {
         let sender = try StreamSender(target, settings, video: video, base: base, frameRate: frameRate, tap: tap)
         let thread = try Worker { [self] in
             while sender.step(self) {}
-            sender.hangUp()
+            sender.hangUp(self)
         }
         worker.withLock { $0 = thread }
     }

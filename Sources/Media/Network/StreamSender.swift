@@ -20,6 +20,8 @@ final class StreamSender: @unchecked Sendable {
     /// The last decoding time sent, in the muxer's ticks, which may be coarser than ours.
     private var lastDts: Int64?
     private var connections = 0
+    /// What was written to a segment that has not arrived yet.
+    private var unconfirmed = (packets: 0, bytes: 0, segments: 0)
     /// Packets of sound that this connection's share in the count holds.
     private var heard = 0
     private var schedule: RetrySchedule
@@ -79,13 +81,38 @@ final class StreamSender: @unchecked Sendable {
         }
     }
 
-    /// Closes what is open.
-    func hangUp() {
+    /// Says goodbye and closes what is open; what did not arrive any more is in the books.
+    func hangUp(_ link: StreamLink) {
         guard let muxer else { return }
-        try? audio?.finish(into: muxer)
+        do throws(MediaError) {
+            try audio?.finish(into: muxer)
+            try muxer.writeTrailer()
+            confirm(link, isComplete: true)
+        } catch {
+            if unconfirmed.packets > 0 {
+                let now = MonotonicClock.system.now()
+                link.counts.lost.wrappingAdd(unconfirmed.packets, ordering: .relaxed)
+                link.book.withLock {
+                    $0.statistics.outages.lost(StreamFault(error, isConnected: true), error.detail, at: now)
+                }
+                unconfirmed = (0, 0, 0)
+                link.turn(StreamLink.away)
+            }
+        }
         audio = nil
-        // The muxer writes its trailer when it goes.
         self.muxer = nil
+    }
+
+    /// Books what has arrived: at once, or with the segment that it is in.
+    private func confirm(_ link: StreamLink, isComplete: Bool = false) {
+        guard let muxer, unconfirmed.packets > 0 else { return }
+        if let segments = muxer.segments, !isComplete {
+            guard segments > unconfirmed.segments else { return }
+            unconfirmed.segments = segments
+        }
+        link.counts.packets.wrappingAdd(unconfirmed.packets, ordering: .relaxed)
+        link.counts.videoBytes.wrappingAdd(unconfirmed.bytes, ordering: .relaxed)
+        (unconfirmed.packets, unconfirmed.bytes) = (0, 0)
     }
 
     private func connect(_ link: StreamLink) throws(MediaError) -> Bool {
@@ -107,6 +134,7 @@ final class StreamSender: @unchecked Sendable {
         try muxer.writeHeader(target.muxerOptions)
         (self.muxer, self.stream, self.audio, origin, lastDts) = (muxer, stream, audio, nil, nil)
         heard = 0
+        unconfirmed = (0, 0, muxer.segments ?? 0)
         let now = MonotonicClock.system.now()
         schedule.succeeded(at: now)
         connections += 1
@@ -143,8 +171,11 @@ final class StreamSender: @unchecked Sendable {
         lastDts = packet.pointee.dts
         let size = Int(packet.pointee.size)
         try muxer.write(packet)
-        link.counts.packets.wrappingAdd(1, ordering: .relaxed)
-        link.counts.videoBytes.wrappingAdd(size, ordering: .relaxed)
+        // The packet that begins a segment is written after the one before has arrived.
+        if muxer.segments != nil { confirm(link) }
+        unconfirmed.packets += 1
+        unconfirmed.bytes += size
+        if muxer.segments == nil { confirm(link) }
         if let audio {
             link.counts.audioPackets.wrappingAdd(audio.packets - heard, ordering: .relaxed)
             heard = audio.packets
@@ -154,8 +185,10 @@ final class StreamSender: @unchecked Sendable {
     private func lose(_ error: MediaError, _ link: StreamLink) -> Bool {
         let now = MonotonicClock.system.now()
         let wasConnected = muxer != nil
-        // The packet that failed is lost with those behind it.
-        defer { link.loseWaiting(besides: wasConnected ? 1 : 0) }
+        // The packet that failed is lost with those behind it, and with those of its segment.
+        let unsent = unconfirmed.packets
+        unconfirmed = (0, 0, 0)
+        defer { link.loseWaiting(besides: wasConnected ? 1 + unsent : 0) }
         // Broken off by ourselves, which is no fault of the peer.
         guard !link.interrupt.isCancelled else { return false }
         let fault = StreamFault(error, isConnected: wasConnected)

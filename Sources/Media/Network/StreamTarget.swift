@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CFFmpeg
+internal import Glibc
 
 /// Where a stream is pushed to: a server, a peer, or a folder that a web server hands out (HLS).
 public struct StreamTarget: Sendable, Hashable {
@@ -12,15 +13,20 @@ public struct StreamTarget: Sendable, Hashable {
     let format: String
     private let address: StreamAddress?
     private let transport: StreamAddress.Transport
+    /// Whom a connection over TLS believes.
+    public let security: TransportSecurity
 
     /// What can be pushed to, for messages.
     public static let expected =
         "rtsp://, rtmp://, srt://, udp://, tcp:// or the path or http:// address of an .m3u8 playlist"
 
     /// Reads an address; nil where nothing can be pushed to it.
-    public init?(_ url: String, transport: StreamAddress.Transport = .tcp) {
+    public init?(
+        _ url: String, transport: StreamAddress.Transport = .tcp, security: TransportSecurity = TransportSecurity()
+    ) {
         self.url = url
         self.transport = transport
+        self.security = security
         address = StreamAddress(url)
         guard let address else {
             guard url.lowercased().hasSuffix(".m3u8"), url.firstRange(of: "://") == nil else { return nil }
@@ -46,7 +52,30 @@ public struct StreamTarget: Sendable, Hashable {
         self.format = format
         self.address = address
         self.transport = transport
+        security = TransportSecurity()
     }
+
+    /// Whether it is a playlist with files beside it (HLS).
+    var isPlaylist: Bool { format == "hls" }
+
+    /// Makes the folder of a local playlist where it is missing.
+    ///
+    /// - Throws: why there is none that can be written to.
+    public func prepare() throws(MediaError) {
+        guard isPlaylist, !isRemote else { return }
+        try OutputFolder.make(for: url)
+        let folder = url.lastIndex(of: "/").map { String(url[...$0]) } ?? "."
+        guard access(folder, W_OK) == 0 else { throw MediaError(errno: errno, operation: "access").of(folder) }
+    }
+
+    /// - Throws: `untrusted` where certificates are to be verified and this FFmpeg does not verify them there.
+    func checkTrust() throws(MediaError) {
+        guard security.verifies, let address, address.isEncrypted else { return }
+        guard ["https", "rtmps", "tls"].contains(address.scheme) else { throw InputOpening.unverifiable(address) }
+    }
+
+    /// A sentence for the report; nil where there is nothing to say.
+    public var securityNote: String? { address.flatMap { security.note(on: $0) } }
 
     /// Whether it is on the network, where time passes for everybody.
     public var isRemote: Bool { address != nil }
@@ -56,6 +85,7 @@ public struct StreamTarget: Sendable, Hashable {
         switch address?.scheme {
         case "srt": ["pkt_size": "1316", "connect_timeout": "5000"]
         case "udp": ["pkt_size": "1316"]
+        case "rtmps": security.options
         default: [:]
         }
     }

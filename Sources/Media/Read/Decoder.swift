@@ -7,6 +7,7 @@ internal import Glibc
 /// Confined to the reader's queue.
 final class Decoder {
     let context: UnsafeMutablePointer<AVCodecContext>
+    private static let largestPixels: Int64 = 1 << 27
 
     /// Opens the decoder of `stream`.
     ///
@@ -14,6 +15,13 @@ final class Decoder {
     init(_ stream: UnsafeMutablePointer<AVStream>, threads: Int?) throws(MediaError) {
         guard let parameters = stream.pointee.codecpar else {
             throw MediaError(.noVideo, operation: "decoder", detail: "holds no video stream")
+        }
+        let pixels = Int64(parameters.pointee.width) * Int64(parameters.pointee.height)
+        guard pixels <= Self.largestPixels else {
+            throw MediaError(
+                .unsupportedFormat, operation: "decoder",
+                detail: "pictures of \(parameters.pointee.width)x\(parameters.pointee.height) are larger than is read: "
+                    + "\(Self.largestPixels / 1_000_000) million pixels")
         }
         let id = parameters.pointee.codec_id
         guard let codec = avcodec_find_decoder(id) else {
@@ -31,7 +39,7 @@ final class Decoder {
         fresh.pointee.pkt_timebase = stream.pointee.time_base
         fresh.pointee.thread_count = Int32(clamping: threads ?? Self.threads(for: parameters))
         // A damaged header must not make us reserve gigabytes; 8K has 33 million pixels.
-        fresh.pointee.max_pixels = 1 << 27
+        fresh.pointee.max_pixels = Self.largestPixels
         try check(avcodec_open2(fresh, codec, nil), operation: "avcodec_open2")
     }
 

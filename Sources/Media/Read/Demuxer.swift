@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import CFFmpeg
 internal import Glibc
 
@@ -8,10 +9,14 @@ internal import Glibc
 final class Demuxer {
     let context: UnsafeMutablePointer<AVFormatContext>
     let interrupt: Interrupt
+    /// Whether packets carry no times of their own and are stamped as they come, in microseconds of the monotonic clock.
+    let stampsByArrival: Bool
+    private let opening: InputOpening
 
     /// Opens `location` and finds its streams.
     init(
-        _ location: String, format name: String?, options: [String: String], interrupt: Interrupt
+        _ location: String, format name: String?, options: [String: String], security: TransportSecurity = .init(),
+        interrupt: Interrupt
     ) throws(MediaError) {
         FFmpegLog.install()
         avformat_network_init()
@@ -31,29 +36,50 @@ final class Demuxer {
                     detail: "the input format \"\(name)\" is not built into FFmpeg")
             }
         }
+        let opening = InputOpening(location, security, interrupt)
+        self.opening = opening
+        var options = options
+        do throws(MediaError) {
+            try opening.install(on: fresh, options: &options)
+        } catch {
+            avformat_free_context(fresh)
+            throw error
+        }
         var dictionary = OptionDictionary(options)
         var opened: UnsafeMutablePointer<AVFormatContext>? = fresh
+        _ = FFmpegLog.takeHint()
         // On failure the context is freed by the call itself.
         let status = dictionary.consumeOptions { options in
-            avformat_open_input(&opened, Self.url(location, isDevice: name != nil), input, options)
+            avformat_open_input(&opened, FileName.bytes(Self.url(location, isDevice: name != nil)), input, options)
         }
         guard status >= 0, let opened else {
-            if status == vpipe_averror(EINVAL) {
+            opening.watch(nil)
+            if let refusal = opening.refusal { throw refusal }
+            if let address = StreamAddress(location), !interrupt.isCancelled, address.hasRawSecret {
+                throw MediaError(
+                    .invalidSetting, operation: "avformat_open_input",
+                    detail:
+                        "the address cannot be read: percent-encode the user name and the password (# is %23, / is %2F, "
+                        + "? is %3F, @ is %40)", underlying: status)
+            }
+            if status == vpipe_averror(EINVAL), StreamAddress(location) == nil {
                 throw MediaError(
                     .notMedia, operation: "avformat_open_input",
                     detail: "not a media file that says what it holds (raw video needs a format, a size and a rate)",
                     underlying: status)
             }
-            throw interrupt.explain(MediaError(status: status, operation: "avformat_open_input"))
+            throw interrupt.explain(MediaError(status: status, operation: "avformat_open_input").withHint())
         }
         if let key = dictionary.leftOver.first {
+            opening.watch(nil)
             var unwanted: UnsafeMutablePointer<AVFormatContext>? = opened
             avformat_close_input(&unwanted)
             throw MediaError(
                 .invalidSetting, operation: "avformat_open_input", detail: "the input has no option \"\(key)\"")
         }
         context = opened
-        stampByArrival()
+        stampsByArrival = opened.pointee.iformat?.pointee.name.map { strcmp($0, "mpjpeg") == 0 } ?? false
+        opening.watch(opened.pointee.pb)
         do throws(MediaError) {
             try check(avformat_find_stream_info(opened, nil), operation: "avformat_find_stream_info")
         } catch {
@@ -62,20 +88,16 @@ final class Demuxer {
     }
 
     deinit {
+        opening.watch(nil)
         var context: UnsafeMutablePointer<AVFormatContext>? = context
         avformat_close_input(&context)
     }
 
-    /// Pictures of an HTTP camera carry no times of their own, and their ticks are too coarse for those of the clock.
-    private func stampByArrival() {
-        guard let name = context.pointee.iformat?.pointee.name, strcmp(name, "mpjpeg") == 0 else { return }
-        context.pointee.use_wallclock_as_timestamps = 1
-        for case let stream? in streams { stream.pointee.time_base = AVRational(num: 1, den: 1_000_000) }
-    }
-
     /// A plain path is marked as one, so that a colon in it is not taken for a protocol.
     private static func url(_ location: String, isDevice: Bool) -> String {
-        guard !isDevice, !location.hasPrefix("file:"), location.contains(":"), access(location, F_OK) == 0 else {
+        guard !isDevice, !location.hasPrefix("file:"), location.contains(":"),
+            access(FileName.bytes(location), F_OK) == 0
+        else {
             return location
         }
         return "file:" + location
@@ -94,6 +116,18 @@ final class Demuxer {
         }
         for case let stream? in streams where stream.isVideo && !stream.isCoverArt { return stream }
         throw MediaError(.noVideo, operation: "av_find_best_stream", detail: "holds no video stream")
+    }
+
+    /// The audio that belongs to `video`: of its programme, where the input has several (channels of a transport stream,
+    /// variants of a playlist); all of it otherwise.
+    func audio(beside video: UnsafeMutablePointer<AVStream>) -> [UnsafeMutablePointer<AVStream>] {
+        let programme = av_find_program_from_stream(context, nil, video.pointee.index)
+        let members = programme.map {
+            UnsafeBufferPointer(start: $0.pointee.stream_index, count: Int($0.pointee.nb_stream_indexes))
+        }
+        return streams.compactMap { $0 }.filter { stream in
+            stream.isAudio && (members?.contains(UInt32(stream.pointee.index)) ?? true)
+        }
     }
 
     /// Back to the first packet.

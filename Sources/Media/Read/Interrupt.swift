@@ -3,7 +3,7 @@ internal import CFFmpeg
 internal import Dataflow
 internal import Synchronization
 
-/// A switch that unblocks FFmpeg: thrown by a stop, or by a deadline that passes.
+/// A switch that unblocks FFmpeg: thrown by a stop, by a deadline that passes, or by a packet that has no end.
 ///
 /// Thread-safe. It must outlive the contexts that refer to it, whose owners retain it.
 public final class Interrupt: Sendable {
@@ -14,6 +14,12 @@ public final class Interrupt: Sendable {
     ///
     /// FFmpeg may hand out what it has before it says so, under a new limit.
     private let hasEndedCall = Atomic<Bool>(false)
+    /// What the packet at hand is read from, and how much it has taken so far; used by the owner's thread.
+    private let watched = Atomic<UInt>(0)
+    private let position = Atomic<Int64>(0)
+    private let taken = Atomic<Int64>(0)
+    private let largest = Atomic<Int64>(.max)
+    private let isOverfull = Atomic<Bool>(false)
 
     /// Makes a switch that is off.
     public init() {}
@@ -32,8 +38,44 @@ public final class Interrupt: Sendable {
         deadline.store(Self.now + UInt64(seconds * 1e9), ordering: .relaxed)
     }
 
-    /// Forgets that the limit ended calls: a new connection begins.
-    func rearm() { hasEndedCall.store(false, ordering: .relaxed) }
+    /// Forgets that a limit ended calls: a new connection begins.
+    func rearm() {
+        hasEndedCall.store(false, ordering: .relaxed)
+        isOverfull.store(false, ordering: .relaxed)
+    }
+
+    /// Counts what is read from `io` from now on, which must not be freed before another, or nil, is watched.
+    func watch(_ io: UnsafeMutablePointer<AVIOContext>?, largest bytes: Int64) {
+        watched.store(UInt(bitPattern: io), ordering: .relaxed)
+        position.store(io?.pointee.pos ?? 0, ordering: .relaxed)
+        largest.store(bytes, ordering: .relaxed)
+        taken.store(0, ordering: .relaxed)
+    }
+
+    /// Whether `io` is what is watched.
+    func watches(_ io: UnsafeMutablePointer<AVIOContext>?) -> Bool {
+        watched.load(ordering: .relaxed) == UInt(bitPattern: io)
+    }
+
+    /// A new packet begins.
+    func beginPacket() { taken.store(0, ordering: .relaxed) }
+
+    /// Whether a packet was larger than may be; said until `rearm`.
+    var hasOverflown: Bool { isOverfull.load(ordering: .relaxed) }
+
+    /// Counts the way from the last position, unless it was a jump.
+    private func measure() -> Bool {
+        guard let io = UnsafeMutablePointer<AVIOContext>(bitPattern: watched.load(ordering: .relaxed)) else {
+            return true
+        }
+        let now = io.pointee.pos
+        let step = now &- position.exchange(now, ordering: .relaxed)
+        guard (1..<(1 << 24)).contains(step) else { return true }
+        let sum = taken.wrappingAdd(step, ordering: .relaxed).newValue
+        if sum <= largest.load(ordering: .relaxed) { return true }
+        isOverfull.store(true, ordering: .relaxed)
+        return false
+    }
 
     /// Whether the limit has passed.
     var isExpired: Bool {
@@ -49,7 +91,7 @@ public final class Interrupt: Sendable {
             callback: { opaque in
                 guard let opaque else { return 0 }
                 let interrupt = Unmanaged<Interrupt>.fromOpaque(opaque).takeUnretainedValue()
-                if interrupt.isCancelled { return 1 }
+                if interrupt.isCancelled || !interrupt.measure() { return 1 }
                 guard interrupt.isExpired else { return 0 }
                 interrupt.hasEndedCall.store(true, ordering: .relaxed)
                 return 1
@@ -59,6 +101,11 @@ public final class Interrupt: Sendable {
     /// What a failure means, given the state of the switch.
     func explain(_ error: MediaError) -> MediaError {
         if isCancelled { return MediaError(.interrupted, operation: error.operation, detail: "interrupted") }
+        if hasOverflown {
+            return MediaError(
+                .notMedia, operation: error.operation,
+                detail: "announces a picture of more than \(largest.load(ordering: .relaxed) >> 20) MB")
+        }
         if isExpired || hasEndedCall.load(ordering: .relaxed) {
             return MediaError(.timedOut, operation: error.operation, detail: "no data within the time allowed")
         }

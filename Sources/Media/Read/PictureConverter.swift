@@ -7,6 +7,12 @@ package import CFFmpeg
 /// other subsampled ones I420, luma only GRAY8; deeper samples are dithered to 8 bit, alpha is dropped. RGB becomes
 /// limited range with the matrix `ColorSpec.assumed`. Confined to the reader's queue.
 package final class PictureConverter {
+    /// Whose numbers mean something that no matrix of ours turns into colours.
+    private static let unreadable = [
+        (AVCOL_SPC_YCGCO, "YCgCo"), (AVCOL_SPC_ICTCP, "ICtCp"), (AVCOL_SPC_SMPTE2085, "SMPTE 2085"),
+        (AVCOL_SPC_CHROMA_DERIVED_NCL, "chroma-derived colours"),
+        (AVCOL_SPC_CHROMA_DERIVED_CL, "chroma-derived colours"),
+    ]
     private let pool = PicturePool()
     private let turned = PicturePool()
     private var scaler: SwsHandle?
@@ -25,6 +31,13 @@ package final class PictureConverter {
             throw MediaError(
                 .unsupportedFormat, operation: "decode",
                 detail: "a picture of \(width)x\(height) pixels is out of range")
+        }
+        guard !Self.unreadable.contains(where: { $0.0 == frame.pointee.colorspace }) else {
+            let name = Self.unreadable.first { $0.0 == frame.pointee.colorspace }?.1 ?? ""
+            AVFramePool.give(frame)
+            throw MediaError(
+                .unsupportedFormat, operation: "decode",
+                detail: "pictures in \(name) are not read; convert them to BT.709 or BT.2020 first")
         }
         let stored = AVPixelFormat(rawValue: frame.pointee.format)
         let color = Self.color(of: frame, grayIsFull: grayIsFull)

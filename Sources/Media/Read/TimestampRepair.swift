@@ -23,6 +23,13 @@ struct TimestampRepair {
     private(set) var jumps = 0
     /// Counters that started over among the breaks.
     private(set) var wraps = 0
+    /// Whether the input's decoding times have stepped back, which a time line does only at its end: the next frame that
+    /// steps back begins another one.
+    private(set) var isBreakDue = false
+    /// Frames since then.
+    private var framesSinceStep = 0
+    /// Frames after which a break that was due is no longer expected: more than a decoder holds back.
+    private static let patience = 64
     /// Whether the next frame is the first of a round, so that the round's shift is not known yet.
     private(set) var isNewRound = false
 
@@ -54,7 +61,8 @@ struct TimestampRepair {
             let expected = last &+ lastDuration
             if let time = pts, time > last, time &- last <= longestGap {
                 pts = time
-            } else if let time = pts, time > last || last &- time > ticksPerSecond {
+            } else if let time = pts, time > last || isBreakDue || last &- time > ticksPerSecond {
+                isBreakDue = false
                 pts = close(time, last: last, expected: expected)
             } else {
                 pts = pts == nil ? expected : last &+ 1
@@ -63,6 +71,8 @@ struct TimestampRepair {
         } else if pts == nil {
             repaired += 1
         }
+        framesSinceStep += 1
+        if framesSinceStep > Self.patience { isBreakDue = false }
         let result = pts ?? 0
         last = result
         lastDuration = duration
@@ -86,7 +96,16 @@ struct TimestampRepair {
     }
 
     /// Says that the input starts over.
-    mutating func startRound() { isNewRound = true }
+    mutating func startRound() {
+        isNewRound = true
+        isBreakDue = false
+    }
+
+    /// Says that decoding times have stepped back.
+    mutating func expectBreak() {
+        isBreakDue = true
+        framesSinceStep = 0
+    }
 
     /// Moves everything to come by `ticks`.
     mutating func advance(by ticks: Int64) { shift = shift &+ ticks }

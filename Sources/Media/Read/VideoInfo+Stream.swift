@@ -40,7 +40,14 @@ extension VideoInfo {
         // A server that seeks by time says so of live streams, too.
         let canSeek = context.pointee.pb.map { $0.pointee.seekable & AVIO_SEEKABLE_NORMAL != 0 } ?? false
         isLive = !isStill && duration == nil && (isDevice || !canSeek)
-        audio = UnsafeBufferPointer(start: context.pointee.streams, count: Int(context.pointee.nb_streams))
-            .compactMap { $0 }.filter(\.isAudio).map(AudioStreamInfo.init)
+        audio = []
+        var subtitles = 0
+        for case let other? in UnsafeBufferPointer(
+            start: context.pointee.streams, count: Int(context.pointee.nb_streams))
+        where other.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_SUBTITLE { subtitles += 1 }
+        if subtitles > 0 { unread.append("\(subtitles) subtitle stream\(subtitles == 1 ? "" : "s")") }
+        let chapters = context.pointee.nb_chapters
+        if chapters > 0 { unread.append("\(chapters) chapter\(chapters == 1 ? "" : "s")") }
+        if av_dict_get(context.pointee.metadata, "title", nil, 0) != nil { unread.append("the title") }
     }
 }

@@ -32,6 +32,8 @@ public struct VideoInfo: Sendable, Hashable {
     public var orientation: Orientation
     /// Whether frames come at their own pace.
     public var isLive: Bool
+    /// What the input holds beside pictures and sound and nobody reads: `2 subtitle streams`, `12 chapters`, `the title`.
+    public var unread: [String] = []
     /// The audio streams, which an `AudioTap` can carry over.
     public var audio: [AudioStreamInfo]
 
@@ -85,6 +87,8 @@ public struct ReaderStatistics: Sendable, Hashable {
     public var timeWraps = 0
     /// Pictures whose size or layout differs from the one before.
     public var shapeChanges = 0
+    /// Pictures of two fields taken at different instants.
+    public var interlaced = 0
     /// Pictures converted because their stored format is not planar 8 bit.
     public var converted = 0
     /// Rounds of a loop begun after the first.
@@ -104,6 +108,7 @@ public struct ReaderStatistics: Sendable, Hashable {
         sum.timeWraps += timeWraps
         sum.shapeChanges += shapeChanges
         sum.converted += converted
+        sum.interlaced += interlaced
         sum.loops += loops
         return sum
     }
@@ -121,6 +126,9 @@ public struct ReaderStatistics: Sendable, Hashable {
                 (timeWraps, "wraps of the counter"),
             ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
             notes.append("\(timeBreaks) breaks in the time line closed (\(kinds.joined(separator: ", ")))")
+        }
+        if interlaced > 0 {
+            notes.append("\(interlaced) interlaced pictures, which go on as they are and are called progressive")
         }
         if shapeChanges > 0 { notes.append("\(shapeChanges) changes of picture size or layout") }
         return notes

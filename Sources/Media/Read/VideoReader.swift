@@ -14,10 +14,14 @@ public final class VideoReader {
         public var format: String?
         /// Options of the format and the protocol by FFmpeg's names; unknown ones are an error.
         public var options: [String: String] = [:]
+        /// Whom connections over TLS believe.
+        public var security = TransportSecurity()
         /// Decoder threads; nil chooses such that decoding does not fight inference for cores.
         public var decoderThreads: Int?
         /// Whether rotation and mirroring that the container asks for are applied.
         public var appliesRotation = true
+        /// How pictures lie where the input does not say.
+        var fallbackOrientation: Orientation?
         /// Whether to start over at the end, with timestamps that go on.
         public var isLooping = false
         /// Seconds without data after which opening or a read fails; nil waits for ever.
@@ -42,6 +46,7 @@ public final class VideoReader {
     private let converter = PictureConverter()
     private let orientation: Orientation
     private let grayIsFull: Bool
+    private let isJPEG: Bool
     private var demuxer: Demuxer
     private var decoder: Decoder
     private var stream: UnsafeMutablePointer<AVStream>
@@ -50,6 +55,10 @@ public final class VideoReader {
     private var audio = AudioRoutes()
     private var video: VideoTap?
     private var lastFrameAt: UInt64 = 0
+    /// When the first packet came, of those that are stamped by their arrival.
+    private var firstArrival: UInt64?
+    /// Of the last packet; decoding times only rise, but where one recording was appended to another.
+    private var lastDts: Int64?
     private var hasStarted = false
     private var framesThisRound = 0
     private var isDraining = false
@@ -68,19 +77,28 @@ public final class VideoReader {
             self.location = location
             self.options = options
             demuxer = try Demuxer(
-                location, format: options.format, options: options.options, interrupt: interrupt)
+                location, format: options.format, options: options.options, security: options.security,
+                interrupt: interrupt)
             stream = try demuxer.bestVideo()
             decoder = try Decoder(stream, threads: options.decoderThreads)
-            var turn = Orientation.upright
+            var turn = options.fallbackOrientation ?? .upright
             if options.appliesRotation, let matrix = vpipe_stream_display_matrix(stream) {
                 turn = Orientation(matrix: matrix) ?? .upright
             }
             orientation = turn
-            info = VideoInfo(demuxer.context, stream, orientation: turn)
+            var seen = VideoInfo(demuxer.context, stream, orientation: turn)
+            seen.audio = demuxer.audio(beside: stream).map(AudioStreamInfo.init)
+            if demuxer.stampsByArrival {
+                // The demuxer claims 25 of a camera that says nothing.
+                (seen.timeBase, seen.frameRate) = (Rational(1, 1_000_000), Rational(0, 1))
+                decoder.context.pointee.pkt_timebase = seen.timeBase.av
+            }
+            info = seen
             switch stream.pointee.codecpar.pointee.codec_id {
             case AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_AV1, AV_CODEC_ID_VP9: grayIsFull = false
             default: grayIsFull = true
             }
+            isJPEG = stream.pointee.codecpar.pointee.codec_id == AV_CODEC_ID_MJPEG
             let base = info.timeBase
             let perFrame = info.frameRate.value.map { 1 / $0 } ?? 0.04
             let tick = Double(base.num) / Double(base.den)
@@ -118,7 +136,7 @@ public final class VideoReader {
     /// Call it before the first `read`.
     public func makeAudioTap(capacityBytes: Int = 64 << 20) throws(MediaError) -> AudioTap? {
         precondition(!hasStarted, "audio taps are made before reading begins")
-        return try audio.makeTap(of: demuxer, capacityBytes: capacityBytes)
+        return try audio.makeTap(of: demuxer, beside: stream, capacityBytes: capacityBytes)
     }
 
     /// A tap of the video's packets for one writer that stores them as they are.
@@ -132,7 +150,7 @@ public final class VideoReader {
     }
 
     /// Hands audio on to the taps of the reader before this one, at the times that `begin(at:)` sets.
-    func takeOver(_ taps: [AudioTap]) { audio.takeOver(taps, of: demuxer) }
+    func takeOver(_ taps: [AudioTap]) { audio.takeOver(taps, of: demuxer, beside: stream) }
 
     /// The taps made so far.
     var audioTaps: [AudioTap] { audio.taps }
@@ -196,7 +214,13 @@ public final class VideoReader {
         if isDraining { return }
         let wanted = stream.pointee.index
         while true {
+            interrupt.beginPacket()
+            _ = FFmpegLog.takeHint()
             let status = av_read_frame(demuxer.context, packet)
+            // What a packet without an end has brought so far is none.
+            if interrupt.hasOverflown {
+                throw interrupt.explain(MediaError(status: status, operation: "av_read_frame"))
+            }
             if status < 0 {
                 if status == vpipe_averror(EAGAIN), !interrupt.isCancelled, !interrupt.isExpired {
                     usleep(1000)
@@ -208,21 +232,44 @@ public final class VideoReader {
             defer { av_packet_unref(packet) }
             if packet.pointee.stream_index == wanted {
                 counts.packets += 1
+                if isJPEG, !packet.endsJPEG { counts.corrupt += 1 }
+                if demuxer.stampsByArrival { stamp() } else { watchDecodingTime() }
                 video?.put(packet, shift: times.isNewRound ? nil : times.shift)
                 let status = avcodec_send_packet(decoder.context, packet)
                 if status < 0 { counts.corrupt += 1 }
                 return
             }
+            if !times.isBreakDue, audio.stepsBack(packet) { times.expectBreak() }
             audio.put(packet, times: times, base: info.timeBase)
         }
     }
 
+    /// Notices that another time line begins, however short a step back it is.
+    private func watchDecodingTime() {
+        let dts = packet.pointee.dts
+        guard dts.isTime else { return }
+        // A tenth of a second is more than damaged or careless times differ by.
+        if let lastDts, dts < lastDts &- times.ticksPerSecond / 10 { times.expectBreak() }
+        lastDts = dts
+    }
+
+    /// Pictures of an HTTP camera carry no times of their own; the wall's clock, which FFmpeg would take, may step.
+    private func stamp() {
+        let now = MonotonicClock.system.now()
+        let first = firstArrival ?? now
+        firstArrival = first
+        packet.pointee.pts = Int64(clamping: (now &- first) / 1000)
+        packet.pointee.dts = packet.pointee.pts
+        packet.pointee.duration = 0
+    }
+
     private func endOfInput(_ status: Int32) throws(MediaError) {
-        if status != vpipe_averror_eof() {
-            let error = interrupt.explain(MediaError(status: status, operation: "av_read_frame"))
+        let seen = MediaError(status: status, operation: "av_read_frame").withHint()
+        if status != vpipe_averror_eof(), seen.code != .ended || interrupt.isCancelled {
+            let error = interrupt.explain(seen)
             if info.isLive || error.code == .interrupted || error.code == .timedOut { throw error }
             counts.endedEarly = error
-        } else if let output = demuxer.context.pointee.pb, output.pointee.error < 0,
+        } else if seen.code != .ended, let output = demuxer.context.pointee.pb, output.pointee.error < 0,
             output.pointee.error != vpipe_averror_eof()
         {
             counts.endedEarly = interrupt.explain(MediaError(status: output.pointee.error, operation: "av_read_frame"))
@@ -240,13 +287,16 @@ public final class VideoReader {
             avcodec_flush_buffers(decoder.context)
         } else {
             let fresh = try Demuxer(
-                location, format: options.format, options: options.options, interrupt: interrupt)
+                location, format: options.format, options: options.options, security: options.security,
+                interrupt: interrupt)
             stream = try fresh.bestVideo()
             decoder = try Decoder(stream, threads: options.decoderThreads)
             demuxer = fresh
             start()
         }
         isDraining = false
+        lastDts = nil
+        audio.startRound()
         framesThisRound = 0
         counts.loops += 1
         times.startRound()
@@ -255,6 +305,13 @@ public final class VideoReader {
 
     private func finish() {
         hasEnded = true
+        // The container's own count: what an index promises that the file does not hold.
+        let promised = stream.pointee.nb_frames
+        if counts.endedEarly == nil, !info.isLive, counts.loops == 0, promised > Int64(counts.packets) + 1 {
+            counts.endedEarly = MediaError(
+                .notMedia, operation: "read", detail: "the file is cut short: \(counts.packets) of \(promised) pictures"
+            )
+        }
         if !options.isContinued { audio.end() }
     }
 
@@ -278,6 +335,7 @@ public final class VideoReader {
         if frame.pointee.decode_error_flags != 0 || frame.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0 {
             counts.corrupt += 1
         }
+        if vpipe_frame_is_interlaced(frame) != 0 { counts.interlaced += 1 }
         let guess = frame.pointee.best_effort_timestamp
         let breaks = times.breaks
         let time = times.next(
@@ -300,5 +358,21 @@ public final class VideoReader {
         return DecodedPicture(
             picture: picture, pts: MediaTime(ticks: time.pts, base: info.timeBase),
             duration: MediaTime(ticks: time.duration, base: info.timeBase))
+    }
+}
+
+extension UnsafeMutablePointer where Pointee == AVPacket {
+    /// Whether a JPEG picture is whole: its end is marked, but for some bytes that cameras add.
+    ///
+    /// The decoder makes up what is missing and says nothing of it.
+    fileprivate var endsJPEG: Bool {
+        guard let data = pointee.data else { return true }
+        let size = Int(pointee.size)
+        var place = size - 2
+        while place >= 0, place > size - 4096 {
+            if data[place] == 0xFF, data[place + 1] == 0xD9 { return true }
+            place -= 1
+        }
+        return false
     }
 }

@@ -9,7 +9,7 @@ import Testing
         ("rtsp://me:pw@host/1", "rtsp://me:***@host/1"), ("rtsp://host:554/1", "rtsp://host:554/1"), ("plain", "plain"),
         ("a http://u:p@h b ftp://x:y@z", "a http://u:***@h b ftp://x:***@z"),
         ("rtsp://me:p/w@host", "rtsp://me:***@host"), ("rtsp://me:p@w@host/?a=b", "rtsp://me:***@host/?a=b"),
-        ("://", "://"), ("rtsp://me@host", "rtsp://me@host"), ("\"rtsp://me:pw@host\" x", "\"rtsp://me:***@host\" x"),
+        ("://", "://"), ("rtsp://me@host", "rtsp://***@host"), ("\"rtsp://me:pw@host\" x", "\"rtsp://me:***@host\" x"),
         ("https://h/live.m3u8?token=abc&channel=1", "https://h/live.m3u8?token=***&channel=1"),
         ("http://h/?access_KEY=1&sig=&x", "http://h/?access_KEY=***&sig=&x"),
         ("srt://h:1?mode=caller&passphrase=0123456789&streamid=u", "srt://h:1?mode=caller&passphrase=***&streamid=***"),
@@ -19,6 +19,27 @@ import Testing
     ])
     func `are shown without their secrets`(text: String, shown: String) {
         #expect(redacted(text) == shown)
+    }
+
+    /// Addresses with a secret in every place that one can stand, typing mistakes among them.
+    @Test(
+        arguments: [
+            "rtsp://me:%@127.0.0.1:1/a", "rtsp://me:%@@127.0.0.1:1/a", "rtsp://me:a/%@127.0.0.1:1/a",
+            "rtsp://me:a%20%@127.0.0.1:1/a", "rtsp://me:a %@127.0.0.1:1/a", "rtsp://me:a\"%@127.0.0.1:1/a",
+            "rtsp://%@127.0.0.1:1/a", "http://h:1/v?token=%", "http://h:1/v?loginuse=admin&loginpas=%",
+            "http://h:1/v?u=a&p=%", "http://h:1/v#token=%", "rtsp://h:1/user=admin&password=%&channel=1&stream=0.sdp",
+            "rtsp://h:1/user=admin_password=%_channel=1.sdp", "rtsp://h:1/a;password=%", "rtmp://h:1/live/%",
+            "rtmp://h:1/live/%/", "rtmp://h:1/live/%?x=1", "rtmp://h:1/app/inst/%", "rtmp://h:1/app/%/stream1",
+            "rtmps://u:%@h:1/live/key", "srt://h:1?passphrase=%", "srt://h:1?streamid=%",
+            "srt://h:1?streamid=#!::u=me,s=%", "srt://h:1?mode=caller;passphrase=%", "http://h:1/hls/%.m3u8",
+            "RTSP://Me:%@h:1/a", "rtsp:/me:%@h/a", "rtsp//me:%@h/a", "tcp:h:1?key=%", "http://h:1/v?auth.token=%&x",
+            "http://h:1/v?x=1;pwd=%", "http://h:1/x?next=http://u:%@h/", "concat:rtsp://u:%@h/a|rtsp://u:%@h/b",
+            "rtsp://h:1/a\nPASS=%", "ftp://u:%@h:1/a.mp4", "async:rtsp://u:%@h:1/a", "httpproxy://u:%@h:1/",
+            "http://[::1]:1/?sig=%", "--set v.url=rtsp://u:%@h/a",
+        ], ["S3CR3TX", "hunter2"])
+    func `never show a secret`(address: String, secret: String) {
+        let text = address.replacing("%20", with: "\u{1}").replacing("%", with: secret).replacing("\u{1}", with: "%20")
+        #expect(!redacted(text).contains(secret), "\(redacted(text))")
     }
 
     @Test(
@@ -51,6 +72,8 @@ import Testing
         // RTMP's own "timeout" would make it listen.
         #expect(try options("rtmp://h/a/b")["timeout"] == nil)
         #expect(try options("http://h/a.mp4")["reconnect"] == "1")
+        // Who is not there at the start is not waited for.
+        #expect(try options("http://h/a.mp4")["reconnect_on_network_error"] == nil)
         #expect(try options("http://h/a")["reconnect"] == nil)
     }
 }
@@ -94,6 +117,39 @@ import Testing
         let verdicts = Self.judge(pictures)
         #expect(verdicts.filter { $0 == "stale" }.count == 20)
         #expect(verdicts.last == "6300")
+    }
+
+    /// A sender that paused for half a second is late for good; its pictures are of the present again half a second later.
+    @Test(arguments: [0.3, 0.5, 0.9, 1.5])
+    func `forgets a pause of the sender`(pause: Double) {
+        var clock = LiveClock(isPaced: false, origin: nil, limit: 10 * Self.second)
+        var late = 0
+        for step in 0..<1000 {
+            let time = Double(step) * 0.04
+            let arrival = 100 + time + (step >= 100 ? pause : 0)
+            guard case .present(let instant) = clock.judge(time, at: UInt64(arrival * 1e9)) else {
+                Issue.record("not present after \(step)")
+                return
+            }
+            if arrival - Double(instant) / 1e9 > 0.2 { late += 1 }
+        }
+        // Half a second of pictures, and not one more.
+        #expect(late <= 13, "\(late)")
+    }
+
+    /// Pictures that waited in a buffer keep their age while they catch up, however slowly.
+    @Test func `does not take what catches up for the present`() {
+        var clock = LiveClock(isPaced: false, origin: nil, limit: 10 * Self.second)
+        var ages: [Double] = []
+        for step in 0..<200 {
+            let time = Double(step) * 0.04
+            // Two seconds late from the 50th on, 20 ms less with each.
+            let lateness = step < 50 ? 0 : max(0, 2 - Double(step - 50) * 0.02)
+            let arrival = 100 + time + lateness
+            guard case .present(let instant) = clock.judge(time, at: UInt64(arrival * 1e9)) else { continue }
+            ages.append(abs(arrival - Double(instant) / 1e9 - lateness))
+        }
+        #expect(ages.count == 200 && ages.allSatisfy { $0 < 0.02 }, "\(ages.max() ?? 0)")
     }
 
     @Test func `follows clocks that drift apart`() {

@@ -24,14 +24,16 @@ struct `A pushed stream` {
         }
     }
 
-    static func writer(_ url: String, keyframeInterval: Int? = 1000) throws -> StreamWriter {
+    static func writer(
+        _ url: String, keyframeInterval: Int? = 1000, security: TransportSecurity = TransportSecurity()
+    ) throws -> StreamWriter {
         var settings = StreamWriter.Settings()
         settings.encoding.preset = "ultrafast"
         settings.encoding.frameRate = Rational(50, 1)
         settings.encoding.keyframeInterval = keyframeInterval
         settings.longestRetryNanoseconds = 200_000_000
         settings.silenceSeconds = 3
-        return try StreamWriter(try #require(StreamTarget(url)), settings: settings)
+        return try StreamWriter(try #require(StreamTarget(url, security: security)), settings: settings)
     }
 
     @Test(arguments: ["rtmp", "rtsp"])

@@ -48,8 +48,8 @@ package final class StreamNode: Node, NodeType, ReportingNode {
             + "is there is a file that exists: with `append` or `number` it begins anew and its segments stay.",
         parameters: [
             url, codec, bitRate, quality, preset, keyframes, threads, audio, transport, ReconnectParams.connectTimeout,
-            ReconnectParams.timeout, ReconnectParams.networkRetryMax, ReconnectParams.giveUp, OutputParams.ifExists,
-            OutputParams.overwrite,
+            ReconnectParams.timeout, ReconnectParams.networkRetryMax, ReconnectParams.giveUp, SecurityParams.verify,
+            SecurityParams.certificate, OutputParams.ifExists, OutputParams.overwrite,
         ],
         examples: [
             .init("To a server", #"{ "type": "stream", "input": "overlay", "url": "rtsp://127.0.0.1:8554/door" }"#),
@@ -78,7 +78,9 @@ package final class StreamNode: Node, NodeType, ReportingNode {
     private var away = 0
 
     package static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        try make(node, in: context, to: target(node.settings))
+        let target = try target(node.settings)
+        try target.prepare()
+        return try make(node, in: context, to: target)
     }
 
     package static func makeTrial(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
@@ -86,7 +88,8 @@ package final class StreamNode: Node, NodeType, ReportingNode {
     }
 
     private static func target(_ given: Settings) throws -> StreamTarget {
-        guard let target = StreamTarget(given[url], transport: given[transport]) else {
+        let security = try SecurityParams.security(given)
+        guard let target = StreamTarget(given[url], transport: given[transport], security: security) else {
             throw OutputError("\(redacted(given[url])): nothing can be pushed there")
         }
         return target
@@ -115,7 +118,7 @@ package final class StreamNode: Node, NodeType, ReportingNode {
             throw OutputError("\(path): exists already; \(OutputParams.remedy)")
         }
         let source = context.source(of: node)
-        if let rate = (source as? any MeasuredSource)?.frameRate { settings.encoding.frameRate = rate }
+        if let rate = context.frameRate(of: node) { settings.encoding.frameRate = rate }
         let tap = given[audio] == .copy ? try (source as? any AudioSource)?.makeAudioTap() : nil
         let writer = try StreamWriter(target, settings: settings, audio: tap)
         return .node(StreamNode(writer, node.id, context.events, isPacing: target.isRemote && !node.isLive))
@@ -169,6 +172,7 @@ package final class StreamNode: Node, NodeType, ReportingNode {
                 + (seen.audioPackets > 0 ? ", \(seen.audioPackets) audio packets" : "")
                 + (seen.connections == 0 ? "; never connected: \(seen.outages.lastLoss ?? "no frame came")" : "")
         ]
+        if let note = writer.target.securityNote { notes.append(note) }
         if let note = seen.outages.note { notes.append(note) }
         if !seen.failedAttempts.isEmpty {
             let kinds = StreamFault.allCases.compactMap { fault in

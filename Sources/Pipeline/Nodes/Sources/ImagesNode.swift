@@ -68,7 +68,13 @@ final class ImagesNode: SourceNode, NodeType, ReportingNode, MeasuredSource {
     var expectedFrames: Int? { part.frames(of: reader.paths.count, rate: nil) }
     var frameRate: Rational? { stream.frameRate }
     var notes: [String] {
-        guard unreadable.count > 0 else { return [] }
-        return ["\(unreadable.count) images could not be read, the first: \(unreadable.first)"]
+        var notes: [String] = []
+        if unreadable.count > 0 {
+            notes.append("\(unreadable.count) images could not be read, the first: \(unreadable.first)")
+        }
+        if let first = reader.damaged.first {
+            notes.append("\(reader.damaged.count) damaged images, parts of them missing, the first: \(first)")
+        }
+        return notes
     }
 }

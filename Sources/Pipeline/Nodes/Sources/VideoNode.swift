@@ -47,11 +47,14 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
             + "A live stream is read by a thread of its own, so that it never waits for the pipeline: what is older than a "
             + "second is dropped. When it ends, breaks or stalls it is connected again with growing pauses, forever by "
             + "default; timestamps go on. Keep credentials in the environment, percent-encoded: "
-            + "`rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@host/path`. No message shows them.",
+            + "`rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@host/path`. No message shows them. Over TLS the server's certificate "
+            + "must be valid for its host; a camera that signs its own is believed by `tlsCertificate`, or unseen by "
+            + "`tlsVerify: false`, which the report says.",
         parameters: [
             url, realtime, loop, rotate, threads, live, transport, ReconnectParams.connectTimeout,
             ReconnectParams.timeout, ReconnectParams.onLost, reconnect, ReconnectParams.networkRetryMax,
-            ReconnectParams.giveUp, wait, PartParams.start, PartParams.end, PartParams.every,
+            ReconnectParams.giveUp, wait, SecurityParams.verify, SecurityParams.certificate, PartParams.start,
+            PartParams.end, PartParams.every,
         ],
         liveness: .when { $0[realtime] || liveAddress($0) != nil },
         examples: [
@@ -94,6 +97,7 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
     private let gate: AdmissionGate?
     private var part: RecordingPart
     private var taps: [AudioTap] = []
+    private let securityNote: String?
     private var pending: DecodedPicture?
     private var link: StageLink?
     private var pace: PlaybackPace?
@@ -104,6 +108,7 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
         options.appliesRotation = settings[rotate]
         options.isLooping = settings[loop]
         options.decoderThreads = settings[threads] == 0 ? nil : settings[threads]
+        options.security = try SecurityParams.security(settings)
         if let address = liveAddress(settings) {
             let live = liveSettings(settings, address, options)
             let reader = LiveReader(live)
@@ -120,7 +125,8 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
             VideoNode(
                 reader: try VideoReader(location, options: options), source: node.id, paced: settings[realtime],
                 loops: settings[loop], isRemote: address != nil || location == "pipe:0",
-                gate: node.isLive ? context.gate : nil, part: RecordingPart(settings)))
+                gate: node.isLive ? context.gate : nil, part: RecordingPart(settings),
+                securityNote: address.flatMap { options.security.note(on: $0) }))
     }
 
     /// Where the stream is, if it counts as live.
@@ -150,9 +156,10 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
 
     init(
         reader: VideoReader, source: String, paced: Bool, loops: Bool, isRemote: Bool, gate: AdmissionGate?,
-        part: RecordingPart
+        part: RecordingPart, securityNote: String? = nil
     ) {
         self.part = part
+        self.securityNote = securityNote
         self.reader = reader
         self.paced = paced
         self.loops = loops
@@ -227,10 +234,13 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
 
     var notes: [String] {
         let seen = reader.statistics
-        var notes = seen.notes
+        var notes = (securityNote.map { [$0] } ?? []) + seen.notes
         if seen.converted > 0 {
             notes.append(
                 "\(seen.converted) pictures converted from \(reader.info.storedFormat) to \(reader.info.format)")
+        }
+        if !reader.info.unread.isEmpty {
+            notes.append("not carried over: \(reader.info.unread.joined(separator: ", "))")
         }
         if seen.loops > 0 { notes.append("started over \(NumberText.times(seen.loops))") }
         if let early = seen.endedEarly { notes.append("ended early: \(early)") }

@@ -25,6 +25,11 @@ public final class StreamInfo: Sendable {
         self.duration = duration
         self.isLive = isLive
     }
+
+    /// The same at another nominal rate.
+    package func replacing(frameRate: Rational) -> StreamInfo {
+        StreamInfo(source: source, frameRate: frameRate, duration: duration, isLive: isLive, hasSignal: hasSignal)
+    }
 }
 
 /// One video frame on its way through the pipeline: a picture, its time, and what has been found out about it.
@@ -66,6 +71,13 @@ public final class Frame: Item, @unchecked Sendable {
         Frame(
             ticket: ticket, picture: picture, map: map ?? self.map, pts: pts, duration: duration, stream: stream,
             file: file, annotations: annotations)
+    }
+
+    /// The same picture, shown for another time as one of a stream of another rate.
+    package func replacing(duration: MediaTime, stream: StreamInfo) -> Frame {
+        Frame(
+            ticket: ticket, picture: picture, map: map, pts: pts, duration: duration, stream: stream,
+            annotations: annotations)
     }
 
     /// The annotations of one kind, whichever nodes made them, in the source's coordinates.

@@ -8,6 +8,28 @@ extension Picture {
         fillChroma()
     }
 
+    /// Makes everything but the pixels of `box` black in a picture that nobody else has yet.
+    func fillBlack(around box: (x: Int, y: Int, width: Int, height: Int)) {
+        for index in 0..<format.planeCount {
+            let plane = mutablePlane(index)
+            let (shiftX, shiftY) = index == 0 ? (0, 0) : (format.chromaShiftX, format.chromaShiftY)
+            let value: Int32 = index > 0 ? 128 : color.range == .full ? 0 : 16
+            let sample = format == .nv12 && index == 1 ? 2 : 1
+            // A sample that is partly the box's is its own.
+            let columns = (box.x >> shiftX)..<min(plane.width, (box.x + box.width + (1 << shiftX) - 1) >> shiftX)
+            let rows = (box.y >> shiftY)..<min(plane.height, (box.y + box.height + (1 << shiftY) - 1) >> shiftY)
+            for y in 0..<plane.height {
+                let row = plane.row(y)
+                guard rows.contains(y) else {
+                    memset(row, value, plane.width * sample)
+                    continue
+                }
+                memset(row, value, columns.lowerBound * sample)
+                memset(row + columns.upperBound * sample, value, (plane.width - columns.upperBound) * sample)
+            }
+        }
+    }
+
     /// Takes the colour out of a picture that nobody else has yet.
     func fillChroma() {
         for index in 1..<max(1, format.planeCount) { fill(index, with: 128) }

@@ -121,7 +121,6 @@ public final class PictureScaler {
         if box.width == size.width && box.height == size.height {
             try handle?.run(from: picture.avFrame, to: result.avFrame)
         } else {
-            result.fillBlack()
             let window = AVFramePool.take()
             defer { AVFramePool.give(window) }
             window.pointee.data.0 = result.mutablePlane(0).row(box.y) + box.x
@@ -136,6 +135,8 @@ public final class PictureScaler {
                 window.pointee.linesize.2 = result.avFrame.pointee.linesize.2
             }
             try handle?.run(from: picture.avFrame, to: window)
+            // Last: swscale writes whole vectors, beyond the window's right edge.
+            result.fillBlack(around: box)
         }
         return result
     }

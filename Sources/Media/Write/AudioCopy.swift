@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import CFFmpeg
+internal import Glibc
 
 /// Moves the packets of an audio tap into a muxer, interleaved with the video.
 ///
@@ -18,6 +20,8 @@ final class AudioCopy {
         var written = 0
         /// The header cannot be written before this track's first packet.
         var needsPacket = false
+        /// What the headers in the packets of AAC say: object type, sampling rate, channels.
+        var aac: UInt32?
     }
 
     /// What the place that audio goes to makes of it.
@@ -49,6 +53,8 @@ final class AudioCopy {
     private var reserved: ArraySlice<AudioTap.Entry>?
     private var tracks: [Track] = []
     private(set) var packets = 0
+    /// What happened to the sound on the way.
+    private(set) var notes: [String] = []
 
     /// Adds the tap's streams that the place holds to `muxer`; says which it left out.
     init(_ tap: AudioTap, muxer: Muxer, into place: Acceptance, warn: (String) -> Void) throws(MediaError) {
@@ -176,6 +182,7 @@ final class AudioCopy {
         _ entry: AudioTap.Entry, for stream: UnsafeMutablePointer<AVStream>, offset: Int64
     ) throws(MediaError) -> Bool {
         let packet = entry.packet
+        watchParameters(packet, entry.stream)
         let track = tracks[entry.stream]
         if let filter = track.filter {
             // A damaged packet is left out; the next may be good again.
@@ -199,6 +206,32 @@ final class AudioCopy {
         tracks[entry.stream].lastDts = dts
         tracks[entry.stream].lastDuration = packet.pointee.duration
         return true
+    }
+
+    /// Notices sound that goes on with other parameters than the file's header says, which a copy cannot change.
+    private func watchParameters(_ packet: UnsafeMutablePointer<AVPacket>, _ index: Int) {
+        guard let stream = tracks[index].stream, stream.pointee.codecpar.pointee.codec_id == AV_CODEC_ID_AAC else { return }
+        var isOther = false
+        if tracks[index].filter != nil, packet.pointee.size >= 4, let data = packet.pointee.data, data[0] == 0xFF,
+            data[1] & 0xF0 == 0xF0
+        {
+            // Of an ADTS header the bits that an MP4 file's header repeats.
+            let bits = UInt32(data[2] & 0xFD) << 8 | UInt32(data[3] & 0xC0)
+            isOther = tracks[index].aac.map { $0 != bits } ?? false
+            tracks[index].aac = bits
+        }
+        var size = 0
+        if let extra = av_packet_get_side_data(packet, AV_PKT_DATA_NEW_EXTRADATA, &size), tracks[index].written > 0 {
+            let parameters = stream.pointee.codecpar.pointee
+            isOther = isOther || size != Int(parameters.extradata_size) || memcmp(extra, parameters.extradata, size) != 0
+        }
+        guard isOther, notes.isEmpty else { return }
+        let seconds = MediaTime(
+            ticks: packet.pointee.pts.orZero, base: tap.streams[index].timeBase
+        ).seconds
+        notes.append(
+            "audio stream \(index + 1) changes its sampling rate or channels at \(NumberText.decimal(seconds)) s: players "
+                + "cannot decode what follows, as it is copied")
     }
 
     // MARK: AAC out of transport streams

@@ -51,7 +51,13 @@ public enum Container: String, Sendable, CaseIterable {
         let isOnlyMP4 = [AV_CODEC_ID_VP9, AV_CODEC_ID_AV1, AV_CODEC_ID_OPUS, AV_CODEC_ID_FLAC, AV_CODEC_ID_TRUEHD]
             .contains(codec)
         if self == .mov && isOnlyMP4 { return false }
-        return avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL) == 1
+        if avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL) == 1 { return true }
+        // Matroska carries what WAV does under WAV's own tags, which its list of codecs leaves out.
+        guard self == .mkv, let tags = avformat_get_riff_audio_tags() else { return false }
+        var list: (OpaquePointer?, OpaquePointer?) = (tags, nil)
+        return withUnsafePointer(to: &list) {
+            $0.withMemoryRebound(to: OpaquePointer?.self, capacity: 2) { av_codec_get_tag($0, codec) != 0 }
+        }
     }
 
     /// Whether video of `codec` fits in.

@@ -8,11 +8,12 @@ internal import Glibc
 enum Finaliser {
     /// `shift` ticks of `base` were added to every time in the file, and are taken off again.
     ///
-    /// `video` describes the video stream better than the file can, `lastDurations` says how many seconds the last
+    /// `video` describes the video stream better than the file can, `longestGap` says how many of its ticks a frame has to
+    /// last where that is more than mp4 holds, `lastDurations` says how many seconds the last
     /// packet of each stream lasts, which FFmpeg does not read back from fragments.
     static func finalise(
         _ written: OutputFile, container: Container, shift: Int64, base: Rational, video: UnsafePointer<AVStream>,
-        lastDurations: [Double], metadata: [String: String]
+        longestGap: Int64, lastDurations: [Double], metadata: [String: String]
     ) throws(MediaError) {
         let path: String
         switch written.whereabouts {
@@ -26,7 +27,7 @@ enum Finaliser {
             let file = try OutputFile(temporary, calls: written.calls)
             try remux(
                 written.descriptorPath, into: file, container: container, shift: shift, base: base, video: video,
-                lastDurations: lastDurations, metadata: metadata)
+                longestGap: longestGap, lastDurations: lastDurations, metadata: metadata)
             var status = stat()
             if stat(path, &status) == 0 { file.takeRights(of: status) }
             try file.synchronise()
@@ -44,9 +45,18 @@ enum Finaliser {
         }
     }
 
+    /// The ticks of a stream, made so long that a frame before a gap of so many of them can last until after it.
+    private static func timeBase(of stream: UnsafeMutablePointer<AVStream>, gap: Int64) -> Rational {
+        let base = stream.timeBase
+        let factor = Int32(clamping: gap / WriterSession.longestStep + 1)
+        guard factor > 1 else { return base }
+        // A whole number of ticks a second, so that the movie's own clock can be the same.
+        return Rational(1, max(1, base.den / max(1, base.num) / factor))
+    }
+
     private static func remux(
         _ path: String, into file: OutputFile, container: Container, shift: Int64, base: Rational,
-        video: UnsafePointer<AVStream>, lastDurations: [Double], metadata: [String: String]
+        video: UnsafePointer<AVStream>, longestGap: Int64, lastDurations: [Double], metadata: [String: String]
     ) throws(MediaError) {
         let input = try Demuxer("file:" + path, format: nil, options: [:], interrupt: Interrupt())
         let muxer = try Muxer(container, file: file)
@@ -54,7 +64,7 @@ enum Finaliser {
         for case let stream? in input.streams {
             let isVideo = stream.isVideo
             let output = try muxer.addCopy(
-                of: stream.pointee.codecpar, timeBase: stream.timeBase,
+                of: stream.pointee.codecpar, timeBase: isVideo ? timeBase(of: stream, gap: longestGap) : stream.timeBase,
                 disposition: stream.pointee.disposition, language: AudioStreamInfo(stream).language)
             if isVideo, let described = video.pointee.codecpar {
                 // The headers stay those of the file, which its packets are written for.
@@ -73,7 +83,9 @@ enum Finaliser {
         // Empty edits count in the movie's own ticks: they are exact only when those are the video's.
         var options = ["movflags": "+faststart"]
         if let stream = input.streams.first(where: { $0?.isVideo == true }) ?? nil, stream.timeBase.den <= 1_000_000 {
-            options["movie_timescale"] = String(max(1000, stream.timeBase.den))
+            let ticks = timeBase(of: stream, gap: longestGap).den
+            options["movie_timescale"] = String(max(1000, ticks))
+            if longestGap > 0 { options["video_track_timescale"] = String(ticks) }
         }
         muxer.describe(metadata)
         try muxer.writeHeader(options)
@@ -108,7 +120,7 @@ enum Finaliser {
             }
         }
         for case let (index, last?) in waiting.enumerated() {
-            if last.pointee.duration <= 0, index < lastDurations.count {
+            if index < lastDurations.count, lastDurations[index] > 0 {
                 let tick = outputs[index].pointee.time_base
                 last.pointee.duration = Int64(
                     (lastDurations[index] * Double(tick.den) / Double(max(1, tick.num))).rounded())

@@ -10,12 +10,15 @@ final class Muxer {
     private let file: OutputFile?
     /// What ends calls to the network; nil for a file.
     private let interrupt: Interrupt?
+    /// What an HLS muxer writes; nil for others.
+    private let playlist: PlaylistOutput?
     private var hasHeader = false
     private var hasCut = false
 
     init(_ container: Container, file: OutputFile) throws(MediaError) {
         self.file = file
         interrupt = nil
+        playlist = nil
         var fresh: UnsafeMutablePointer<AVFormatContext>?
         // The name serves the second pass of fast start, which reads what was written.
         try check(
@@ -25,7 +28,8 @@ final class Muxer {
         context = fresh
         fresh.pointee.pb = file.io
         fresh.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
-        fresh.pointee.strict_std_compliance = FF_COMPLIANCE_UNOFFICIAL
+        // FLAC and TrueHD in mp4 are standards by now; the muxers of older releases call them experiments.
+        fresh.pointee.strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL
     }
 
     /// Opens the way to `target`; the header follows when the streams are added.
@@ -37,7 +41,10 @@ final class Muxer {
         file = nil
         self.interrupt = interrupt
         interrupt.rearm()
+        let playlist = target.isPlaylist ? PlaylistOutput(target, interrupt: interrupt) : nil
+        self.playlist = playlist
         var fresh: UnsafeMutablePointer<AVFormatContext>?
+        try target.checkTrust()
         try check(
             avformat_alloc_output_context2(&fresh, nil, target.format, target.url),
             operation: "avformat_alloc_output_context2")
@@ -47,13 +54,15 @@ final class Muxer {
         fresh.pointee.flags |= AVFMT_FLAG_FLUSH_PACKETS
         fresh.pointee.flush_packets = 1
         fresh.pointee.max_delay = 0
+        playlist?.install(on: fresh)
         guard fresh.pointee.oformat.pointee.flags & AVFMT_NOFILE == 0 else { return }
+        _ = FFmpegLog.takeHint()
         var options = OptionDictionary(target.connectionOptions)
         let status = options.consumeOptions { options in
             avio_open2(&fresh.pointee.pb, target.url, AVIO_FLAG_WRITE, &fresh.pointee.interrupt_callback, options)
         }
         // What was made so far goes with `self`, which is whole by now.
-        if status < 0 { throw interrupt.explain(MediaError(status: status, operation: "avio_open2")) }
+        if status < 0 { throw interrupt.explain(MediaError(status: status, operation: "avio_open2").withHint()) }
     }
 
     deinit {
@@ -110,13 +119,18 @@ final class Muxer {
             dictionary.consumeOptions { avformat_write_header(context, $0) }, operation: "avformat_write_header")
         hasHeader = true
         try file?.checkWritten()
+        try playlist?.announce()
     }
+
+    /// Segments of HLS that are where they should be; nil where what is written is sent at once.
+    var segments: Int? { playlist?.segments }
 
     /// Writes a packet whose times count in its stream's base, and empties it.
     func write(_ packet: UnsafeMutablePointer<AVPacket>) throws(MediaError) {
         let status = av_write_frame(context, packet)
         av_packet_unref(packet)
         try file?.checkWritten()
+        if let failure = playlist?.failure { throw failure }
         try verify(status, operation: "av_write_frame")
     }
 
@@ -139,11 +153,15 @@ final class Muxer {
         try file?.markWhole()
     }
 
+    /// Says that the next fragment of mp4 does not begin where the last one ended.
+    func breakTime() { av_opt_set(context.pointee.priv_data, "movflags", "+frag_discont", 0) }
+
     func writeTrailer() throws(MediaError) {
         guard hasHeader else { return }
         hasHeader = false
         let status = av_write_trailer(context)
         try file?.checkWritten()
+        if let failure = playlist?.failure { throw failure }
         try verify(status, operation: "av_write_trailer")
         try file?.markWhole()
     }

@@ -20,6 +20,10 @@ final class WriterSession {
     /// The packet before, which is written when the next one tells how long it lasts.
     private let waiting: UnsafeMutablePointer<AVPacket>
     private var hasWaiting = false
+    /// Ticks that FFmpeg lets a frame of mp4 last, with room for rounding.
+    static let longestStep = Int64(Int32.max) - 2
+    /// The longest gap in the file, in ticks of its stream; 0 where none is longer than a frame can last.
+    private var longestGap: Int64 = 0
     private let shaper: PictureShaper?
     /// The base of the pictures' times and the encoder's, which differ only for encoders with a coarse clock.
     private let inputBase: Rational
@@ -122,7 +126,9 @@ final class WriterSession {
         total.rescaled = shaper?.rescaled ?? 0
         total.gaps = counts.gaps + (copy?.gaps ?? 0)
         total.audioPackets = audio?.packets ?? 0
-        total.warnings = counts.warnings + total.warnings.filter { !counts.warnings.contains($0) }
+        total.warnings = counts.warnings + (audio?.notes ?? []) + total.warnings.filter {
+            !counts.warnings.contains($0) && audio?.notes.contains($0) != true
+        }
     }
 
     /// What the file holds up to where it is whole, once the rest is cut off.
@@ -214,7 +220,7 @@ final class WriterSession {
 
     func finalise(_ file: OutputFile, _ container: Container) throws(MediaError) {
         try Finaliser.finalise(
-            file, container: container, shift: shift ?? 0, base: base, video: stream,
+            file, container: container, shift: shift ?? 0, base: base, video: stream, longestGap: longestGap,
             lastDurations: [lastDuration] + (audio?.lastDurations ?? []), metadata: metadata)
     }
 
@@ -251,10 +257,17 @@ final class WriterSession {
         packet.pointee.stream_index = stream.pointee.index
         if hasWaiting {
             // In mp4 a frame lasts, in decoding order, until the next one, also across fragments.
-            if container.isFragmented {
-                waiting.pointee.duration = max(0, packet.pointee.dts &- waiting.pointee.dts)
-            }
+            let gap = packet.pointee.dts &- waiting.pointee.dts
+            let isBreak = container.isFragmented && gap > Self.longestStep
+            if container.isFragmented, !isBreak { waiting.pointee.duration = max(0, gap) }
+            let end = MediaTime(
+                ticks: waiting.pointee.dts &+ waiting.pointee.duration, base: Rational(stream.pointee.time_base)
+            ).seconds
             try muxer.write(waiting)
+            if isBreak {
+                longestGap = max(longestGap, gap)
+                try leap(after: end, shift)
+            }
         }
         try audio?.drain(until: time + offset, into: muxer, shift: shift &- origin, base: base)
         let isReady = audio.map { $0.hasAll || (time > 1 && $0.isReady) } ?? true
@@ -265,6 +278,20 @@ final class WriterSession {
         }
         av_packet_move_ref(waiting, packet)
         hasWaiting = true
+    }
+
+    /// Goes on in a new fragment behind a gap that is longer than a frame of mp4 can last.
+    ///
+    /// `end` is the time of the output at which the gap begins.
+    private func leap(after end: Double, _ shift: Int64) throws(MediaError) {
+        if let audio {
+            let until = end - MediaTime(ticks: shift, base: base).seconds
+            try audio.drain(until: until + offset, into: muxer, shift: shift &- origin, base: base)
+            try audio.finish(into: muxer)
+        }
+        try muxer.cut()
+        muxer.breakTime()
+        counts.fragments += 1
     }
 
     /// Writes the header, once the first packet tells how far below zero decoding times begin.

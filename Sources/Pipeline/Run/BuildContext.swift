@@ -80,6 +80,23 @@ public final class BuildContext {
     /// Whether frames come by themselves rather than as fast as they are taken.
     package var isLive: Bool { options.isLive ?? pipeline.isLive }
 
+    /// Nominal rate of the frames that reach `node`: its source's, or what the slowest `rate` on the way lets through; nil
+    /// where unknown.
+    package func frameRate(of node: ValidatedNode) -> Rational? {
+        var rate = (source(of: node) as? any MeasuredSource)?.frameRate
+        var place: ValidatedNode? = node
+        while let current = place {
+            if let limit = RateNode.limit(of: current), let known = rate?.value ?? (rate == nil ? .infinity : nil),
+                limit.perSecond < known
+            {
+                // A source of unknown rate is most likely faster than what it is thinned out to.
+                rate = Rational(limit.frames, limit.seconds)
+            }
+            place = current.inputs.first.flatMap { link in pipeline.nodes.first { $0.id == link.from } }
+        }
+        return rate
+    }
+
     /// The source that feeds `node`, where it has exactly one.
     package func source(of node: ValidatedNode) -> AnyObject? {
         guard node.sources.count == 1, case .source(let source)? = made[node.sources[0]] else { return nil }

@@ -14,7 +14,12 @@ final class RateNode: Node, NodeType, AdjustableNode {
         parameters: [fps],
         examples: [.init("Five frames a second", #"{ "type": "rate", "input": "camera", "fps": 5 }"#)])
 
+    /// The rate that `node` lets through, where it is one of these.
+    static func limit(of node: ValidatedNode) -> FrameRate? { node.type == contract.type ? node.settings[fps] : nil }
+
     private var interval: Double
+    /// What the frames that are let through say of their stream, made anew when the stream or the rate changes.
+    private var thinned: (from: StreamInfo, interval: Double, to: StreamInfo)?
     private var next = -Double.infinity
     private let changes = Mailbox<Double>()
 
@@ -39,7 +44,20 @@ final class RateNode: Node, NodeType, AdjustableNode {
         }
         // Stay on the grid while frames come regularly, start a new one after a gap.
         next = time >= next + interval ? time + interval : next + interval
-        output.forward()
+        output.emit(lengthened(item.frame))
         return .done
+    }
+
+    /// The frame as one of a slower stream: it shows until the next one that is let through.
+    private func lengthened(_ frame: Frame) -> Frame {
+        let tick = frame.duration.base
+        guard frame.duration.ticks > 0, frame.duration.seconds < interval, tick.num > 0 else { return frame }
+        if thinned?.from !== frame.stream || thinned?.interval != interval {
+            let rate = FrameRate(perSecond: 1 / interval).map { Rational($0.frames, $0.seconds) }
+            thinned = (frame.stream, interval, frame.stream.replacing(frameRate: rate ?? Rational(0, 1)))
+        }
+        let ticks = Int64((interval * Double(tick.den) / Double(tick.num)).rounded())
+        return frame.replacing(
+            duration: MediaTime(ticks: ticks, base: tick), stream: thinned?.to ?? frame.stream)
     }
 }

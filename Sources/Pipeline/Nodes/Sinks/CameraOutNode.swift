@@ -29,7 +29,7 @@ final class CameraOutNode: Node, NodeType, ReportingNode {
     private var outages: OutageReporter
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        let rate = (context.source(of: node) as? any MeasuredSource)?.frameRate?.value
+        let rate = context.frameRate(of: node)?.value
         let camera = try CameraOutput(node.settings[device], format: node.settings[format], rate: rate)
         return .node(CameraOutNode(camera, node.id, context.events))
     }

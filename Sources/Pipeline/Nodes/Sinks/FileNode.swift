@@ -144,7 +144,7 @@ package final class FileNode: Node, NodeType, ReportingNode {
         // What a kill costs, beside what is under way.
         if node.isLive { settings.fragmentSeconds = 0.5 }
         let source = context.source(of: node)
-        if let rate = (source as? any MeasuredSource)?.frameRate { settings.frameRate = rate }
+        if let rate = context.frameRate(of: node) { settings.frameRate = rate }
         let tap = given[audio] == .copy ? try (source as? any AudioSource)?.makeAudioTap() : nil
         let name = try OutputParams.pattern(given[path], given)
         settings.ifExists = OutputParams.rule(given, context, isDated: name.isDated)

@@ -33,9 +33,9 @@ struct ModelTrialTests {
 
     @Test("Larger models get more time and memory")
     func limits() {
-        #expect(ModelTrial.Limits(modelBytes: 1000).seconds == 10)
-        #expect(ModelTrial.Limits(modelBytes: 100 << 20).seconds == 410)
-        #expect(ModelTrial.Limits(modelBytes: 100 << 20).bytes > 5 << 30)
+        #expect(ModelTrial.Limits(modelBytes: 1000).seconds == 8)
+        #expect(ModelTrial.Limits(modelBytes: 100 << 20).seconds == 408)
+        #expect(ModelTrial.Limits(modelBytes: 100 << 20).bytes > 4 << 30)
     }
 
     /// What a trial says of a program that stands for ours.

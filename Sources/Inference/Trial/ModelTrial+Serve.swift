@@ -65,7 +65,8 @@ extension ModelTrial {
             setrlimit(__rlimit_resource_t(resource.rawValue), &limits)
         }
         limit(RLIMIT_CPU, seconds)
-        limit(RLIMIT_AS, bytes)
+        // What is written to, not what is reserved: threads reserve much.
+        limit(RLIMIT_DATA, bytes)
         limit(RLIMIT_CORE, 0)
         // Where memory is short, this process goes first.
         let file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)

@@ -40,8 +40,8 @@ public struct ModelTrial: Sendable {
 
         /// Enough for an ordinary network of `count` bytes, several times over.
         init(modelBytes count: Int) {
-            seconds = 10 + UInt64(count >> 20) * 4
-            bytes = (4 << 30) + UInt64(count) * 12
+            seconds = 8 + UInt64(count >> 20) * 4
+            bytes = (3 << 30) + UInt64(count) * 12
         }
     }
 
@@ -79,6 +79,11 @@ public struct ModelTrial: Sendable {
             guard lines.first == Self.greeting, lines.count == 2, lines[1] != "ok" else { return }
             let parts = lines[1].split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 3 else { return }
+            if parts[2].contains("bad_alloc") {
+                throw InferenceError(
+                    .unsupportedModel, operation: "trying \(source.name)",
+                    detail: "preparing it takes more than \(limits.bytes >> 30) GB of memory, too much for its size")
+            }
             let codes: [InferenceError.Code] = [.invalidModel, .unsupportedModel, .compileFailed, .inferenceFailed]
             throw InferenceError(
                 codes.first { $0.description == parts[0] } ?? .compileFailed, operation: parts[1], detail: parts[2])

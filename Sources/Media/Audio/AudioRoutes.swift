@@ -14,8 +14,15 @@ struct AudioRoutes: ~Copyable {
         var base: Rational
         /// Decoding time of the last packet.
         var last: Int64?
+        /// The shift of the time line that the stream is on, of how many of the video's breaks it knows, and how many of
+        /// its packets have come since the video broke off.
+        var shift: Int64?
+        var breaks = 0
+        var late = 0
     }
 
+    /// Packets that a stream may be behind the video when that begins another time line: two seconds of most codecs.
+    private static let longestTail = 100
     /// Packets that wait at most; more than any decoder holds back.
     private static let waitingLimit = 4096
 
@@ -78,11 +85,16 @@ struct AudioRoutes: ~Copyable {
             if let copy = av_packet_clone(packet) { waiting.append(copy) }
             return
         }
-        hand(packet, shift: times.shift, base: base)
+        hand(packet, times, base: base)
+    }
+
+    /// Whether a packet begins another time line than the one before, and the video has not done so.
+    func leads(_ packet: UnsafePointer<AVPacket>, breaks: Int) -> Bool {
+        stepsBack(packet) && routes[packet.pointee.stream_index]?.breaks == breaks
     }
 
     /// Whether a packet begins another time line than the one before.
-    func stepsBack(_ packet: UnsafePointer<AVPacket>) -> Bool {
+    private func stepsBack(_ packet: UnsafePointer<AVPacket>) -> Bool {
         guard let route = routes[packet.pointee.stream_index], let last = route.last, packet.pointee.dts.isTime,
             route.base.num > 0
         else { return false }
@@ -94,9 +106,14 @@ struct AudioRoutes: ~Copyable {
 
     /// Hands on what waited for the video's new shift.
     mutating func release(times: TimestampRepair, base: Rational) {
-        guard !waiting.isEmpty, !times.isBreakDue else { return }
+        if !times.isBreakDue { flush(times, base: base) }
+    }
+
+    /// Hands on all that waits.
+    mutating func flush(_ times: TimestampRepair, base: Rational) {
+        guard !waiting.isEmpty else { return }
         for packet in waiting {
-            hand(packet, shift: times.shift, base: base)
+            hand(packet, times, base: base)
             AudioTap.free(packet)
         }
         waiting.removeAll(keepingCapacity: true)
@@ -105,10 +122,21 @@ struct AudioRoutes: ~Copyable {
     /// Says that no more will come.
     func end() { for tap in taps { tap.end() } }
 
-    private mutating func hand(_ packet: UnsafePointer<AVPacket>, shift: Int64, base: Rational) {
-        guard let route = routes[packet.pointee.stream_index] else { return }
-        if packet.pointee.dts.isTime { routes[packet.pointee.stream_index]?.last = packet.pointee.dts }
-        let ticks = av_rescale_q(shift, base.av, route.base.av)
+    private mutating func hand(_ packet: UnsafePointer<AVPacket>, _ times: TimestampRepair, base: Rational) {
+        let index = packet.pointee.stream_index
+        guard var route = routes[index] else { return }
+        let dts = packet.pointee.dts
+        if times.breaks > route.breaks, route.late < Self.longestTail, route.shift != nil, let last = route.last,
+            dts.isTime, !stepsBack(packet), dts &- last < Int64(route.base.den / max(1, route.base.num))
+        {
+            // The end of the old time line, behind the beginning of the video's next.
+            route.late += 1
+        } else {
+            (route.shift, route.breaks, route.late) = (times.shift, times.breaks, 0)
+        }
+        if dts.isTime { route.last = dts }
+        routes[index] = route
+        let ticks = av_rescale_q(route.shift ?? times.shift, base.av, route.base.av)
         let time = packet.pointee.dts.isTime ? packet.pointee.dts : packet.pointee.pts
         if startsAtZero, time.isTime, time &+ ticks < 0 { return }
         for tap in taps { tap.put(packet, stream: route.stream, shift: ticks, base: route.base) }

@@ -17,11 +17,9 @@ public enum FFmpegLog {
     private static let hints: [(mark: String, code: MediaError.Code, words: String)] = [
         // Of a stream whose length nobody said: the server closed it.
         ("should be 18446744073709551615", .ended, "the other side ended the stream"),
-        (
-            "Failed to resolve hostname", .notFound, "there is no host of this name, or the name service does not answer"
-        ),
+        ("Failed to resolve hostname", .notFound, "there is no host of this name, or nobody who knows it answers"),
         ("owner does not match hostname", .untrusted, distrust("is that of another host")),
-        ("verify peer certificate", .untrusted, distrust("is not from an authority that is trusted here")),
+        ("Peer certificate failed verification", .untrusted, distrust("is not from an authority that is trusted here")),
         ("certificate verify failed", .untrusted, distrust("is not from an authority that is trusted here")),
     ]
 

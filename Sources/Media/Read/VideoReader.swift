@@ -239,7 +239,7 @@ public final class VideoReader {
                 if status < 0 { counts.corrupt += 1 }
                 return
             }
-            if !times.isBreakDue, audio.stepsBack(packet) { times.expectBreak() }
+            if !times.isBreakDue, audio.leads(packet, breaks: times.breaks) { times.expectBreak() }
             audio.put(packet, times: times, base: info.timeBase)
         }
     }
@@ -312,6 +312,7 @@ public final class VideoReader {
                 .notMedia, operation: "read", detail: "the file is cut short: \(counts.packets) of \(promised) pictures"
             )
         }
+        audio.flush(times, base: info.timeBase)
         if !options.isContinued { audio.end() }
     }
 

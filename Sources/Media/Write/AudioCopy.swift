@@ -210,7 +210,9 @@ final class AudioCopy {
 
     /// Notices sound that goes on with other parameters than the file's header says, which a copy cannot change.
     private func watchParameters(_ packet: UnsafeMutablePointer<AVPacket>, _ index: Int) {
-        guard let stream = tracks[index].stream, stream.pointee.codecpar.pointee.codec_id == AV_CODEC_ID_AAC else { return }
+        guard let stream = tracks[index].stream, stream.pointee.codecpar.pointee.codec_id == AV_CODEC_ID_AAC else {
+            return
+        }
         var isOther = false
         if tracks[index].filter != nil, packet.pointee.size >= 4, let data = packet.pointee.data, data[0] == 0xFF,
             data[1] & 0xF0 == 0xF0
@@ -223,15 +225,16 @@ final class AudioCopy {
         var size = 0
         if let extra = av_packet_get_side_data(packet, AV_PKT_DATA_NEW_EXTRADATA, &size), tracks[index].written > 0 {
             let parameters = stream.pointee.codecpar.pointee
-            isOther = isOther || size != Int(parameters.extradata_size) || memcmp(extra, parameters.extradata, size) != 0
+            isOther =
+                isOther || size != Int(parameters.extradata_size) || memcmp(extra, parameters.extradata, size) != 0
         }
         guard isOther, notes.isEmpty else { return }
         let seconds = MediaTime(
             ticks: packet.pointee.pts.orZero, base: tap.streams[index].timeBase
         ).seconds
         notes.append(
-            "audio stream \(index + 1) changes its sampling rate or channels at \(NumberText.decimal(seconds)) s: players "
-                + "cannot decode what follows, as it is copied")
+            "audio stream \(index + 1) changes its sampling rate or channels at \(NumberText.decimal(seconds)) s: what follows "
+                + "is copied, but players cannot decode it")
     }
 
     // MARK: AAC out of transport streams

@@ -64,7 +64,8 @@ enum Finaliser {
         for case let stream? in input.streams {
             let isVideo = stream.isVideo
             let output = try muxer.addCopy(
-                of: stream.pointee.codecpar, timeBase: isVideo ? timeBase(of: stream, gap: longestGap) : stream.timeBase,
+                of: stream.pointee.codecpar,
+                timeBase: isVideo ? timeBase(of: stream, gap: longestGap) : stream.timeBase,
                 disposition: stream.pointee.disposition, language: AudioStreamInfo(stream).language)
             if isVideo, let described = video.pointee.codecpar {
                 // The headers stay those of the file, which its packets are written for.

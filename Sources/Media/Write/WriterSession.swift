@@ -126,9 +126,11 @@ final class WriterSession {
         total.rescaled = shaper?.rescaled ?? 0
         total.gaps = counts.gaps + (copy?.gaps ?? 0)
         total.audioPackets = audio?.packets ?? 0
-        total.warnings = counts.warnings + (audio?.notes ?? []) + total.warnings.filter {
-            !counts.warnings.contains($0) && audio?.notes.contains($0) != true
-        }
+        total.warnings =
+            counts.warnings + (audio?.notes ?? [])
+            + total.warnings.filter {
+                !counts.warnings.contains($0) && audio?.notes.contains($0) != true
+            }
     }
 
     /// What the file holds up to where it is whole, once the rest is cut off.

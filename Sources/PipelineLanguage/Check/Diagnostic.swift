@@ -69,7 +69,9 @@ public struct Diagnostic: Sendable, Hashable, Encodable, CustomStringConvertible
     public var json: String { document.compact }
 
     package var document: JSONDocument {
-        var members: [(String, JSONDocument)] = [("severity", .string(severity.rawValue)), ("file", .string(redacted(file)))]
+        var members: [(String, JSONDocument)] = [
+            ("severity", .string(severity.rawValue)), ("file", .string(redacted(file))),
+        ]
         if let line { members.append(("line", .integer(line))) }
         if let column { members.append(("column", .integer(column))) }
         if let flag { members.append(("flag", .string(flag))) }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Basics
 
 extension PipelineValidator {
     /// Checks what only the whole graph shows: cycles, ends, branches nobody reads, joins and results.
@@ -180,7 +179,7 @@ extension PipelineValidator {
                     link.input.location, link.input.path,
                     "carries frames of \(names(sources)), but the first input those of \(names(expected)): "
                         + "they never meet",
-                    found: quoted(link.input.from), fix: "give each source its own \"\(contract.type)\"")
+                    found: quoted(shortened(link.input.from)), fix: "give each source its own \"\(contract.type)\"")
             }
         }
     }

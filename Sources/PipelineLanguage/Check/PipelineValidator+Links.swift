@@ -102,7 +102,7 @@ extension PipelineValidator {
             }
             report(
                 input.location, input.path, "\"\(writer.id)\" is a sink (\(contract.type)): nothing comes out of it",
-                found: quoted(input.from),
+                found: quoted(shortened(input.from)),
                 fix: before == writer.id ? nil : before.map { "read what it reads: \"\($0)\"" })
             return nil
         }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Basics
 
 /// Why a value is not what its parameter takes.
 package struct ParamMistake: Error {
@@ -209,7 +208,7 @@ extension JSONNode {
         case .null: text = "null"
         case .boolean(let flag): text = flag ? "true" : "false"
         case .number(let number): text = shortened(number.text)
-        case .string(let string): text = isLoose ? shortened(redacted(string)) : quoted(shortened(redacted(string)))
+        case .string(let string): text = isLoose ? shortened(string) : quoted(shortened(string))
         case .array(let elements): text = elements.isEmpty ? "an empty array" : "an array of \(elements.count)"
         case .object: text = "an object"
         case .invalid: text = "no value"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 
 /// A JSON value, written as a Swift literal: keys keep their order, so that the same document is always the same bytes.
 public indirect enum JSONDocument: Sendable, ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
@@ -115,8 +116,9 @@ package func plain(_ value: Double) -> String {
     return "\(value)"
 }
 
-/// A text cut to what fits in a message.
-package func shortened(_ text: String, to limit: Int = 48) -> String {
-    text.unicodeScalars.count <= limit
+/// A text cut to what fits in a message, without the secrets of addresses: people put them in any place.
+package func shortened(_ original: String, to limit: Int = 48) -> String {
+    let text = redacted(original)
+    return text.unicodeScalars.count <= limit
         ? text : String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit))) + "..."
 }

@@ -99,7 +99,7 @@ package final class MaskDecoder: OutputDecoder {
 
     deinit { planes.deallocate() }
 
-    /// Whether the classes are the last axis: by their number where they are named, else by which of the two grids has
+    /// Whether the classes are the last axis: by their number where they are named, else last where that grid has by far
     /// more nearly the proportions of the input.
     private static func isLast(_ shape: [Int], size: InputSize, names: Int) -> Bool {
         if names > 0, (shape[1] == names) != (shape[3] == names) { return shape[3] == names }
@@ -107,7 +107,7 @@ package final class MaskDecoder: OutputDecoder {
             let ratio = Double(width * size.height) / Double(height * size.width)
             return max(ratio, 1 / ratio)
         }
-        return distortion(shape[2], shape[1]) < distortion(shape[3], shape[2])
+        return 2 * distortion(shape[2], shape[1]) < distortion(shape[3], shape[2])
     }
 
     /// The class map; cells that lie in the padding of a letterboxed picture are left out.

@@ -20,7 +20,8 @@ struct ValidateCommand: ParsableCommand {
             throw Failure(error)
         }
         for problem in check.diagnostics {
-            if json { Console.line(problem.json) } else { for line in problem.lines { Console.line(line, to: .errors) } }
+            if json { Console.line(problem.json) }
+            for line in json ? [] : problem.lines { Console.line(line, to: .errors) }
         }
         guard let pipeline = check.pipeline else { throw ExitCode(ExitStatus.usage.rawValue) }
         if !json { Console.line("\(file.pipeline): ok, \(pipeline.nodes.count) nodes, \(pipeline.links.count) links") }

@@ -115,7 +115,7 @@ import Testing
             pictures.append((0.1 + time, 60 + time))
         }
         let verdicts = Self.judge(pictures)
-        #expect(verdicts.filter { $0 == "stale" }.count == 20)
+        #expect(verdicts.filter { $0 == "stale" }.count == 5)
         #expect(verdicts.last == "6300")
     }
 

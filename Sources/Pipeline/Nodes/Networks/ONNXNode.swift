@@ -66,7 +66,11 @@ enum ONNXNode: NodeType {
         "coordinates", default: Coordinates.pixels, docs: ["pixels": "of the network's input", "fractions": "of it"],
         doc: "Unit of the boxes")
     static let logits = Param.boolean("logits", default: false, doc: "Squash scores by the logistic function")
-    static let classes = Param.strings("classes", default: [], doc: "Names of the classes in the model's order, or a file with one a line; what the model says itself when absent")
+    static let classes = Param.strings(
+        "classes", default: [],
+        doc:
+            "Names of the classes in the model's order, or a file with one a line; what the model says itself when absent"
+    )
     static let threshold = Param.number(
         "threshold", default: 0.25, range: 0...1, changeable: true, synonyms: ["confidence", "score"],
         doc: "Lowest score kept"
@@ -81,7 +85,8 @@ enum ONNXNode: NodeType {
 
     static let contract = Contract(
         "onnx", aliases: ["model"], .inference, summary: "Runs a network of your own, from an ONNX file",
-        details: "The model takes one picture, `[1, 3, H, W]` or `[1, H, W, 3]`, of `(byte - mean) * scale`, as f32, f16 or "
+        details:
+            "The model takes one picture, `[1, 3, H, W]` or `[1, H, W, 3]`, of `(byte - mean) * scale`, as f32, f16 or "
             + "u8; one grey channel, a batch of which one place is used, and an input for the picture's size are fine. Weights "
             + "in files beside the model are found there. A model is compiled for the first time in a process of its own, so "
             + "that a damaged or hostile one is one message. For a recipe that divides by 255, then subtracts m and divides by s: `mean` is 255 m, `scale` is 1 / (255 s).\n\n"

@@ -215,7 +215,6 @@ public final class VideoReader {
         let wanted = stream.pointee.index
         while true {
             interrupt.beginPacket()
-            _ = FFmpegLog.takeHint()
             let status = av_read_frame(demuxer.context, packet)
             // What a packet without an end has brought so far is none.
             if interrupt.hasOverflown {

@@ -43,7 +43,7 @@ struct RunCommand: ParsableCommand {
             try runToItsEnd()
         } catch let failure as Failure {
             guard logFormat == .json else { throw failure }
-            for line in failure.lines { logFormat.say("error", line) }
+            for message in failure.messages { logFormat.say("error", lines: message) }
             throw ExitCode(failure.status.rawValue)
         }
     }

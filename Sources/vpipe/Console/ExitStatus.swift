@@ -17,19 +17,20 @@ enum ExitStatus: Int32 {
 /// An error with its exit status, printed once, by `main`.
 struct Failure: Error {
     let status: ExitStatus
-    let lines: [String]
+    /// What is wrong, each in one or more lines.
+    let messages: [[String]]
 
     init(_ status: ExitStatus, _ lines: String...) {
         self.status = status
-        self.lines = lines
+        messages = lines.map { [$0] }
     }
 
     init(_ error: PipelineFileError) {
         status = .usage
-        lines = error.diagnostics.flatMap(\.lines)
+        messages = error.diagnostics.map(\.lines)
     }
 
     func report() {
-        for line in lines { Console.line(line, to: .errors) }
+        for line in messages.joined() { Console.line(line, to: .errors) }
     }
 }

@@ -63,21 +63,22 @@ final class ReloadSignal: Sendable {
         manager.reloading(isOver: false)
         // Whoever moves files away says so by this signal.
         run.reopenFiles()
-        let lines = reload(run)
+        let messages = reload(run)
         state.withLock { state in
             guard case .running = state else { return }
-            for line in lines { log.say("reload", line) }
+            for message in messages { log.say("reload", lines: message) }
         }
         manager.reloading(isOver: true)
     }
 
-    private func reload(_ run: PipelineRun) -> [String] {
+    /// What came of it, each message in one or more lines.
+    private func reload(_ run: PipelineRun) -> [[String]] {
         do {
             let pipeline = try PipelineFile(path: file.pipeline)
                 .validated(against: Installation.registry.contracts, overrides: file.overrides)
-            return run.reloadWhatCanBe(pipeline).lines
+            return run.reloadWhatCanBe(pipeline).lines.map { [$0] }
         } catch {
-            return error.diagnostics.flatMap(\.lines) + ["nothing was reloaded: the file has errors"]
+            return error.diagnostics.map(\.lines) + [["nothing was reloaded: the file has errors"]]
         }
     }
 }

@@ -25,6 +25,9 @@ public protocol Annotation: Sendable {
     /// Calls `body` with every part of the picture that the annotation covers; for cropping and redaction.
     func forEachRegion(_ body: (AnnotationRegion) -> Void)
 
+    /// Calls `body` with its box, where it has one: place, confidence 0...1, what people call it.
+    func forEachBox(_ body: (_ box: Box, _ score: Float, _ name: String) -> Void)
+
     /// `mapped(by:)` of all; the default calls it one by one.
     static func mapped(_ items: [Self], by map: PictureMap) -> [Self]
 
@@ -44,6 +47,10 @@ extension Annotation {
     /// None.
     @inlinable
     public func forEachRegion(_ body: (AnnotationRegion) -> Void) {}
+
+    /// It has none.
+    @inlinable
+    public func forEachBox(_ body: (_ box: Box, _ score: Float, _ name: String) -> Void) {}
 
     /// `mapped(by:)` of all.
     @inlinable

@@ -12,6 +12,8 @@ public protocol AnnotationList: Sendable {
     var isEmpty: Bool { get }
     /// The elements; nil where they are of another type.
     func items<A: Annotation>(_ type: A.Type) -> [A]?
+    /// Whether the elements have boxes.
+    var hasBoxes: Bool { get }
     /// The elements as what has a box; nil where they have none.
     var boxes: [any BoxAnnotation]? { get }
     /// The same annotations in other coordinates.
@@ -26,6 +28,8 @@ public protocol AnnotationList: Sendable {
     func write(to record: inout JSONWriter, age: Double?)
     /// Calls `body` with every part of the picture that they cover.
     func forEachRegion(_ body: (AnnotationRegion) -> Void)
+    /// Calls `body` with the box of each, in order: place, confidence 0...1, what people call it.
+    func forEachBox(_ body: (_ box: Box, _ score: Float, _ name: String) -> Void)
 }
 
 extension Array: AnnotationList where Element: Annotation {
@@ -38,9 +42,12 @@ extension Array: AnnotationList where Element: Annotation {
         Element.self == A.self ? unsafeBitCast(self, to: [A].self) : nil
     }
 
+    /// Whether the elements have boxes.
+    public var hasBoxes: Bool { Element.self is any BoxAnnotation.Type }
+
     /// The elements as what has a box; nil where they have none.
     public var boxes: [any BoxAnnotation]? {
-        Element.self is any BoxAnnotation.Type ? compactMap { $0 as? any BoxAnnotation } : nil
+        hasBoxes ? compactMap { $0 as? any BoxAnnotation } : nil
     }
 
     /// The same annotations in other coordinates.
@@ -60,5 +67,10 @@ extension Array: AnnotationList where Element: Annotation {
     /// Calls `body` with every part of the picture that they cover.
     public func forEachRegion(_ body: (AnnotationRegion) -> Void) {
         for item in self { item.forEachRegion(body) }
+    }
+
+    /// Calls `body` with the box of each, in order.
+    public func forEachBox(_ body: (_ box: Box, _ score: Float, _ name: String) -> Void) {
+        for item in self { item.forEachBox(body) }
     }
 }

@@ -66,4 +66,8 @@ extension BoxAnnotation {
     /// Calls `body` with every part of the picture that it covers.
     @inlinable
     public func forEachRegion(_ body: (AnnotationRegion) -> Void) { body(.box(box, name: name)) }
+
+    /// Calls `body` with its box.
+    @inlinable
+    public func forEachBox(_ body: (_ box: Box, _ score: Float, _ name: String) -> Void) { body(box, score, name) }
 }

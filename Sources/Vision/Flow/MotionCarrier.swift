@@ -71,6 +71,11 @@ public final class MotionCarrier {
         return list.carried(by: Motion(carrier: self))
     }
 
+    /// How what is inside a box of one picture moved from there to the newest, in pixels; nil where that is not known.
+    public func motion(inside box: Box, since number: UInt64) -> Point? {
+        find(from: number) ? motion(inside: box) : nil
+    }
+
     /// The motion that was last found.
     private struct Motion: MotionField {
         let carrier: MotionCarrier

@@ -30,7 +30,8 @@ import Testing
         Made from the declarations in the code; do not edit.
 
         Every node also takes `input` or `inputs` (unless it is a source), `onError` (`isolate` or `stop`) and
-        `$comment`. Texts may hold `${NAME}` or `${NAME:-default}` from the environment.
+        `$comment`, a source `sensitive`, a sink `allowRaw` ([privacy](events.md#privacy)). Texts may hold
+        `${NAME}` or `${NAME:-default}` from the environment.
 
         - Sources: [`feed`](#feed)
         - Processing: [`kinds`](#kinds)

@@ -224,6 +224,18 @@ import Testing
                   "enum": ["isolate", "stop"],
                   "default": "isolate"
                 },
+                "sensitive": {
+                  "description": "Whether pictures and sound may leave the pipeline only redacted",
+                  "anyOf": [
+                    {
+                      "type": "boolean"
+                    },
+                    {
+                      "$ref": "#/$defs/interpolation"
+                    }
+                  ],
+                  "default": false
+                },
                 "$comment": {
                   "type": "string"
                 }

@@ -96,6 +96,8 @@ public enum DropCause: UInt8, Sendable, Hashable, CaseIterable {
     case failed
     /// There was no room on the disk for it.
     case diskFull
+    /// Nobody had looked at it for what must not be shown.
+    case notRedacted
 
     /// The name shown in reports.
     public var name: String { String(describing: self) }

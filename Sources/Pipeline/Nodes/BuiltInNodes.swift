@@ -8,9 +8,10 @@ extension NodeRegistry {
     private static let builtInTypes: [any NodeType.Type] = [
         CameraNode.self, VideoNode.self, ImagesNode.self, TestPatternNode.self,
         MLSDNode.self, RetinaFaceNode.self, SSHNode.self, DDRNetNode.self, DWTANetNode.self, ONNXNode.self,
-        ScaleNode.self, RateNode.self, OverlayNode.self, MergeNode.self,
-        FileNode.self, StreamNode.self, CameraOutNode.self, SnapshotsNode.self, JSONLNode.self, NPZNode.self,
-        NullNode.self,
+        ScaleNode.self, RateNode.self, TrackNode.self, ZonesNode.self, EventsNode.self, RedactNode.self,
+        OverlayNode.self, MergeNode.self,
+        FileNode.self, StreamNode.self, CameraOutNode.self, SnapshotsNode.self,
+        JSONLNode.self, CSVNode.self, NPZNode.self, NullNode.self,
     ]
 
     /// All of them, with their contracts and factories.

@@ -352,8 +352,9 @@ public final class PipelineRun: @unchecked Sendable {
     /// Call it after the end.
     public func notes() -> [Notes] {
         nodes.compactMap { id, node in
-            guard let lines = (node as? any ReportingNode)?.notes, !lines.isEmpty else { return nil }
-            return Notes(node: id, lines: lines)
+            let raw = pipeline[id]?.allowRaw.map { ["may give away what a sensitive source sees: \($0)"] } ?? []
+            let lines = raw + ((node as? any ReportingNode)?.notes ?? [])
+            return lines.isEmpty ? nil : Notes(node: id, lines: lines)
         } + (graph.adjustments.isEmpty ? [] : [Notes(node: "graph", lines: graph.adjustments)])
             + (controller.changes.isEmpty ? [] : [Notes(node: "changed while running", lines: controller.changes)])
     }

@@ -23,6 +23,8 @@ struct Reload {
             if before.type != node.type { reasons.append("nodes.\(node.id).type") }
             if before.inputs != node.inputs { reasons.append("nodes.\(node.id).inputs") }
             if before.onError != node.onError { reasons.append("nodes.\(node.id).onError") }
+            if before.isSensitive != node.isSensitive { reasons.append("nodes.\(node.id).sensitive") }
+            if before.allowRaw != node.allowRaw { reasons.append("nodes.\(node.id).allowRaw") }
             guard before.type == node.type else { continue }
             for parameter in node.contract.parameters {
                 let (was, now) = (before.text(of: parameter), node.text(of: parameter))

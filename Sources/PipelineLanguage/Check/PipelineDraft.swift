@@ -13,6 +13,10 @@ struct DraftNode {
     /// nil when a parameter was wrong, which has been reported.
     var settings: Settings?
     var onError = FailureScope.isolate
+    /// Whether what the source sees must not be given away as it is.
+    var isSensitive = false
+    /// Why the sink may give away what a sensitive source sees.
+    var allowRaw: String?
     var inputs: [DraftInput] = []
     /// Whether all inputs could be read, so that counting them makes sense.
     var inputsAreKnown = true

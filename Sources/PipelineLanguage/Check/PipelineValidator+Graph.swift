@@ -13,6 +13,7 @@ extension PipelineValidator {
         checkJoins(flow)
         checkResults(flow)
         checkRate(flow)
+        checkDisclosure(flow)
     }
 
     /// Refuses a target that nodes on the way to every sink keep from being held.

@@ -31,6 +31,7 @@ extension PipelineValidator {
         }
         guard let type = readType(node, into: &draft), let contract = contracts[type] else { return draft }
         draft.contract = contract
+        readDisclosure(node, contract, into: &draft)
         readParameters(node, fields, contract, into: &draft)
         return draft
     }
@@ -95,7 +96,7 @@ extension PipelineValidator {
                 field.keyLocation, draft.path.appending(field.key), "\"\(contract.type)\" has no such parameter",
                 fix: fix ?? suggest(
                     for: field.key,
-                    among: closest(to: field.key, among: ["onError"]) == nil ? offered : offered + ["onError"],
+                    among: offered + Self.commonKeys.filter { closest(to: field.key, among: [$0]) != nil },
                     noun: "keys") ?? "`vpipe nodes \(contract.type)` lists them")
         }
         // The check of all together may read any of them, so it runs only when every one could be read.
@@ -137,6 +138,9 @@ extension PipelineValidator {
                 found: field?.foundText, fix: problem.fix, severity: problem.severity)
         }
     }
+
+    /// Keys of every node that are offered only to who nearly wrote them.
+    private static let commonKeys = ["onError", "sensitive", "allowRaw"]
 
     static func isID(_ id: String) -> Bool {
         (1...64).contains(id.utf8.count)

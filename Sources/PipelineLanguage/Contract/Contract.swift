@@ -37,6 +37,10 @@ public struct ResultKind: Sendable, Hashable, CustomStringConvertible {
     public static let tensors = ResultKind("tensors")
     /// Objects followed from frame to frame.
     public static let tracks = ResultKind("tracks")
+    /// Lines and areas with who crossed them or is in them.
+    public static let zones = ResultKind("zones")
+    /// What happened.
+    public static let events = ResultKind("events")
 
     /// The name, for messages.
     public var description: String { name }
@@ -153,6 +157,32 @@ public struct SettingsProblem: Sendable {
     }
 }
 
+/// What a node gives away of the frames that reach it: to disk, to a device or to somebody else.
+public struct Disclosure: OptionSet, Sendable, Hashable {
+    /// One bit for each part.
+    public let rawValue: Int
+
+    /// Makes a set of its bits.
+    public init(rawValue: Int) { self.rawValue = rawValue }
+
+    /// The picture, or what shows it.
+    public static let pictures = Disclosure(rawValue: 1)
+    /// The sound of the source.
+    public static let sound = Disclosure(rawValue: 2)
+    /// Outputs of networks as they are, which may be pictures, too.
+    public static let tensors = Disclosure(rawValue: 4)
+    /// The source's own packets, which are the picture as it came, whatever happens to it on the way.
+    public static let packets = Disclosure(rawValue: 8)
+}
+
+/// Which of a node's inputs its pictures come from.
+public enum PictureOrigin: Sendable, Hashable {
+    /// Any of them.
+    case anyInput
+    /// The first; the others give results only.
+    case firstInput
+}
+
 /// The static declaration of a node type: the one place its ports and parameters are described.
 public struct Contract: Sendable {
     /// What part a node type plays; the order is that of lists and pages.
@@ -196,6 +226,14 @@ public struct Contract: Sendable {
     public let joinsOneSource: Bool
     /// Whether such a join holds a frame back until each branch has answered for it.
     public let waitsForBranches: @Sendable (Settings) -> Bool
+    /// Which of several inputs the pictures come from.
+    public let pictures: PictureOrigin
+    /// Whether pictures and tensors that leave the node show nothing that is to be kept private.
+    public let redacts: Bool
+    /// What a node gives away; a sink gives away everything it does not rule out here.
+    ///
+    /// Of other nodes, whether the tensors that they add may show the picture.
+    public let discloses: @Sendable (Settings) -> Disclosure
     /// Shown on the reference page.
     public let examples: [Example]
     /// Looks at all parameters together, after each is valid.
@@ -206,7 +244,9 @@ public struct Contract: Sendable {
         _ type: String, aliases: [String] = [], _ category: Category, summary: String, details: String = "",
         inputs: [InputPort]? = nil, outputs: [OutputPort]? = nil, parameters: [any ParamDeclaration] = [],
         liveness: Liveness = .never, joinsOneSource: Bool = true,
-        waitsForBranches: @escaping @Sendable (Settings) -> Bool = { _ in true }, examples: [Example] = [],
+        waitsForBranches: @escaping @Sendable (Settings) -> Bool = { _ in true },
+        pictures: PictureOrigin = .anyInput, redacts: Bool = false,
+        discloses: (@Sendable (Settings) -> Disclosure)? = nil, examples: [Example] = [],
         check: (@Sendable (Settings) -> [SettingsProblem])? = nil
     ) {
         self.type = type
@@ -220,6 +260,11 @@ public struct Contract: Sendable {
         self.liveness = liveness
         self.joinsOneSource = joinsOneSource
         self.waitsForBranches = waitsForBranches
+        self.pictures = pictures
+        self.redacts = redacts
+        let isRaw = self.outputs.contains { $0.adds.contains(.tensors) }
+        let all: Disclosure = category == .sink ? [.pictures, .sound, .tensors] : isRaw ? .tensors : []
+        self.discloses = discloses ?? { _ in all }
         self.examples = examples
         self.check = check
     }
@@ -230,7 +275,7 @@ public struct Contract: Sendable {
     }
 
     /// Keys of a node object that are not parameters.
-    package static let reservedKeys = ["type", "input", "inputs", "onError", "$comment"]
+    package static let reservedKeys = ["type", "input", "inputs", "onError", "sensitive", "allowRaw", "$comment"]
 
     /// Mistakes in the declaration itself; empty for every good contract.
     public var mistakes: [String] {

@@ -243,8 +243,10 @@ extension Param where Value == [Double] {
 
 extension Param where Value == JSONNode {
     /// A parameter that takes any JSON object, which the node reads itself; most are `.optional`.
-    public static func object(_ name: String, synonyms: [String] = [], doc: String) -> Param {
-        let spec = ParamSpec(name: name, kind: .object, doc: doc, synonyms: synonyms)
+    public static func object(
+        _ name: String, changeable: Bool = false, synonyms: [String] = [], doc: String
+    ) -> Param {
+        let spec = ParamSpec(name: name, kind: .object, doc: doc, isChangeable: changeable, synonyms: synonyms)
         return Param(spec) { if case .object(let value) = $0 { value } else { nil } }
     }
 }

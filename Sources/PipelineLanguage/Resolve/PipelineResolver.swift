@@ -35,7 +35,8 @@ struct PipelineResolver {
             nodes.append(
                 ValidatedNode(
                     id: draft.id, contract: contract, settings: settings, onError: draft.onError,
-                    inputs: resolved[index], outputs: outputs, sources: flow.sources[index].map { drafts[$0].id },
+                    isSensitive: draft.isSensitive, allowRaw: draft.allowRaw, inputs: resolved[index], outputs: outputs,
+                    sources: flow.sources[index].map { drafts[$0].id },
                     isLive: isLive[index], reachesSink: flow.reachesSink[index],
                     results: flow.carried[index].first ?? flow.arriving[index],
                     position: source.position(of: draft.location.offset)))

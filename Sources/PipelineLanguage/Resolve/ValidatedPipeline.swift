@@ -66,6 +66,10 @@ public struct ValidatedNode: Sendable {
     public let settings: Settings
     /// What its failure does to the rest.
     public let onError: FailureScope
+    /// Whether it is a source of what must not be given away as it is.
+    public let isSensitive: Bool
+    /// Why it may give away what a sensitive source sees; nil where it may not.
+    public let allowRaw: String?
     /// The links it reads, in port order.
     public let inputs: [ValidatedLink]
     /// The links that read it, in the order of the file.
@@ -82,14 +86,17 @@ public struct ValidatedNode: Sendable {
     public let position: TextPosition
 
     package init(
-        id: String, contract: Contract, settings: Settings, onError: FailureScope, inputs: [ValidatedLink],
-        outputs: [ValidatedLink], sources: [String], isLive: Bool, reachesSink: Bool, results: [ResultKind],
+        id: String, contract: Contract, settings: Settings, onError: FailureScope,
+        isSensitive: Bool = false, allowRaw: String? = nil, inputs: [ValidatedLink], outputs: [ValidatedLink],
+        sources: [String], isLive: Bool, reachesSink: Bool, results: [ResultKind],
         position: TextPosition
     ) {
         self.id = id
         self.contract = contract
         self.settings = settings
         self.onError = onError
+        self.isSensitive = isSensitive
+        self.allowRaw = allowRaw
         self.inputs = inputs
         self.outputs = outputs
         self.sources = sources

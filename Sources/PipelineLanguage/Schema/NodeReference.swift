@@ -26,7 +26,8 @@ public struct NodeReference: Sendable {
             "# Node types", "",
             "Made from the declarations in the code; do not edit.", "",
             "Every node also takes `input` or `inputs` (unless it is a source), `onError` (`isolate` or `stop`) and",
-            "`$comment`. Texts may hold `${NAME}` or `${NAME:-default}` from the environment.", "",
+            "`$comment`, a source `sensitive`, a sink `allowRaw` ([privacy](events.md#privacy)). Texts may hold",
+            "`${NAME}` or `${NAME:-default}` from the environment.", "",
         ]
         for (category, members) in contracts.byCategory {
             lines.append(

@@ -108,6 +108,12 @@ public struct PipelineSchema: Sendable {
                     ("enum", .array(FailureScope.allCases.map { .string($0.rawValue) })), ("default", "isolate"),
                 ])
             ))
+        if contract.category == .source {
+            properties.append(("sensitive", PipelineValidator.sensitiveSpec.schema))
+        }
+        if contract.category == .sink {
+            properties.append(("allowRaw", PipelineValidator.allowRawSpec.schema))
+        }
         properties.append(("$comment", ["type": "string"]))
         var members: [(String, JSONDocument)] = [
             ("title", .string(contract.type)), ("description", .string(contract.summary)), ("type", "object"),

@@ -99,6 +99,7 @@ enum ONNXNode: NodeType {
             format, coordinates, logits, classes, threshold, overlap, limit, NetworkParams.precision,
             NetworkParams.every,
         ],
+        discloses: { $0[decode] == .tensors ? .tensors : [] },
         examples: [
             .init(
                 "Rows of centre, size and a score for each class",

@@ -13,7 +13,7 @@ final class MergeNode: JoinNode, NodeType, ReportingNode {
             + "carried on by the motion of the picture and marked so.",
         inputs: [InputPort(count: 1...16, doc: "branches of one source; the first gives the picture")],
         parameters: [BranchResults.choice, BranchResults.maxAge],
-        waitsForBranches: { $0[BranchResults.choice] == .wait },
+        waitsForBranches: { $0[BranchResults.choice] == .wait }, pictures: .firstInput,
         examples: [.init("Lines and faces in one record", #"{ "type": "merge", "inputs": ["faces", "lines"] }"#)])
 
     private let branches: BranchResults

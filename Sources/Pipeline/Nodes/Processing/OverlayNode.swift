@@ -31,7 +31,7 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode, Draw
         parameters: [
             scores, labels, lineWidth, maskOpacity, legend, BranchResults.choice, BranchResults.maxAge, ages,
         ],
-        waitsForBranches: { $0[BranchResults.choice] == .wait },
+        waitsForBranches: { $0[BranchResults.choice] == .wait }, pictures: .firstInput,
         examples: [
             .init("Two networks", #"{ "type": "overlay", "inputs": ["video", "faces", "lines"] }"#),
             .init(

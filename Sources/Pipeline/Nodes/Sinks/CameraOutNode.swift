@@ -21,7 +21,7 @@ final class CameraOutNode: Node, NodeType, ReportingNode {
             "Load the module first: `sudo modprobe v4l2loopback video_nr=9 card_label=vpipe exclusive_caps=1` (Debian: "
             + "v4l2loopback-dkms). The first frame sets the size, which is made even and kept; other sizes are fitted into "
             + "it. The device never holds the pipeline up: frames it does not take are counted.",
-        parameters: [device, format],
+        parameters: [device, format], discloses: { _ in .pictures },
         examples: [.init("After an overlay", #"{ "type": "camera-out", "input": "overlay", "device": "/dev/video9" }"#)]
     )
 

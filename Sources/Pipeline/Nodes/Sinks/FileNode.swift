@@ -66,6 +66,11 @@ package final class FileNode: Node, NodeType, ReportingNode {
             + "else the node ends with an error and what was written plays. New files then begin at the source's own keyframes.",
         parameters: encoding + OutputParams.existing + [OutputParams.timeZone] + SegmentParams.all
             + OutputParams.retention + [index],
+        discloses: { settings in
+            var given: Disclosure = settings[codec] == copied.value ? [.pictures, .packets] : .pictures
+            if settings[audio] == .copy { given.insert(.sound) }
+            return given
+        },
         examples: [
             .init("H.264 in mp4", #"{ "type": "file", "input": "overlay", "path": "out.mp4", "ifExists": "replace" }"#),
             .init("The video as it is", #"{ "type": "file", "input": "video", "path": "clean.mkv", "codec": "copy" }"#),

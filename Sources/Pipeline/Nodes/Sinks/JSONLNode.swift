@@ -35,6 +35,7 @@ final class JSONLNode: Node, NodeType, ReportingNode, ReopeningNode {
             + "has `size` (columns, rows), `box` (where they lie), `names` and `runs`: label, cells, label, cells, row by row.",
         inputs: [InputPort(needs: .any)],
         parameters: own + OutputParams.existing + [OutputParams.timeZone] + SegmentParams.all + OutputParams.retention,
+        discloses: { _ in .tensors },
         examples: [
             .init("Faces", #"{ "type": "jsonl", "input": "faces", "path": "faces.jsonl" }"#),
             .init(

@@ -18,6 +18,7 @@ final class NPZNode: Node, NodeType, ReportingNode {
             + "`node.output`: `numpy.load(\"camera-000042.npz\")[\"depth.output\"]`. Frames without tensors store nothing.",
         inputs: [InputPort(needs: .anyOf([.tensors]))],
         parameters: [folder, OutputParams.ifExists, OutputParams.overwrite],
+        discloses: { _ in .tensors },
         examples: [.init("Outputs of a network", #"{ "type": "npz", "input": "depth", "path": "depth" }"#)],
         check: { OutputParams.conflicts($0) })
 

@@ -6,6 +6,7 @@ package import PipelineLanguage
 package final class NullNode: Node, NodeType {
     package static let contract = Contract(
         "null", .sink, summary: "Takes frames and forgets them, for measuring",
+        discloses: { _ in [] },
         examples: [.init("Measure a network alone", #"{ "type": "null", "input": "lines" }"#)])
 
     package static func make(_ node: ValidatedNode, in context: BuildContext) -> BuiltNode { .node(NullNode()) }

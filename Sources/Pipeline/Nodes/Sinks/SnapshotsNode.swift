@@ -45,6 +45,7 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
             "Images are named by source and frame number, camera-000042.jpg, or by the photograph they show, and appear "
             + "whole. Those of a live source are dated with the instant of capture. The path, too, may hold the date.",
         parameters: own + OutputParams.existing + [OutputParams.timeZone] + OutputParams.retention,
+        discloses: { $0[content] == .picture ? .pictures : [] },
         examples: [
             .init("One a minute", #"{ "type": "snapshots", "input": "overlay", "path": "shots", "every": "60s" }"#),
             .init(

@@ -51,6 +51,7 @@ package final class StreamNode: Node, NodeType, ReportingNode {
             ReconnectParams.timeout, ReconnectParams.networkRetryMax, ReconnectParams.giveUp, SecurityParams.verify,
             SecurityParams.certificate, OutputParams.ifExists, OutputParams.overwrite,
         ],
+        discloses: { $0[audio] == .copy ? [.pictures, .sound] : .pictures },
         examples: [
             .init("To a server", #"{ "type": "stream", "input": "overlay", "url": "rtsp://127.0.0.1:8554/door" }"#),
             .init("For a web server", #"{ "type": "stream", "input": "overlay", "url": "/var/www/live/door.m3u8" }"#),

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Annotations
+internal import Basics
+internal import Dataflow
+internal import Media
+internal import PipelineLanguage
+
+/// `csv`: a table of what was found.
+final class CSVNode: Node, NodeType, ReportingNode {
+    /// What the rows are.
+    enum Rows: String, CaseIterable, Sendable { case boxes, passages, events }
+
+    static let path = Param.path("path", role: .output, doc: "File to write; - is standard output")
+    static let rows = Param.choice(
+        "rows", default: Rows.boxes,
+        docs: [
+            "boxes": "a row for every face, object and track of every frame",
+            "passages": "a row for everybody who crosses a line or the border of an area",
+            "events": "a row for every event, at its end",
+        ], doc: "What the rows are")
+    static let overwrite = Param.boolean("overwrite", default: false, doc: "Replace the file if it exists")
+
+    static let contract = Contract(
+        "csv", .sink, summary: "Writes what was found as a table for spreadsheets",
+        details:
+            "The first line names the columns. Coordinates are pixels of the source frame, times seconds of the stream, and of "
+            + "events the wall clock. Texts are quoted as RFC 4180 has it.",
+        inputs: [InputPort(needs: .any)], parameters: [path, rows, overwrite], discloses: { _ in [] },
+        examples: [
+            .init("Who came and went", #"{ "type": "csv", "input": "zones", "path": "door.csv", "rows": "passages" }"#)
+        ])
+
+    private let file: LineFile
+    private let content: Rows
+    private var text: [UInt8] = []
+    private var count = 0
+
+    static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
+        let settings = node.settings
+        let file = try LineFile(
+            settings[path], overwrites: settings[overwrite] || context.options.overwrites, flushesAlways: node.isLive)
+        return .node(CSVNode(file, settings[rows]))
+    }
+
+    init(_ file: LineFile, _ rows: Rows) {
+        self.file = file
+        content = rows
+        switch rows {
+        case .boxes: text = Array("source,frame,pts,kind,id,class,score,x,y,width,height,age\n".utf8)
+        case .passages: text = Array("source,frame,pts,zone,direction,track,class\n".utf8)
+        case .events: text = Array("source,id,rule,start,end,startPts,endPts,zone,direction,most\n".utf8)
+        }
+    }
+
+    func process(_ item: Item, to output: Output) throws -> Disposition {
+        try write(item.frame)
+        return .done
+    }
+
+    /// Writes the rows of a frame.
+    func write(_ frame: Frame) throws {
+        frame.annotations.forEach { entry in
+            switch content {
+            case .boxes: writeBoxes(entry, frame)
+            case .passages: for zone in entry.list.items(Zone.self) ?? [] { write(zone, frame) }
+            case .events: for event in entry.list.items(Event.self) ?? [] where event.phase == .end { write(event) }
+            }
+        }
+        try flush()
+    }
+
+    func drain(to output: Output) throws -> Bool {
+        try finish()
+        return true
+    }
+
+    /// Writes what is left, at least the names of the columns.
+    func finish() throws {
+        try flush()
+        try file.close()
+    }
+
+    func stop() { file.abandon() }
+
+    var notes: [String] { ["\(file.path): \(count) rows"] }
+
+    private func flush() throws {
+        guard !text.isEmpty else { return }
+        try text.withUnsafeBytes { try file.write($0) }
+        text.removeAll(keepingCapacity: true)
+    }
+
+    private func writeBoxes(_ entry: FrameAnnotations.Entry, _ frame: Frame) {
+        func row(_ box: Box, _ score: Float, _ name: String, id: Int?) {
+            begin(frame)
+            field(entry.list.kind.name)
+            field(id.map { String($0) } ?? "")
+            field(name)
+            number(Double(score), 4)
+            for value in [box.x, box.y, box.width, box.height] { number(Double(value), 2) }
+            if let age = entry.age { number(age, 6) } else { field("") }
+            end()
+        }
+        if let tracks = entry.list.items(Track.self) {
+            for track in tracks { row(track.box, track.score, track.name, id: track.id) }
+        } else {
+            entry.list.forEachBox { row($0, $1, $2, id: nil) }
+        }
+    }
+
+    private func write(_ zone: Zone, _ frame: Frame) {
+        for passage in zone.passages {
+            field(frame.stream.source, isFirst: true)
+            field(String(frame.ticket.sequence))
+            number(passage.time, 3)
+            field(zone.name)
+            field(passage.direction.rawValue)
+            field(String(passage.track))
+            field(passage.name)
+            end()
+        }
+    }
+
+    private func write(_ event: Event) {
+        field(event.source, isFirst: true)
+        field(event.id)
+        field(event.rule)
+        field(event.start.wall.rfc3339)
+        field(event.end?.wall.rfc3339 ?? "")
+        number(event.start.pts, 3)
+        if let end = event.end { number(end.pts, 3) } else { field("") }
+        field(event.zone ?? "")
+        field(event.direction?.rawValue ?? "")
+        field(String(event.most))
+        end()
+    }
+
+    private func begin(_ frame: Frame) {
+        field(frame.stream.source, isFirst: true)
+        field(String(frame.ticket.sequence))
+        number(frame.pts.seconds, 6)
+    }
+
+    private func end() {
+        text.append(0x0A)
+        count += 1
+    }
+
+    private func number(_ value: Double, _ decimals: Int) {
+        guard value.isFinite, abs(value) < 1e9 else { return field("") }
+        field(NumberText.decimal(value, places: decimals))
+    }
+
+    /// A field, quoted where it must be.
+    private func field(_ value: String, isFirst: Bool = false) {
+        if !isFirst { text.append(0x2C) }
+        // A comma, a quote, or an end of line.
+        guard value.utf8.contains(where: { $0 == 0x2C || $0 == 0x22 || $0 == 0x0A || $0 == 0x0D }) else {
+            text.append(contentsOf: value.utf8)
+            return
+        }
+        text.append(0x22)
+        for byte in value.utf8 {
+            if byte == 0x22 { text.append(0x22) }
+            text.append(byte)
+        }
+        text.append(0x22)
+    }
+}

@@ -34,6 +34,8 @@ final class LineFile {
     private(set) var files = 1
     /// Whether nothing of this run is in the file yet: its first line may say what the file is about.
     private(set) var isFresh = true
+    /// Whether there is nothing in the file at all.
+    var isEmpty: Bool { isFresh && bytes == 0 }
     /// What the user should know.
     private(set) var warnings: [String] = []
 

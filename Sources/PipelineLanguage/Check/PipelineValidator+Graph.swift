@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 
 extension PipelineValidator {
     /// Checks what only the whole graph shows: cycles, ends, branches nobody reads, joins and results.

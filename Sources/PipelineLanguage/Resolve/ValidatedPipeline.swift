@@ -109,8 +109,9 @@ public struct ValidatedNode: Sendable {
     /// The same node with other settings.
     package func with(_ settings: Settings) -> ValidatedNode {
         ValidatedNode(
-            id: id, contract: contract, settings: settings, onError: onError, inputs: inputs, outputs: outputs,
-            sources: sources, isLive: isLive, reachesSink: reachesSink, results: results, position: position)
+            id: id, contract: contract, settings: settings, onError: onError, isSensitive: isSensitive,
+            allowRaw: allowRaw, inputs: inputs, outputs: outputs, sources: sources, isLive: isLive,
+            reachesSink: reachesSink, results: results, position: position)
     }
 
     /// The canonical type name, also where the file used an alias.
@@ -144,6 +145,19 @@ public struct ValidatedPipeline: Sendable {
         self.ladder = ladder
         self.nodes = nodes
         self.warnings = warnings
+    }
+
+    /// The nodes whose pictures show what a sensitive source sees as it is: nobody outside may look at them.
+    public var nodesWithRawPictures: Set<String> {
+        var raw: Set<String> = []
+        for node in nodes {
+            let seen = node.contract.pictures == .firstInput ? Array(node.inputs.prefix(1)) : node.inputs
+            guard node.isSensitive || seen.contains(where: { raw.contains($0.from) }), !node.contract.redacts else {
+                continue
+            }
+            raw.insert(node.id)
+        }
+        return raw
     }
 
     /// All links, ordered by reader.

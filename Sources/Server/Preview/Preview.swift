@@ -75,11 +75,13 @@ package final class Preview: @unchecked Sendable {
 
     deinit { timer.cancel() }
 
-    /// The nodes that feed a sink, in the order of the graph: what comes out of the pipeline.
+    /// The nodes that feed a sink, in the order of the graph: what comes out of the pipeline. Raw pictures of a sensitive
+    /// source are not shown.
     static func viewed(_ pipeline: ValidatedPipeline) -> [String] {
+        let raw = pipeline.nodesWithRawPictures
         let feeding = pipeline.nodes.filter { $0.contract.category == .sink }.flatMap(\.inputs)
             .filter { $0.fromPortIndex == 0 }.map(\.from)
-        return pipeline.nodes.map(\.id).filter { feeding.contains($0) }
+        return pipeline.nodes.map(\.id).filter { feeding.contains($0) && !raw.contains($0) }
     }
 
     /// Sets what has the server ask viewers for their next message.

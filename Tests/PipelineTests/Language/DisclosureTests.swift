@@ -30,6 +30,20 @@ import Testing
         #expect(found.first?.contains(#"read from a "redact" node, or say "allowRaw": "the reason""#) == true)
     }
 
+    /// Whoever looks at a run from outside shows none of these.
+    @Test func `raw pictures are known node by node, also on a rung of the ladder`() throws {
+        let valid = try pipeline(
+            """
+            \(source), "lines": {"type": "mlsd", "input": "cam"}, "redact": {"type": "redact", "input": "faces"},
+            "drawn": {"type": "overlay", "inputs": ["redact", "lines"]},
+            "bare": {"type": "overlay", "inputs": ["lines", "redact"]},
+            "free": {"type": "testpattern"}, "a": {"type": "null", "input": "drawn"}, "b": {"type": "null", "input": "bare"},
+            "c": {"type": "null", "input": "free"}
+            """)
+        #expect(valid.nodesWithRawPictures == ["cam", "faces", "lines", "bare", "b"])
+        #expect(valid.nodes.allSatisfy { $0.with($0.settings).isSensitive == $0.isSensitive })
+    }
+
     @Test(arguments: [
         // The overlay draws on the redacted picture; the branch with raw ones gives it lines only.
         (

@@ -6,7 +6,7 @@ internal import Media
 internal import PipelineLanguage
 
 /// `csv`: a table of what was found.
-final class CSVNode: Node, NodeType, ReportingNode {
+final class CSVNode: Node, NodeType, ReportingNode, ReopeningNode {
     /// What the rows are.
     enum Rows: String, CaseIterable, Sendable { case boxes, passages, events }
 
@@ -18,17 +18,20 @@ final class CSVNode: Node, NodeType, ReportingNode {
             "passages": "a row for everybody who crosses a line or the border of an area",
             "events": "a row for every event, at its end",
         ], doc: "What the rows are")
-    static let overwrite = Param.boolean("overwrite", default: false, doc: "Replace the file if it exists")
 
     static let contract = Contract(
         "csv", .sink, summary: "Writes what was found as a table for spreadsheets",
         details:
             "The first line names the columns. Coordinates are pixels of the source frame, times seconds of the stream, and of "
-            + "events the wall clock. Texts are quoted as RFC 4180 has it.",
-        inputs: [InputPort(needs: .any)], parameters: [path, rows, overwrite], discloses: { _ in [] },
+            + "events the wall clock. Texts are quoted as RFC 4180 has it. Rows are appended whole, as `jsonl` appends lines.",
+        inputs: [InputPort(needs: .any)],
+        parameters: [path, rows] + OutputParams.existing + [OutputParams.timeZone] + SegmentParams.all
+            + OutputParams.retention,
+        discloses: { _ in [] },
         examples: [
             .init("Who came and went", #"{ "type": "csv", "input": "zones", "path": "door.csv", "rows": "passages" }"#)
-        ])
+        ],
+        check: { OutputParams.problems($0, name: path) + SegmentParams.problems($0) })
 
     private let file: LineFile
     private let content: Rows
@@ -37,28 +40,34 @@ final class CSVNode: Node, NodeType, ReportingNode {
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let settings = node.settings
-        let file = try LineFile(
-            settings[path], overwrites: settings[overwrite] || context.options.overwrites, flushesAlways: node.isLive)
+        let file = try LineFile(OutputParams.lines(settings[path], settings, in: context, flushesAlways: node.isLive))
         return .node(CSVNode(file, settings[rows]))
     }
 
     init(_ file: LineFile, _ rows: Rows) {
         self.file = file
         content = rows
-        switch rows {
-        case .boxes: text = Array("source,frame,pts,kind,id,class,score,x,y,width,height,age\n".utf8)
-        case .passages: text = Array("source,frame,pts,zone,direction,track,class\n".utf8)
-        case .events: text = Array("source,id,rule,start,end,startPts,endPts,zone,direction,most\n".utf8)
+    }
+
+    /// The names of the columns.
+    private var head: String {
+        switch content {
+        case .boxes: "source,frame,pts,kind,id,class,score,x,y,width,height,age\n"
+        case .passages: "source,frame,pts,zone,direction,track,class\n"
+        case .events: "source,id,rule,start,end,startPts,endPts,zone,direction,most\n"
         }
     }
 
     func process(_ item: Item, to output: Output) throws -> Disposition {
-        try write(item.frame)
+        try write(item.frame, taken: WallTime.of(instant: item.ticket.capturedAt, present: output.now))
         return .done
     }
 
     /// Writes the rows of a frame.
-    func write(_ frame: Frame) throws {
+    ///
+    /// - Parameter taken: its instant of capture.
+    func write(_ frame: Frame, taken: WallTime) throws {
+        try file.prepare(at: frame.pts.seconds, taken: taken)
         frame.annotations.forEach { entry in
             switch content {
             case .boxes: writeBoxes(entry, frame)
@@ -76,16 +85,28 @@ final class CSVNode: Node, NodeType, ReportingNode {
 
     /// Writes what is left, at least the names of the columns.
     func finish() throws {
-        try flush()
+        try writeHead()
         try file.close()
     }
 
     func stop() { file.abandon() }
 
-    var notes: [String] { ["\(file.path): \(count) rows"] }
+    func reopenFiles() { file.reopen() }
+
+    var notes: [String] {
+        let lost = file.takeLosses()
+        return ["\(file.path): \(count) rows"]
+            + (lost > 0 ? ["\(lost) rows are not on disk: they could not be written"] : []) + file.warnings
+    }
+
+    private func writeHead() throws {
+        guard file.isEmpty else { return }
+        try Array(head.utf8).withUnsafeBytes { try file.write($0) }
+    }
 
     private func flush() throws {
         guard !text.isEmpty else { return }
+        try writeHead()
         try text.withUnsafeBytes { try file.write($0) }
         text.removeAll(keepingCapacity: true)
     }

@@ -58,15 +58,7 @@ final class JSONLNode: Node, NodeType, ReportingNode, ReopeningNode {
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let settings = node.settings
-        let name = try OutputParams.pattern(settings[path], settings)
-        let isGiven = context.options.ifExists != nil || settings[OutputParams.ifExists] != nil
-        var lines = LineFile.Settings(name: name)
-        lines.ifExists = OutputParams.rule(settings, context)
-        if name.isDated, !isGiven, lines.ifExists == .fail { lines.ifExists = .append }
-        lines.flushesAlways = node.isLive
-        lines.segments = SegmentParams.rules(settings)
-        lines.retention = OutputParams.rules(settings)
-        let file = try LineFile(lines)
+        let file = try LineFile(OutputParams.lines(settings[path], settings, in: context, flushesAlways: node.isLive))
         let header = RecordHeader(node, in: context)
         return .node(
             JSONLNode(

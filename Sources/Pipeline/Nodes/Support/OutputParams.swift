@@ -55,6 +55,20 @@ enum OutputParams {
         return rules
     }
 
+    /// How a sink of whole lines stores them; a dated name is gone on with unless something else is said.
+    static func lines(
+        _ path: String, _ settings: Settings, in context: BuildContext, flushesAlways: Bool
+    ) throws -> LineFile.Settings {
+        var lines = LineFile.Settings(name: try pattern(path, settings))
+        let isGiven = context.options.ifExists != nil || settings[ifExists] != nil
+        lines.ifExists = rule(settings, context)
+        if lines.name.isDated, !isGiven, lines.ifExists == .fail { lines.ifExists = .append }
+        lines.flushesAlways = flushesAlways
+        lines.segments = SegmentParams.rules(settings)
+        lines.retention = rules(settings)
+        return lines
+    }
+
     /// The pattern that a path is.
     static func pattern(_ path: String, _ settings: Settings) throws -> FileNamePattern {
         try FileNamePattern(path, zone: settings[timeZone])

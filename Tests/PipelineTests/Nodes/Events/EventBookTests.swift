@@ -185,14 +185,14 @@ import Testing
     private func table(_ rows: CSVNode.Rows, _ annotations: FrameAnnotations) throws -> [String] {
         let scratch = try Scratch()
         let path = scratch.file("t.csv")
-        let node = CSVNode(try LineFile(path, overwrites: false, flushesAlways: false), rows)
+        let node = CSVNode(try LineFile(.init(name: FileNamePattern(path, zone: .utc))), rows)
         let base = Rational(1, 25)
         let frame = Frame(
             ticket: Ticket(source: 0, sequence: 3, capturedAt: 0),
             picture: PicturePool().make(width: 4, height: 4, format: .gray8, color: .assumed(height: 4)),
             pts: MediaTime(ticks: 3, base: base), duration: MediaTime(ticks: 1, base: base),
             stream: StreamInfo(source: "s", frameRate: Rational(25, 1)), annotations: annotations)
-        try node.write(frame)
+        try node.write(frame, taken: .now)
         try node.finish()
         return try scratch.lines("t.csv")
     }

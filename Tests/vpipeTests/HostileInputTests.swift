@@ -67,7 +67,11 @@ import Testing
         process.standardError = FileHandle(fileDescriptor: ends[1], closeOnDealloc: false)
         try process.run()
         let deadline = Date().addingTimeInterval(120)
-        while !FileManager.default.fileExists(atPath: scratch.file("a.mkv")), Date() < deadline { usleep(20_000) }
+        // Frames are recorded: it listens to signals by now.
+        func size() -> Int {
+            (try? FileManager.default.attributesOfItem(atPath: scratch.file("a.mkv"))[.size] as? Int) ?? 0
+        }
+        while size() == 0, Date() < deadline { usleep(20_000) }
         kill(process.processIdentifier, SIGTERM)
         while process.isRunning, Date() < deadline { usleep(20_000) }
         let hasEnded = !process.isRunning

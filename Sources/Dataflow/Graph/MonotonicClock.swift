@@ -25,6 +25,15 @@ public struct MonotonicClock: Sendable {
         self.replacement = replacement
     }
 
+    /// Nanoseconds that make an instant of the machine's clock one since 1970, at present.
+    static var wallOffset: Int64 {
+        var (wall, monotonic) = (timespec(), timespec())
+        clock_gettime(CLOCK_REALTIME, &wall)
+        clock_gettime(CLOCK_MONOTONIC, &monotonic)
+        return (Int64(wall.tv_sec) - Int64(monotonic.tv_sec)) * 1_000_000_000 + Int64(wall.tv_nsec)
+            - Int64(monotonic.tv_nsec)
+    }
+
     /// The present instant in nanoseconds since an arbitrary origin.
     @inline(__always)
     public func now() -> UInt64 {

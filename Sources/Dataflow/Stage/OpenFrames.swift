@@ -36,6 +36,11 @@ final class OpenFrames {
     /// One past the newest sequence number the stage has taken in (or, in a source, admitted).
     @exclusivity(unchecked) private(set) var takenBelow: UInt64 = 0
 
+    /// The source of that frame.
+    @exclusivity(unchecked) private(set) var takenSource: UInt16 = 0
+
+    /// What happened here lately.
+    let trace = TraceRing()
     /// From capture to delivery; recorded by sinks.
     let endToEnd = LatencyHistogram()
     /// When the last frame that a sink delivered had been captured.
@@ -65,6 +70,7 @@ final class OpenFrames {
         frame.isOpen = true
         held.append(frame)
         takenBelow = ticket.sequence &+ 1
+        takenSource = ticket.source
     }
 
     /// Opens the frame about to be processed.
@@ -73,6 +79,7 @@ final class OpenFrames {
         current = OpenFrame(ticket: ticket)
         current.isOpen = true
         takenBelow = ticket.sequence &+ 1
+        takenSource = ticket.source
     }
 
     // MARK: Emissions
@@ -169,6 +176,7 @@ final class OpenFrames {
         if frame.waitingEmissions > 0 {
             if let cause {
                 ledgers[Int(frame.ticket.source)].noteDrop(frame.ticket.sequence, place: place, cause: cause)
+                note(.dropped, frame.ticket, place: place, cause: cause)
             }
             return
         }
@@ -179,6 +187,8 @@ final class OpenFrames {
             let instant = now ?? clock.now()
             lastCapturedAt.store(frame.ticket.capturedAt, ordering: .relaxed)
             endToEnd.record(nanoseconds: instant > frame.ticket.capturedAt ? instant &- frame.ticket.capturedAt : 0)
+            trace.record(
+                .delivered, at: instant, source: frame.ticket.source, sequence: frame.ticket.sequence, place: place)
             release(frame.ticket, .delivered)
         } else if frame.hasEmitted {
             release(frame.ticket, .merged)
@@ -196,7 +206,18 @@ final class OpenFrames {
     @inline(__always)
     func release(_ ticket: Ticket, _ end: Ledger.End) {
         let source = Int(ticket.source)
+        switch end {
+        case .merged, .delivered: break
+        case .dropped(let place, let cause): note(.dropped, ticket, place: place, cause: cause)
+        case .contributed(let place): note(.contributed, ticket, place: place)
+        }
         if ledgers[source].release(ticket.sequence, end) { sourceWakeups[source].poke() }
+    }
+
+    /// What `finish` does not tell itself.
+    private func note(_ kind: TraceEvent.Kind, _ ticket: Ticket, place: Int, cause: DropCause = .filtered) {
+        trace.record(
+            kind, at: clock.now(), source: ticket.source, sequence: ticket.sequence, place: place, cause: cause)
     }
 
     /// Drops an item that never reached the node.

@@ -118,7 +118,8 @@ extension Stage {
                 // The bound first, see Edge.readBound: the parking check compares with what is seen here.
                 _ = edge.readBound()
                 guard let taken = edge.pop(lazily: isLazy) else { return nil }
-                edge.wait.record(nanoseconds: now > taken.enqueuedAt ? now &- taken.enqueuedAt : 0)
+                lastWait = now > taken.enqueuedAt ? now &- taken.enqueuedAt : 0
+                edge.wait.record(nanoseconds: lastWait)
                 return taken.item
             }
             if let taken { return taken }
@@ -135,6 +136,9 @@ extension Stage {
         if number == 0 { firstAt.store(end, ordering: .relaxed) }
         lastAt.store(end, ordering: .relaxed)
         items.store(number &+ 1, ordering: .relaxed)
+        frames.trace.record(
+            .processed, at: start, source: frames.takenSource, sequence: frames.takenBelow &- 1, place: place,
+            wait: lastWait, duration: spent)
         return spent
     }
 

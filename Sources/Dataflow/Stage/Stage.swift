@@ -61,6 +61,8 @@ final class Stage: @unchecked Sendable {
     var stalled: Unmanaged<Item>?
     var nextInput = 0
     var quickCalls = 0
+    /// How long the item being processed was queued; 0 in a source or a join.
+    var lastWait: UInt64 = 0
     /// The stage was woken since the node answered `.busy`.
     var retryStalled = false
 

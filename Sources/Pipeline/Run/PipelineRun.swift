@@ -313,6 +313,9 @@ public final class PipelineRun: @unchecked Sendable {
     /// Waits for that, `seconds` at most.
     package func answers(within seconds: Double) -> Bool { controller.answers(within: seconds) }
 
+    /// What the frames went through lately.
+    package func trace() -> GraphTrace { graph.trace() }
+
     /// What has been done so far, for rates.
     package func pulse() -> GraphPulse { graph.pulse() }
 

@@ -140,7 +140,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "vpipeTests",
-            dependencies: ["vpipe", "Networks", "PipelineLanguage", "Workbench", "TestSupport"],
+            dependencies: [
+                "vpipe", "Dataflow", "Networks", "Pipeline", "PipelineLanguage", "Workbench", "TestSupport",
+            ],
             swiftSettings: settings),
     ]
 #endif

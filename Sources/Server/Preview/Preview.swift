@@ -142,7 +142,10 @@ package final class Preview: @unchecked Sendable {
     /// Puts a new value of a parameter into force, through the controller, as a reload would.
     func set(_ parameter: String, of node: String, to value: JSONDocument, for viewer: Viewer) {
         changes.async { [self, weak viewer] in
-            let answer = change(parameter, of: node, to: value)
+            guard let run else { return }
+            let text = if case .string(let text) = value { text } else { value.compact }
+            let answer = run.change(parameter, of: node, to: text, by: "preview")
+            broadcastGraph()
             viewer?.post(
                 Array(
                     JSONDocument.object([
@@ -150,25 +153,6 @@ package final class Preview: @unchecked Sendable {
                         ("ok", .boolean(answer.isDone)), ("text", .string(answer.text)),
                     ]).compact.utf8))
             server.wake()
-        }
-    }
-
-    private func change(_ parameter: String, of node: String, to value: JSONDocument) -> (isDone: Bool, text: String) {
-        guard let run else { return (false, "the run is over") }
-        let pipeline = run.pipeline
-        guard pipeline[node]?.contract.parameters.contains(where: { $0.name == parameter && $0.isChangeable }) == true
-        else { return (false, "\(node).\(parameter) cannot be changed while running") }
-        do {
-            let text = if case .string(let text) = value { text } else { value.compact }
-            let lines = try run.adjust(pipeline.setting(parameter, of: node, to: text), by: "preview")
-            broadcastGraph()
-            return (true, lines.isEmpty ? "nothing has changed" : lines.joined(separator: "\n"))
-        } catch let error as PipelineFileError {
-            broadcastGraph()
-            return (false, error.diagnostics.map(\.message).joined(separator: "\n"))
-        } catch {
-            broadcastGraph()
-            return (false, "\(error)")
         }
     }
 

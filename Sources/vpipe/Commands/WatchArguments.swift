@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 internal import Basics
+internal import Dataflow
 internal import Foundation
 import Pipeline
 internal import Server
@@ -24,6 +25,16 @@ struct WatchArguments: ParsableArguments {
             "Write the metrics to a file every five seconds, for node_exporter's textfile collector.",
             valueName: "path.prom"), completion: .file(extensions: ["prom"]))
     var metricsFile: String?
+    @Option(
+        name: .customLong("trace"),
+        help: ArgumentHelp(
+            "Write what happened to the last frames to a file, at the end, for Perfetto and `vpipe why`.",
+            valueName: "file"), completion: .file())
+    var traceFile: String?
+    @Option(
+        name: .customLong("control"), defaultAsFlag: WatchArguments.auto,
+        help: ArgumentHelp("Let `vpipe ctl` of this user ask and change the run.", valueName: "socket"))
+    var control: String?
     @Option(
         name: .customLong("host"),
         help: ArgumentHelp(
@@ -71,6 +82,11 @@ struct WatchArguments: ParsableArguments {
                 watch.servers.append(server)
                 log.say("listening", "metrics: http://\(server.address)/metrics")
             }
+            if let control {
+                let path = control == Self.auto ? ControlSocket.path(of: run.pipeline.name ?? "pipeline") : control
+                watch.control = try ControlServer(run, at: path)
+            }
+            if let traceFile { watch.trace = (traceFile, run) }
             if let metricsFile {
                 watch.file = try MetricsFile(metricsFile) { [preview = watch.preview] in
                     MetricsText(run.figures(), extra: preview?.figures).text
@@ -78,6 +94,7 @@ struct WatchArguments: ParsableArguments {
             }
         } catch {
             for server in watch.servers { server.stop() }
+            watch.control?.stop()
             throw Failure(.failed, "vpipe: \(error)")
         }
         return watch
@@ -105,6 +122,8 @@ struct Watch {
     var servers: [RunServer] = []
     var preview: Preview?
     var file: MetricsFile?
+    var control: ControlServer?
+    var trace: (path: String, run: PipelineRun)?
 
     /// What the report says of it.
     var notes: [PipelineRun.Notes] { preview.map { [.init(node: "preview", lines: $0.notes)] } ?? [] }
@@ -112,6 +131,16 @@ struct Watch {
     /// Writes what is left to be written, then answers nothing any more.
     func end(log: LogFormat) {
         if let problem = file?.finish() { log.say("warning", "vpipe: \(problem)") }
+        if let trace { write(trace, log: log) }
+        control?.stop()
         for server in servers { server.stop() }
+    }
+
+    private func write(_ trace: (path: String, run: PipelineRun), log: LogFormat) {
+        do {
+            try Data(PerfettoTrace(trace.run.trace()).bytes).write(to: URL(fileURLWithPath: trace.path))
+        } catch {
+            log.say("warning", "vpipe: \(trace.path): the trace cannot be written")
+        }
     }
 }

@@ -12,6 +12,8 @@ final class RunLog {
     private var lastItems: UInt64 = 0
     private var lastElapsed: UInt64 = 0
     private var hasStatusLine = false
+    private var meter = RunMeter()
+    private let tail = StatusLine()
 
     init(_ run: PipelineRun, format: LogFormat, isQuiet: Bool) {
         self.run = run
@@ -68,7 +70,7 @@ final class RunLog {
             let line = statusLine(report, items: items, fps: fps)
             if isLive {
                 let width = Console.width(of: .errors) - 1
-                Console.print(Console.clearLine + String(line.prefix(width)), to: .errors)
+                Console.print(Console.clearLine + tail.text(line, meter.observe(report), width: width), to: .errors)
                 hasStatusLine = true
             } else {
                 Console.line(line, to: .errors)

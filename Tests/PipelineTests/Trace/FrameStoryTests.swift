@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import Dataflow
 import Testing
 
+@testable import Dataflow
 @testable import Pipeline
 
 @Suite struct FrameStoryTests {

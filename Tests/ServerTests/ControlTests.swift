@@ -71,6 +71,29 @@ import Testing
         }
     }
 
+    @Test func `a sensitive source is shown to nobody as it is`() throws {
+        let scratch = try Scratch()
+        let path = scratch.file("c.sock")
+        let run = try makeRun(
+            #"""
+            "cam": {"type": "testpattern", "size": "64x48", "realtime": true, "sensitive": true},
+            "faces": {"type": "redact", "input": "cam"}, "end": {"type": "null", "input": "faces"},
+            "raw": {"type": "null", "input": "cam"}
+            """#)
+        #expect(Preview.viewed(run.pipeline) == ["faces"])
+        let server = try ControlServer(run, at: path)
+        try run.start()
+        defer {
+            run.stop()
+            _ = run.waitUntilFinished()
+            server.stop()
+        }
+        let client = ControlClient(path: path)
+        let refused = try client.ask("snapshot cam")
+        #expect(!refused.isDone && refused.text.contains("as it is") && refused.bytes.isEmpty)
+        #expect(try client.ask("snapshot").isDone)
+    }
+
     @Test func `the socket is its user's alone, taken over when stale, and gone after the run`() throws {
         let scratch = try Scratch()
         let path = scratch.file("c.sock")

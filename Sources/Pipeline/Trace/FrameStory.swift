@@ -128,6 +128,8 @@ package struct FrameStory: Sendable {
         case .refused: "it would have been too late in the end"
         case .disconnected: "the device or peer was away"
         case .failed: "the work on this frame failed"
+        case .diskFull: "there was no room on the disk"
+        case .notRedacted: "nobody had looked at it for what must not be shown"
         }
     }
 

@@ -174,6 +174,9 @@ package final class ControlServer: @unchecked Sendable {
     private func snapshot(_ node: String, _ run: PipelineRun) -> Answer {
         let name = node.isEmpty ? Preview.viewed(run.pipeline).first ?? "" : node
         guard run.pipeline[name]?.reachesSink == true else { return .refused("there is no node \"\(name)\"") }
+        guard !run.pipeline.nodesWithRawPictures.contains(name) else {
+            return .refused("\(name) shows a sensitive source as it is; ask a node behind a \"redact\" node")
+        }
         let taken = Mutex<Picture?>(nil)
         run.tap(name) { frame, _ in
             taken.withLock { if $0 == nil { $0 = frame.picture } }

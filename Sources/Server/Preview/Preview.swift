@@ -75,8 +75,9 @@ package final class Preview: @unchecked Sendable {
 
     deinit { timer.cancel() }
 
-    /// The nodes that feed a sink, in the order of the graph: what comes out of the pipeline. Raw pictures of a sensitive
-    /// source are not shown.
+    /// The nodes that feed a sink, in the order of the graph: what comes out of the pipeline.
+    ///
+    /// Raw pictures of a sensitive source are not among them.
     static func viewed(_ pipeline: ValidatedPipeline) -> [String] {
         let raw = pipeline.nodesWithRawPictures
         let feeding = pipeline.nodes.filter { $0.contract.category == .sink }.flatMap(\.inputs)

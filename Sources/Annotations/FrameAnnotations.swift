@@ -128,32 +128,40 @@ extension FrameAnnotations {
             previous = kind
             record.key(kind.name)
             let isShared = shared.contains(kind.name)
-            if isShared { record.beginObject() }
-            // What a node says again takes the place of what it said before.
-            var last: Entry?
-            forEach { entry in
-                guard entry.list.kind == kind else { return }
-                last = entry
+            func note(_ entry: Entry) {
                 isFound = isFound || !entry.list.isEmpty
                 isCarried = isCarried || entry.isCarried
-                guard isShared, self[entry.node, kind] === entry else { return }
-                record.key(entry.node)
-                Self.write(entry, to: &record)
             }
-            if isShared {
+            switch (isShared, kind.form) {
+            case (true, _):
+                record.beginObject()
+                forEach { entry in
+                    // What a node says again takes the place of what it said before.
+                    guard entry.list.kind == kind, self[entry.node, kind] === entry else { return }
+                    record.key(entry.node)
+                    Self.write(entry, to: &record)
+                    note(entry)
+                }
                 record.endObject()
-            } else if kind.form == .list {
+            case (false, .list):
                 record.beginArray()
                 forEach { entry in
-                    if entry.list.kind == kind { entry.list.write(to: &record, age: entry.age) }
+                    guard entry.list.kind == kind else { return }
+                    entry.list.write(to: &record, age: entry.age)
+                    note(entry)
                 }
                 record.endArray()
-            } else {
-                var newest: Entry?
+            case (false, .single):
+                var last: Entry?
                 forEach { entry in
-                    if entry.list.kind == kind, !entry.list.isEmpty { newest = entry }
+                    if entry.list.kind == kind, !entry.list.isEmpty { last = entry }
                 }
-                if let entry = newest ?? last { Self.write(entry, to: &record) }
+                guard let last else {
+                    record.null()
+                    continue
+                }
+                last.list.write(to: &record, age: last.age)
+                note(last)
             }
         }
         if previous != nil { record.field("carried", isCarried) }

@@ -97,6 +97,9 @@ package final class FakeEngine: InferenceEngine {
     /// Inferences that run now.
     package var running: Int { state.withLock { $0.running.count } }
 
+    /// Requests made so far.
+    package var requestCount: Int { state.withLock { $0.requests.count } }
+
     /// A request by number, in the order they were made.
     package func request(_ index: Int) -> FakeRequest { state.withLock { $0.requests[index] } }
 

@@ -73,8 +73,8 @@ import Testing
                 while engine.running < running { usleep(200) }
                 switch order {
                 case .oldestFirst: engine.complete()
-                // A pool has one more than the engine asks for; ending one that does not run does nothing.
-                case .any: engine.request(Int.random(in: 0..<(engine.compiled.count * 4), using: &random)).complete()
+                // Ending one that does not run does nothing.
+                case .any: engine.request(Int.random(in: 0..<engine.requestCount, using: &random)).complete()
                 }
             }
         }

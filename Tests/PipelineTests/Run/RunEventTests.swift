@@ -102,7 +102,7 @@ import Testing
         run.stop()
         _ = run.waitUntilFinished()
         let events = told.withLock { $0 }
-        #expect(events.contains { $0.kind == .failed && $0.node == "text" && $0.message.contains("No space left") })
+        #expect(events.contains { $0.kind == .failed && $0.node == "text" && $0.message.contains("the disk is full") })
         // What the rate node leaves out is wanted, and no event.
         #expect(!events.contains { $0.node == "thin" }, "\(events)")
         withExtendedLifetime(scratch) {}

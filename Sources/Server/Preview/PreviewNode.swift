@@ -31,7 +31,7 @@ package final class PreviewNode: Node, NodeType, RunAttached, ReportingNode {
         inputs: [InputPort(count: 1...16, doc: "a view for each")],
         parameters: [address, token, hosts, size, fps, quality], joinsOneSource: false,
         waitsForBranches: { _ in false },
-        discloses: { _ in .pictures },
+        discloses: { _ in [.pictures, .tensors] },
         examples: [
             .init("On this machine", #"{ "type": "preview", "input": "overlay" }"#),
             .init(

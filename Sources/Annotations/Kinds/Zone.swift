@@ -129,7 +129,7 @@ extension Zone: Annotation {
             let counts = "in \(zone.entered) out \(zone.left)"
             canvas.label(
                 zone.isArea ? "\(zone.name): \(zone.occupancy), \(counts)" : "\(zone.name): \(counts)", score: nil,
-                at: Box(x: place.x, y: place.y, width: 0, height: 0), color)
+                at: Box(x: place.x, y: place.y, width: 1, height: 1), color)
         }
     }
 

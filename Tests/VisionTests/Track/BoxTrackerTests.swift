@@ -78,7 +78,9 @@ import Testing
         func rows(_ name: String) throws -> [Int: [[Float]]] {
             let text = try String(contentsOfFile: "\(folder)/\(sequence)-\(name).txt", encoding: .utf8)
             return Dictionary(
-                grouping: text.split(separator: "\n").map { $0.split(separator: ",").compactMap { Float($0) } },
+                grouping: text.split(whereSeparator: \.isNewline).map {
+                    $0.split(separator: ",").compactMap { Float($0) }
+                },
                 by: { Int($0[0]) })
         }
         let (found, truth) = (try rows("det"), try rows("gt"))

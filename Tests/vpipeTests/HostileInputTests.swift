@@ -38,7 +38,7 @@ import Testing
             let outcome = try Program.run(
                 ["run", "-q", "p.json"], in: scratch.path, environment: ["XDG_CACHE_HOME": scratch.file("cache")])
             #expect(outcome.status == 1, "\(outcome.status) \(outcome.errors)")
-            #expect(outcome.errors.hasPrefix("vpipe: nodes.m: "), "\(outcome.errors)")
+            #expect(outcome.errors.hasPrefix("p.json:2:1: error: nodes.m: trying m.onnx: "), "\(outcome.errors)")
             #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
         }
     }

@@ -24,13 +24,14 @@ import Testing
 
     private static let frames = 160
 
+    /// In f32: to choose a precision takes inferences of its own, and here all are counted.
     private func file(_ size: String, records: String) throws -> ValidatedPipeline {
         try PipelineFile(
             name: "p.json",
             text: #"""
                 {"ladder":[{"n.size":"128x128"}],"nodes":{
                 "bars":{"type":"testpattern","size":"64x48","frames":\#(Self.frames)},
-                "n":{"type":"mlsd","input":"bars","size":"\#(size)"},
+                "n":{"type":"mlsd","input":"bars","size":"\#(size)","precision":"f32"},
                 "text":{"type":"jsonl","input":"n","path":"\#(records)"}}}
                 """#
         ).validated(against: NodeRegistry.builtIn.contracts)

@@ -22,10 +22,10 @@ demo: build
 	python3 samples/check.py --face-score 0.5 samples/demo.jsonl out/demo.jsonl
 	@echo "look at out/demo.mp4; what was found is in out/demo.jsonl"
 
-# python3-gi and the two after it: the RTSP server of the tests. prometheus: promtool checks the metrics. nginx, curl,
+# mosquitto: the broker of the tests. python3-gi and the two after it: their RTSP server. prometheus: promtool checks the metrics. nginx, curl,
 # openssl: the example in deploy/.
 test: deps swift-toolchain
-	@scripts/deps python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good \
+	@scripts/deps mosquitto mosquitto-clients python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good \
 	    prometheus nginx-light curl openssl
 	scripts/test
 

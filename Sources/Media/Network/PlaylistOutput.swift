@@ -98,39 +98,18 @@ final class PlaylistOutput {
 
     /// Makes one request and reads the answer.
     private func send(_ bytes: UnsafePointer<UInt8>?, _ count: Int, _ method: String, _ url: String) -> Int32 {
-        var options = OptionDictionary(target.security.options)
-        options.set("method", method)
-        if count > 0 {
-            // FFmpeg takes a body that is known whole as hexadecimal digits; it is the one way in which it reads the answer.
-            options.set("post_data", Self.hexadecimal(UnsafeBufferPointer(start: bytes, count: count)))
-            let path = url.prefix { $0 != "?" }.lowercased()
-            options.set("content_type", path.hasSuffix(".m3u8") ? "application/vnd.apple.mpegurl" : "video/mp2t")
+        let path = url.prefix { $0 != "?" }.lowercased()
+        let request = HTTPRequest(
+            method, url, contentType: path.hasSuffix(".m3u8") ? "application/vnd.apple.mpegurl" : "video/mp2t",
+            security: target.security)
+        do {
+            try request.send(UnsafeBufferPointer(start: bytes, count: count), interrupt: interrupt)
+            return 0
+        } catch {
+            note(error)
+            return error.underlying < 0 ? error.underlying : vpipe_averror_exit()
         }
-        _ = FFmpegLog.takeHint()
-        var io: UnsafeMutablePointer<AVIOContext>?
-        var callback = interrupt.callback
-        let status = options.consumeOptions { avio_open2(&io, url, AVIO_FLAG_READ, &callback, $0) }
-        avio_closep(&io)
-        if status == vpipe_averror_eof() {
-            note(
-                MediaError(.inputOutput, operation: "put", detail: "the server closed the connection without an answer")
-            )
-        } else if status < 0 {
-            note(interrupt.explain(MediaError(status: status, operation: "put").withHint()))
-        }
-        return status
     }
 
     private func note(_ error: MediaError) { failure = failure ?? error }
-
-    private static func hexadecimal(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(unsafeUninitializedCapacity: bytes.count * 2) { text in
-            for (index, byte) in bytes.enumerated() {
-                text[index * 2] = digits[Int(byte >> 4)]
-                text[index * 2 + 1] = digits[Int(byte & 15)]
-            }
-            return bytes.count * 2
-        }
-    }
 }

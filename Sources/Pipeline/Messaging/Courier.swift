@@ -106,6 +106,21 @@ final class Courier: Sendable {
         spool.close()
     }
 
+    /// What the report says of messages to `place`.
+    func notes(on place: String) -> [String] {
+        let counts = spool.counts
+        var notes = ["\(place): \(counts.delivered) messages delivered"]
+        if counts.redelivered > 0 { notes.append("\(counts.redelivered) messages sent again, marked redelivered") }
+        if counts.refused > 0 { notes.append("\(counts.refused) messages lost, refused by the receiver") }
+        if counts.overflowed > 0 { notes.append("\(counts.overflowed) messages lost for want of room in the spool") }
+        if counts.expired > 0 { notes.append("\(counts.expired) messages lost by age") }
+        if counts.waiting > 0 { notes.append("\(counts.waiting) messages not delivered at the end") }
+        let book = outages.book
+        if let note = book.note { notes.append(note) }
+        if connections == 0, book.lastLoss == nil { notes.append("never connected") }
+        return notes
+    }
+
     /// How long a goodbye may take.
     private static let farewellSeconds = 1.0
 

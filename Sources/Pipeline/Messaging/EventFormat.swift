@@ -6,6 +6,11 @@ internal import Basics
 enum EventFormat: String, CaseIterable, Sendable {
     case vpipe, frigate, deepstream
 
+    /// What each is, for the reference.
+    static let docs = [
+        "vpipe": "as in `jsonl`", "frigate": "as Frigate's topic events", "deepstream": "its minimal schema",
+    ]
+
     /// The text of a message.
     func message(_ event: Event) -> [UInt8] {
         var record = JSONWriter()

@@ -172,7 +172,7 @@ final class MQTTTransport: MessageTransport, @unchecked Sendable {
         if underway.count < Self.window {
             for entry in spool.waiting(after: last, count: Self.window - underway.count) {
                 let isAgain = spool.markSent(entry.number)
-                let payload = isAgain ? Self.marked(entry.message.payload) : entry.message.payload
+                let payload = isAgain ? entry.message.again : entry.message.payload
                 let mid = try publish(entry.message.topic, payload, isRetained: entry.message.isRetained)
                 underway[mid] = entry.number
                 last = entry.number
@@ -244,11 +244,5 @@ final class MQTTTransport: MessageTransport, @unchecked Sendable {
 
     private static func of(_ me: UnsafeMutableRawPointer?) -> MQTTTransport? {
         me.map { Unmanaged<MQTTTransport>.fromOpaque($0).takeUnretainedValue() }
-    }
-
-    /// A JSON object that says of itself that it may have come before; other payloads as they are.
-    static func marked(_ payload: [UInt8]) -> [UInt8] {
-        guard payload.first == UInt8(ascii: "{"), payload.count > 2 else { return payload }
-        return Array(#"{"redelivered":true,"#.utf8) + payload.dropFirst()
     }
 }

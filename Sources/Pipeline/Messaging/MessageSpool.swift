@@ -14,6 +14,12 @@ struct Message: Sendable, Hashable {
 
     /// What it takes of the spool's room.
     var size: Int { payload.count + topic.utf8.count + 64 }
+
+    /// The payload when it may have arrived before: a JSON object says so of itself, others stay as they are.
+    var again: [UInt8] {
+        guard payload.first == UInt8(ascii: "{"), payload.count > 2 else { return payload }
+        return Array(#"{"redelivered":true,"#.utf8) + payload.dropFirst()
+    }
 }
 
 /// Keeps messages until their receiver has acknowledged them: bounded in bytes and age, oldest out, in order, counted.
@@ -36,6 +42,8 @@ final class MessageSpool: Sendable {
         var delivered = 0
         /// Sent more than once.
         var redelivered = 0
+        /// Given up because the receiver does not take them.
+        var refused = 0
         /// Given up because there was no more room.
         var overflowed = 0
         /// Given up because they were too old.
@@ -118,6 +126,15 @@ final class MessageSpool: Sendable {
         state.withLock { state in
             guard let index = state.entries[state.first...].firstIndex(where: { $0.number == number }) else { return }
             state.counts.delivered += 1
+            remove(at: index, &state)
+        }
+    }
+
+    /// The receiver will never take a message.
+    func refuse(_ number: UInt64) {
+        state.withLock { state in
+            guard let index = state.entries[state.first...].firstIndex(where: { $0.number == number }) else { return }
+            state.counts.refused += 1
             remove(at: index, &state)
         }
     }

@@ -11,7 +11,7 @@ extension NodeRegistry {
         ScaleNode.self, RateNode.self, TrackNode.self, ZonesNode.self, EventsNode.self, RedactNode.self,
         OverlayNode.self, MergeNode.self,
         FileNode.self, StreamNode.self, CameraOutNode.self, SnapshotsNode.self,
-        JSONLNode.self, CSVNode.self, MQTTNode.self, NPZNode.self, NullNode.self,
+        JSONLNode.self, CSVNode.self, MQTTNode.self, WebhookNode.self, NPZNode.self, NullNode.self,
     ]
 
     /// All of them, with their contracts and factories.

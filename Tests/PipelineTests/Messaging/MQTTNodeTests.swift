@@ -102,7 +102,8 @@ final class Broker {
 
     /// What was heard so far: topic, whether it was retained, text.
     var heard: [(topic: String, isRetained: Bool, text: String)] {
-        let text = String(decoding: FileManager.default.contents(atPath: scratch.file("heard")) ?? Data(), as: UTF8.self)
+        let text = String(
+            decoding: FileManager.default.contents(atPath: scratch.file("heard")) ?? Data(), as: UTF8.self)
         return text.split(separator: "\n").compactMap { line in
             let parts = line.split(separator: " ", maxSplits: 2)
             return parts.count == 3 ? (String(parts[0]), parts[1] == "1", String(parts[2])) : nil
@@ -259,7 +260,8 @@ struct MQTTNodeTests {
     }
 
     /// A connection of its own to the broker.
-    private func transport(_ address: String, authorities: String? = nil, seconds: Double = 10) throws -> MQTTTransport {
+    private func transport(_ address: String, authorities: String? = nil, seconds: Double = 10) throws -> MQTTTransport
+    {
         var settings = MQTTTransport.Settings(
             address: try #require(MQTTAddress(address)), clientID: "test", statusTopic: "box/status")
         settings.authorities = authorities

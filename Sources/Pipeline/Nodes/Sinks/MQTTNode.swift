@@ -17,10 +17,7 @@ final class MQTTNode: Node, NodeType, ReportingNode {
         doc: "The broker: \(MQTTAddress.expected); credentials from the environment")
     static let topic = Param.string("topic", default: "vpipe", doc: "What all topics begin with")
     static let format = Param.choice(
-        "format", default: EventFormat.vpipe,
-        docs: [
-            "vpipe": "as in `jsonl`", "frigate": "as Frigate's topic events", "deepstream": "its minimal schema",
-        ], doc: "How events are written")
+        "format", default: EventFormat.vpipe, docs: EventFormat.docs, doc: "How events are written")
     static let pictures = Param.boolean(
         "pictures", default: false, doc: "Send a JPEG of the frame that shows an event best, retained")
     static let discovery = Param.string(
@@ -41,16 +38,6 @@ final class MQTTNode: Node, NodeType, ReportingNode {
     ).optional
     static let certificate = Param.path("certificate", doc: "PEM file of a certificate of our own").optional
     static let key = Param.path("key", doc: "PEM file of its key").optional
-    static let spoolBytes = Param.integer(
-        "spoolBytes", default: 16 << 20, range: 1024...1 << 30, unit: "bytes",
-        doc: "Room for messages while the broker is away; the oldest give way, counted")
-    static let spoolAge = Param.duration(
-        "spoolAge", default: .seconds(3600), seconds: 1...31_536_000,
-        doc: "Age at which a message is not sent any more")
-    static let spoolFile = Param.path(
-        "spoolFile", role: .output, doc: "File that keeps what waits over a restart; in memory alone when absent"
-    ).optional
-
     static let contract = Contract(
         "mqtt", .sink, summary: "Tells an MQTT broker of events and counts",
         details:
@@ -61,7 +48,8 @@ final class MQTTNode: Node, NodeType, ReportingNode {
         inputs: [InputPort(needs: .anyOf([.events, .zones]))],
         parameters: [
             url, topic, format, pictures, discovery, qos, version, clientID, keepAlive, authorities, certificate, key,
-            spoolBytes, spoolAge, spoolFile, ReconnectParams.connectTimeout, ReconnectParams.networkRetryMax,
+            SpoolParams.bytes, SpoolParams.age, SpoolParams.file, ReconnectParams.connectTimeout,
+            ReconnectParams.networkRetryMax,
         ],
         discloses: { $0[pictures] ? .pictures : [] },
         examples: [
@@ -102,7 +90,7 @@ final class MQTTNode: Node, NodeType, ReportingNode {
     private let courier: Courier
     private let writer = ImageWriter()
     private var outages: OutageReporter
-    private var open: [String: Event] = [:]
+    private var open = OpenEvents()
     private var told: [String: [UInt8]] = [:]
     private var isFinished = false
 
@@ -126,8 +114,7 @@ final class MQTTNode: Node, NodeType, ReportingNode {
             greeting = [("\(prefix)/device/\(device.id)/config", device.config)]
         }
         let announced = greeting
-        let spool = try MessageSpool(
-            bytes: given[spoolBytes], age: given[spoolAge].inSeconds, file: given[spoolFile])
+        let spool = try SpoolParams.spool(given)
         let transport = try MQTTTransport(settings, library: try Mosquitto()) { announced }
         let longest = ReconnectParams.nanoseconds(given[ReconnectParams.networkRetryMax])
         return .node(
@@ -182,16 +169,7 @@ final class MQTTNode: Node, NodeType, ReportingNode {
         guard !isFinished else { return }
         isFinished = true
         // Nobody will say later that they are over.
-        let now = WallTime.now
-        for event in open.values.sorted(by: { $0.id < $1.id }) {
-            var end = event
-            end.phase = .end
-            end.now.wall = now
-            end.end = end.now
-            end.subjects = []
-            end.isBest = false
-            tell(end, of: nil)
-        }
+        for end in open.ends(at: .now) { tell(end, of: nil) }
         courier.finish(within: seconds)
     }
 
@@ -200,9 +178,8 @@ final class MQTTNode: Node, NodeType, ReportingNode {
 
     private func tell(_ event: Event, of frame: Frame?) {
         send("events", format.message(event), isRetained: false)
-        if event.phase == .end { open[event.id] = nil } else { open[event.id] = event }
-        let isOn = open.values.contains { $0.rule == event.rule }
-        report("rules/\(Self.level(event.rule))", Array((isOn ? "ON" : "OFF").utf8))
+        open.follow(event)
+        report("rules/\(Self.level(event.rule))", Array((open.contains(rule: event.rule) ? "ON" : "OFF").utf8))
         guard pictures, event.isBest, let frame, let jpeg = try? writer.encode(frame.picture, ending: "jpg", 80) else {
             return
         }
@@ -236,18 +213,7 @@ final class MQTTNode: Node, NodeType, ReportingNode {
         String(name.map { "/+#".contains($0) || $0.isWhitespace ? "_" : $0 })
     }
 
-    var notes: [String] {
-        let counts = counts
-        var notes = ["\(place): \(counts.delivered) messages delivered"]
-        if counts.redelivered > 0 { notes.append("\(counts.redelivered) messages sent again, marked redelivered") }
-        if counts.overflowed > 0 { notes.append("\(counts.overflowed) messages lost for want of room in the spool") }
-        if counts.expired > 0 { notes.append("\(counts.expired) messages lost by age") }
-        if counts.waiting > 0 { notes.append("\(counts.waiting) messages not delivered at the end") }
-        let book = courier.outages.book
-        if let note = book.note { notes.append(note) }
-        if courier.connections == 0, book.lastLoss == nil { notes.append("never connected") }
-        return notes
-    }
+    var notes: [String] { courier.notes(on: place) }
 }
 
 /// The pipeline as Home Assistant knows devices: a sensor for each rule and zone.

@@ -53,7 +53,7 @@ public final class VideoReader {
     private var times: TimestampRepair
     private var counts = ReaderStatistics()
     private var audio = AudioRoutes()
-    private var video: VideoTap?
+    private var videoTaps: [VideoTap] = []
     private var lastFrameAt: UInt64 = 0
     /// When the first packet came, of those that are stamped by their arrival.
     private var firstArrival: UInt64?
@@ -141,11 +141,11 @@ public final class VideoReader {
 
     /// A tap of the video's packets for one writer that stores them as they are.
     ///
-    /// Call it before the first `read`, once at most.
+    /// Call it before the first `read`, once for each writer.
     public func makeVideoTap(capacityBytes: Int = 256 << 20) throws(MediaError) -> VideoTap {
-        precondition(!hasStarted && video == nil, "a video tap is made once, before reading begins")
+        precondition(!hasStarted, "video taps are made before reading begins")
         let tap = try VideoTap(stream, capacityBytes: capacityBytes)
-        video = tap
+        videoTaps.append(tap)
         return tap
     }
 
@@ -233,7 +233,7 @@ public final class VideoReader {
                 counts.packets += 1
                 if isJPEG, !packet.endsJPEG { counts.corrupt += 1 }
                 if demuxer.stampsByArrival { stamp() } else { watchDecodingTime() }
-                video?.put(packet, shift: times.isNewRound ? nil : times.shift)
+                for tap in videoTaps { tap.put(packet, shift: times.isNewRound ? nil : times.shift) }
                 let status = avcodec_send_packet(decoder.context, packet)
                 if status < 0 { counts.corrupt += 1 }
                 return
@@ -341,9 +341,9 @@ public final class VideoReader {
         let time = times.next(
             guess.isTime ? guess : nil, duration: vpipe_frame_duration(frame), longestGap: longestGap())
         audio.release(times: times, base: info.timeBase)
-        if let video {
-            video.release(shift: times.shift)
-            if times.breaks > breaks { video.noteBrokenTimes() }
+        for tap in videoTaps {
+            tap.release(shift: times.shift)
+            if times.breaks > breaks { tap.noteBrokenTimes() }
         }
         var turn = orientation
         if options.appliesRotation, let matrix = vpipe_frame_display_matrix(frame) {

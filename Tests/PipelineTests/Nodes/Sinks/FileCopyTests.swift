@@ -39,6 +39,25 @@ import Testing
         #expect(note.contains("40 frames of copied h264 in mkv"), "\(note)")
     }
 
+    @Test(.timeLimit(.minutes(15))) func `two files copy one source`() throws {
+        let scratch = try Scratch()
+        let source = try clip(scratch)
+        let run = try PipelineRun(
+            pipeline(
+                #"""
+                "video": {"type": "video", "url": "\#(source)"},
+                "a": {"type": "file", "input": "video", "codec": "copy", "path": "\#(scratch.file("a.mkv"))"},
+                "b": {"type": "file", "input": "video", "codec": "copy", "path": "\#(scratch.file("b.mp4"))"}
+                """#))
+        #expect(try run.finish().failures.isEmpty)
+        for name in ["a.mkv", "b.mp4"] {
+            let reader = try VideoReader(scratch.file(name))
+            var count = 0
+            while try reader.read() != nil { count += 1 }
+            #expect(count == 40, "\(name)")
+        }
+    }
+
     @Test(.timeLimit(.minutes(15)), arguments: ["mp4", "mkv"]) func `new files begin at the source's keyframes`(
         ending: String
     ) throws {

@@ -155,4 +155,28 @@ struct QuantisationRecordTests {
             #expect(model.count < (try architecture.onnx(at: size, weights: weights)).count)
         }
     }
+
+    private static let shipped = ((try? FileManager.default.contentsOfDirectory(atPath: Shared.own("models"))) ?? [])
+        .filter { $0.hasSuffix(".quantisation.json") }.sorted()
+
+    @Test("There are records among the shipped weights") func someAreShipped() { #expect(Self.shipped.count >= 4) }
+
+    @Test(
+        "A shipped record is of the weights beside it, names what its network has, and quantises it", arguments: shipped
+    )
+    func shippedRecord(file: String) throws {
+        let path = Shared.own("models/" + file.replacing(".quantisation.json", with: ".safetensors"))
+        let weights = try SafeTensors.read(path: path)
+        let record = try #require(try QuantisationRecord.read(besides: path, for: weights))
+        #expect(record.isEqual("int8"))
+        let architecture = try Architecture.find(record.network, record.variant)
+        let size = InputSize(width: 128, height: 128)
+        let model = String(
+            decoding: try architecture.onnx(at: size, weights: record.applied(to: weights, of: architecture)),
+            as: UTF8.self)
+        // Each range became the quantiser of a layer's output; what stays in floating point is known by name.
+        for layer in record.quantisation.ranges.keys { #expect(model.contains(layer), "\(layer)") }
+        for block in record.quantisation.floatBlocks { #expect(model.contains(block), "\(block)") }
+        #expect(model.contains("weight_scale") && model.contains("QuantizeLinear"))
+    }
 }

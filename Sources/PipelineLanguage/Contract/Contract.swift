@@ -208,6 +208,8 @@ public struct Contract: Sendable {
     public let type: String
     /// Other names that are accepted for the type.
     public let aliases: [String]
+    /// What other programs call it: not accepted, but what a message about an unknown type suggests this one for.
+    public let knownElsewhereAs: [String]
     /// Decides the group in lists, and which inputs and outputs there may be.
     public let category: Category
     /// One line, no full stop.
@@ -241,7 +243,8 @@ public struct Contract: Sendable {
 
     /// Declares a node type; without `inputs` and `outputs` it has one of each that its category allows.
     public init(
-        _ type: String, aliases: [String] = [], _ category: Category, summary: String, details: String = "",
+        _ type: String, aliases: [String] = [], knownElsewhereAs: [String] = [], _ category: Category,
+        summary: String, details: String = "",
         inputs: [InputPort]? = nil, outputs: [OutputPort]? = nil, parameters: [any ParamDeclaration] = [],
         liveness: Liveness = .never, joinsOneSource: Bool = true,
         waitsForBranches: @escaping @Sendable (Settings) -> Bool = { _ in true },
@@ -251,6 +254,7 @@ public struct Contract: Sendable {
     ) {
         self.type = type
         self.aliases = aliases
+        self.knownElsewhereAs = knownElsewhereAs
         self.category = category
         self.summary = summary
         self.details = details

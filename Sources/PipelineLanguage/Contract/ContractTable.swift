@@ -42,9 +42,10 @@ public struct ContractTable: Sendable {
         index[type].map { contracts[$0] }
     }
 
-    /// The closest known type name; nil when none is close.
+    /// The type that other programs call so, or the closest known name; nil when none is close.
     public func nearest(to type: String) -> String? {
-        closest(to: type, among: names)
+        let name = type.lowercased()
+        return contracts.first { $0.knownElsewhereAs.contains(name) }?.type ?? closest(to: type, among: names)
     }
 
     /// Every name, types before aliases.

@@ -22,7 +22,8 @@ package final class PreviewNode: Node, NodeType, RunAttached, ReportingNode {
     static let quality = Param.integer("quality", default: 75, range: 1...100, doc: "JPEG quality, higher is better")
 
     package static let contract = Contract(
-        "preview", .sink, summary: "Shows the pipeline in a browser: pictures with results, graph, figures, settings",
+        "preview", knownElsewhereAs: ["window", "display", "show", "imshow", "autovideosink"], .sink,
+        summary: "Shows the pipeline in a browser: pictures with results, graph, figures, settings",
         details:
             "Results are drawn by the page onto the frame they belong to and can be switched off there. Pictures are encoded "
             + "only while somebody looks, once for all viewers; a slow viewer gets fewer and costs the pipeline nothing. "

@@ -84,7 +84,8 @@ enum ONNXNode: NodeType {
     ).rebuildsNetwork
 
     static let contract = Contract(
-        "onnx", aliases: ["model"], .inference, summary: "Runs a network of your own, from an ONNX file",
+        "onnx", aliases: ["model"], knownElsewhereAs: ["yolo", "detect", "detector", "infer", "classify"],
+        .inference, summary: "Runs a network of your own, from an ONNX file",
         details:
             "The model takes one picture, `[1, 3, H, W]` or `[1, H, W, 3]`, of `(byte - mean) * scale`, as f32, f16 or "
             + "u8; one grey channel, a batch of which one place is used, and an input for the picture's size are fine. Weights "

@@ -22,7 +22,8 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode, Draw
         "ages", default: true, changeable: true, doc: "With the newest results: write how old those of each node are")
 
     static let contract = Contract(
-        "overlay", .processing, summary: "Draws areas, lines, boxes, landmarks and labels onto the frame",
+        "overlay", knownElsewhereAs: ["draw", "annotate", "osd", "watermark"], .processing,
+        summary: "Draws areas, lines, boxes, landmarks and labels onto the frame",
         details:
             "The first input gives the picture, all of them give results. What was carried on from an earlier frame is "
             + "drawn open: boxes by their corners, lines by their ends. Drawing happens on the YUV planes; the frame is "

@@ -43,7 +43,7 @@ final class RedactNode: Node, NodeType, ReportingNode {
         doc: "How long frames wait, so that what is found in a later one is covered in them, too; 64 frames at most")
 
     static let contract = Contract(
-        "redact", .processing,
+        "redact", knownElsewhereAs: ["blur", "pixelate", "mosaic", "anonymize", "mask"], .processing,
         summary: "Covers faces, objects, zones or classes, and every frame that nobody looked at",
         details:
             "Fails closed: a frame whose results are missing or too old, because a network was skipped, slow or broken, is "

@@ -53,7 +53,8 @@ final class TrackNode: Node, NodeType, AdjustableNode, ReportingNode {
         doc: "How far back the path is kept that is drawn; 0 keeps none")
 
     static let contract = Contract(
-        "track", .processing, summary: "Follows boxes from frame to frame under an id",
+        "track", knownElsewhereAs: ["bytetrack", "ocsort", "sort"], .processing,
+        summary: "Follows boxes from frame to frame under an id",
         details:
             "ByteTrack or OC-SORT, with all times in seconds, so that a lower frame rate, `every` and the ladder's steps keep "
             + "ids. Frames that no network looked at have their tracks where they are by then, marked as carried. Boxes of "

@@ -33,7 +33,8 @@ final class ZonesNode: Node, NodeType, AdjustableNode, ReportingNode {
         doc: "How far beyond a border something must be to be there, as a share of its box's height")
 
     static let contract = Contract(
-        "zones", .processing, summary: "Counts who crosses lines, and who is in areas and for how long",
+        "zones", knownElsewhereAs: ["count", "counter", "roi"], .processing,
+        summary: "Counts who crosses lines, and who is in areas and for how long",
         details:
             "Who looks along a line from its first point to its second has `in` on the right. Ways are straight between "
             + "sightings, also over frames in which a track was hidden or nobody looked, so that counts do not depend on the "

@@ -53,7 +53,8 @@ package final class FileNode: Node, NodeType, ReportingNode {
     ]
 
     package static let contract = Contract(
-        "file", .sink, summary: "Encodes into a video file, or many, that always play",
+        "file", knownElsewhereAs: ["save", "record", "writer", "filesink", "output"], .sink,
+        summary: "Encodes into a video file, or many, that always play",
         details: "Written in fragments under its own name, so that what is on disk plays after a crash or a power cut; "
             + "an mp4 or mov is finished as an ordinary fast-start file. A full disk ends this node, not the file; with one "
             + "of the keep rules it makes room and goes on.\n\n"

@@ -40,7 +40,7 @@ final class SnapshotsNode: Node, NodeType, ReportingNode {
     ]
 
     static let contract = Contract(
-        "snapshots", .sink, summary: "Stores frames as PNG or JPEG images",
+        "snapshots", knownElsewhereAs: ["photo", "screenshot"], .sink, summary: "Stores frames as PNG or JPEG images",
         details:
             "Images are named by source and frame number, camera-000042.jpg, or by the photograph they show, and appear "
             + "whole. Those of a live source are dated with the instant of capture. The path, too, may hold the date.",

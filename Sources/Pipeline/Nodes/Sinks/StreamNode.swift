@@ -38,7 +38,8 @@ package final class StreamNode: Node, NodeType, ReportingNode {
         docs: ["tcp": "inside the connection", "udp": "datagrams"], doc: "What carries the media of RTSP")
 
     package static let contract = Contract(
-        "stream", .sink, summary: "Pushes live video to a server or a peer (RTSP, RTMP, SRT, HLS, MPEG-TS)",
+        "stream", knownElsewhereAs: ["rtspsink", "push", "publish"], .sink,
+        summary: "Pushes live video to a server or a peer (RTSP, RTMP, SRT, HLS, MPEG-TS)",
         details:
             "Encodes without look-ahead or B-frames and never holds the pipeline up, but for the first answer of the peer, a "
             + "second at most: while the peer is away frames are dropped as disconnected, while it is slow as edgeFull, and "

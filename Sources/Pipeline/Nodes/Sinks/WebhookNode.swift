@@ -20,7 +20,7 @@ final class WebhookNode: Node, NodeType, ReportingNode {
     ).optional
 
     static let contract = Contract(
-        "webhook", .sink, summary: "Posts events to a web server",
+        "webhook", knownElsewhereAs: ["http", "post"], .sink, summary: "Posts events to a web server",
         details:
             "One POST with a JSON object for each news of an event: `new`, `update`, `end`. An answer of 2xx takes it off the "
             + "spool; without an answer, or after 5xx, it is sent again, in order, and says `\"redelivered\": true`; after the "

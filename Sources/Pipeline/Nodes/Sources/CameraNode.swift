@@ -38,7 +38,8 @@ package final class CameraNode: SourceNode, NodeType, ReportingNode, Interruptib
         "waitForDevice", default: false, doc: "Start without the camera and wait for it, rather than fail")
 
     package static let contract = Contract(
-        "camera", aliases: ["v4l2"], .source, summary: "Reads a camera (V4L2)",
+        "camera", aliases: ["v4l2"], knownElsewhereAs: ["webcam", "v4l2src", "usb"], .source,
+        summary: "Reads a camera (V4L2)",
         details:
             "Frames carry the kernel's instant of capture, so latency is counted from there. Planar formats travel in "
             + "the driver's own buffers, others are converted or decoded once. A camera that is unplugged, stalls, fails or "

@@ -39,7 +39,8 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
         doc: "Start without the stream and wait for it, rather than fail; its audio is then left out")
 
     static let contract = Contract(
-        "video", aliases: ["file-in"], .source, summary: "Reads a video file or a network stream",
+        "video", aliases: ["file-in"], knownElsewhereAs: ["rtsp", "rtspsrc", "filesrc", "uridecodebin"], .source,
+        summary: "Reads a video file or a network stream",
         details:
             "Opens whatever FFmpeg opens: files; RTSP, RTMP, SRT, HLS, HTTP (also MJPEG cameras), UDP. Pictures stay "
             + "planar YUV; formats with more than 8 bits or in RGB are converted once. Damaged packets are skipped and "

@@ -5,6 +5,7 @@ internal import Foundation
 internal import Inference
 import Pipeline
 internal import PipelineLanguage
+internal import Workbench
 
 /// The command line.
 @main
@@ -17,7 +18,7 @@ struct Vpipe: ParsableCommand {
         subcommands: [
             RunCommand.self, ValidateCommand.self, NodesCommand.self, SchemaCommand.self, GraphCommand.self,
             DevicesCommand.self, ModelsCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self,
-            G2GCommand.self, WhyCommand.self, CtlCommand.self,
+            G2GCommand.self, WhyCommand.self, CtlCommand.self, BatchCommand.self,
         ])
 
     /// Says which command was meant, where one is nearly named.
@@ -39,6 +40,10 @@ struct Vpipe: ParsableCommand {
         // Not a command for people: see `ModelTrial`.
         if CommandLine.arguments.dropFirst().first == ModelTrial.argument {
             Foundation.exit(ModelTrial.serve(CommandLine.arguments))
+        }
+        if CommandLine.arguments.dropFirst().first == BatchWorker.argument {
+            Heap.limitArenas(to: 2)
+            Foundation.exit(BatchWorker.serve(registry: Installation.registry, engine: { try Installation.engine }))
         }
         // Few arenas: threads that come and go each kept one, which cost 10 MB and gained nothing.
         Heap.limitArenas(to: 2)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Basics
 internal import Glibc
 
 /// A program that is given bytes, answers and ends.
@@ -17,61 +18,19 @@ enum TrialProcess {
 
     /// Starts `arguments`, feeds it `input` and waits for its end, `seconds` at most.
     static func run(_ arguments: [String], input: [UInt8], seconds: Double) -> Ending {
-        var ends: [Int32] = [-1, -1]
-        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else { return .notStarted(reason(errno)) }
-        let (ours, theirs) = (ends[0], ends[1])
+        var reason: Int32 = 0
+        guard let child = ChildProcess.start(arguments, errors: .nowhere, reason: &reason) else {
+            return .notStarted(String(cString: strerror(reason)))
+        }
+        let (process, ours) = (child.process, child.socket)
         defer { close(ours) }
-        _ = fcntl(ours, F_SETFD, FD_CLOEXEC)
-        let (process, status) = start(arguments, theirs)
-        close(theirs)
-        guard status == 0 else { return .notStarted(reason(status)) }
         let deadline = ContinuousClock.now + .seconds(seconds)
         let answer = converse(ours, input, until: deadline)
         if answer == nil { kill(process, SIGKILL) }
-        var result: Int32 = 0
-        while waitpid(process, &result, 0) < 0, errno == EINTR {}
+        let result = ChildProcess.wait(for: process)
         guard let answer else { return .overdue }
         if result & 0x7F != 0 { return .signal(result & 0x7F, said: answer) }
         return answer.isEmpty ? .silent : .said(answer)
-    }
-
-    private static func reason(_ code: Int32) -> String { String(cString: strerror(code)) }
-
-    /// Starts the program with one socket as its input and output, and nobody to hear its complaints.
-    private static func start(_ arguments: [String], _ socket: Int32) -> (process: pid_t, status: Int32) {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, socket, 0)
-        posix_spawn_file_actions_adddup2(&actions, socket, 1)
-        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // What this process ignores or blocks, the other must not.
-        var (none, all) = (sigset_t(), sigset_t())
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        var words = arguments.map { strdup($0) } + [nil]
-        // A crash that is expected needs no backtrace, which takes seconds.
-        var variables = environment() + [strdup("SWIFT_BACKTRACE=enable=no"), nil]
-        defer { for text in words + variables { free(text) } }
-        var process: pid_t = 0
-        let status = posix_spawn(&process, arguments[0], &actions, &attributes, &words, &variables)
-        return (process, status)
-    }
-
-    private static func environment() -> [UnsafeMutablePointer<CChar>?] {
-        var result: [UnsafeMutablePointer<CChar>?] = []
-        var place = environ
-        while let text = place.pointee {
-            if strncmp(text, "SWIFT_BACKTRACE=", 16) != 0 { result.append(strdup(text)) }
-            place += 1
-        }
-        return result
     }
 
     /// Sends all of `input` and returns the answer; nil where time runs out.

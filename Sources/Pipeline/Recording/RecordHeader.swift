@@ -27,6 +27,7 @@ struct RecordHeader {
     private let source: ValidatedNode?
     private let nodes: [(node: ValidatedNode, files: [File])]
     private let frameRate: Double?
+    private let isDated: Bool
 
     private struct File: Sendable {
         let path: String
@@ -36,6 +37,7 @@ struct RecordHeader {
     /// Describes what leads to `node`.
     init(_ node: ValidatedNode, in context: BuildContext) {
         pipeline = context.pipeline.name
+        isDated = context.options.isDated
         source = node.sources.first.flatMap { context.pipeline[$0] }
         frameRate = (context.source(of: node) as? any MeasuredSource)?.frameRate?.value
         var wanted = Set(node.inputs.map(\.from))
@@ -103,8 +105,10 @@ struct RecordHeader {
         record.value(Int((whole.y + whole.height).rounded()))
         record.endArray()
         if let rate = frame.stream.frameRate.value ?? frameRate { record.field("fps", rate, decimals: 3) }
-        record.key("started")
-        record.value(time)
+        if isDated {
+            record.key("started")
+            record.value(time)
+        }
         record.key("nodes")
         record.beginObject()
         for (node, files) in nodes { write(node, files, to: &record) }

@@ -27,6 +27,8 @@ package final class Recorder {
         package var index: String?
         /// The time of the first file's zero on the pictures' clock; the start of the source when absent.
         package var start: MediaTime?
+        /// Whether files say when they were made (`creation_time`).
+        package var isDated = true
         /// Bytes free on a disk; for tests.
         package var freeBytes: @Sendable (String) -> Int64? = { Retention.freeBytes($0) }
         /// The system calls; for tests.
@@ -198,7 +200,7 @@ package final class Recorder {
             if current?.start == nil {
                 _ = clock.begins(at: pts.seconds, taken: taken, bytes: 0)
                 current?.start = (pts, taken)
-                current?.writer.createdAt = taken
+                if settings.isDated { current?.writer.createdAt = taken }
                 if let current { index?.begin(current.path, start: taken, from: current.from) }
             }
             if copied == nil {

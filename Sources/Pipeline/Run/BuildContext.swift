@@ -21,6 +21,8 @@ public final class BuildContext {
         package var isLive: Bool?
         /// Whether the run only measures, so that nobody outside may notice it.
         package var isTrial = false
+        /// Whether records and recordings say when they were made; where they do not, the same input gives the same bytes.
+        package var isDated = true
         /// Finds the rung on which a pipeline with a target starts, before its first frame; nil starts as written.
         public var startingRung: (@Sendable (ValidatedPipeline) -> StartingRung?)?
 

@@ -155,6 +155,7 @@ package final class FileNode: Node, NodeType, ReportingNode {
         let name = try OutputParams.pattern(given[path], given)
         settings.ifExists = OutputParams.rule(given, context, isDated: name.isDated)
         var recording = Recorder.Settings(name: name)
+        recording.isDated = context.options.isDated
         recording.writer = settings
         recording.segments = SegmentParams.rules(given)
         recording.retention = OutputParams.rules(given)

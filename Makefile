@@ -23,10 +23,10 @@ demo: build
 	@echo "look at out/demo.mp4; what was found is in out/demo.jsonl"
 
 # mosquitto: the broker of the tests. python3-gi and the two after it: their RTSP server. prometheus: promtool checks the metrics. nginx, curl,
-# openssl: the example in deploy/.
+# openssl: the example in deploy/. slurm*: a cluster for batches.
 test: deps swift-toolchain
 	@scripts/deps mosquitto mosquitto-clients python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good \
-	    prometheus nginx-light curl openssl
+	    prometheus nginx-light curl openssl slurmctld slurmd slurm-client
 	scripts/test
 
 test-camera: swift-toolchain

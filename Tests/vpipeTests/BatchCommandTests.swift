@@ -207,6 +207,29 @@ import Testing
             } == [])
     }
 
+    /// The engines that the examples in deploy/ are for: those that are installed here.
+    private static let engines = [
+        ("slurm", Tool.find("sbatch") != nil), ("ray", imports("ray")), ("dask", imports("dask.distributed")),
+    ].filter(\.1).map(\.0)
+
+    private static func imports(_ module: String) -> Bool {
+        (try? Tool.run(Tool.find("python3"), ["-c", "import \(module)"]).status) == 0
+    }
+
+    @Test(.timeLimit(.minutes(15)), .enabled(if: !engines.isEmpty, "none of Slurm, Ray and Dask is installed"))
+    func `on a real engine, with processes killed, the tree is that of an undisturbed run`() throws {
+        for engine in Self.engines {
+            let result = try Tool.run(
+                Tool.find("python3"),
+                [
+                    Program.root + "/scripts/test-batch", engine, "--vpipe", Program.path, "--clips", "12", "--kills",
+                    "6",
+                ])
+            #expect(result.status == 0, "\(result.output)")
+            #expect(result.output.contains("0 other than undisturbed; 12 items finished"), "\(result.output)")
+        }
+    }
+
     private final class Kills: @unchecked Sendable {
         let done = DispatchSemaphore(value: 0)
         private let lock = NSLock()

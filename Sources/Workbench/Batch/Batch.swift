@@ -101,6 +101,8 @@ public final class Batch: @unchecked Sendable {
     private struct Slot {
         var worker: WorkerProcess?
         var job: Job?
+        /// Whether frames have come through it: its networks are compiled.
+        var isWarm = false
     }
 
     private let pipeline: BatchPipeline
@@ -180,17 +182,17 @@ public final class Batch: @unchecked Sendable {
             fill()
             guard !waiting.isEmpty || slots.contains(where: { $0.job != nil }) else { break }
             if summary.obstacle != nil { break }
+            show(progress)
             listen(milliseconds: 250)
             let now = ContinuousClock.now
             if now - beat >= .seconds(max(0.05, min(5, options.leaseSeconds / 6))) {
                 beat = now
                 renew()
             }
-            let isBusy = slots.allSatisfy { $0.job.map { $0.report.frames > 0 } ?? false }
+            let isBusy = slots.allSatisfy { $0.job != nil && $0.isWarm }
             if options.jobs == nil, spare.hasSome(whileBusy: isBusy), slots.count < limit, hasMemory, !waiting.isEmpty {
                 slots.append(Slot())
             }
-            show(progress)
         }
         giveUp()
         unlink(folder.clock)
@@ -327,6 +329,7 @@ public final class Batch: @unchecked Sendable {
 
     private func take(_ report: BatchMessage.Report, from index: Int) {
         guard let job = slots[index].job else { return }
+        if report.frames > 0 { slots[index].isWarm = true }
         guard report.kind != .progress else {
             slots[index].job?.report = report
             return

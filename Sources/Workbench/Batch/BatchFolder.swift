@@ -141,11 +141,14 @@ struct BatchFolder: Sendable {
         var done = done
         done.files = files(below: work).sorted()
         guard let record = try? encoder.encode(done) else { throw BatchError("\(done.item): cannot be recorded") }
-        for name in done.files { sync(work + "/" + name) }
         guard FileManager.default.createFile(atPath: work + "/done.json", contents: record + Data("\n".utf8)) else {
             throw BatchError("\(work)/done.json: \(String(cString: strerror(errno)))")
         }
-        sync(work + "/done.json")
+        // On disk before they have a name. All are on their way before the first is waited for: thousands of pictures would
+        // take a commit of the file system's journal each.
+        let files = done.files + ["done.json"]
+        for name in files { sync(work + "/" + name, waits: false) }
+        for name in files { sync(work + "/" + name) }
         sync(work)
         let target = folder(of: done.item)
         let parent = URL(fileURLWithPath: target).deletingLastPathComponent().path
@@ -173,17 +176,16 @@ struct BatchFolder: Sendable {
             }
             throw BatchError("\(target): \(String(cString: strerror(code)))")
         }
-        sync(parent)
         return true
     }
 
     /// Removes a folder and what is in it.
     func remove(_ folder: String) { try? FileManager.default.removeItem(atPath: folder) }
 
-    private func sync(_ path: String) {
+    private func sync(_ path: String, waits: Bool = true) {
         let file = open(FileName.bytes(path), O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return }
-        fsync(file)
+        if waits { fsync(file) } else { posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) }
         close(file)
     }
 

@@ -162,7 +162,7 @@ import Testing
             """#,
             expect: #"""
                 p.json:2:3: error: nmae: unknown key
-                  fix: did you mean "name"? (keys: name, target, ladder, nodes)
+                  fix: did you mean "name"? (keys: name, target, ladder, for, nodes)
                 p.json:4:39: error: nodes.cam.fps: must be frames per second such as 30, 29.97 or "30000/1001" (found "fast")
                 p.json:5:22: error: nodes.det.type: unknown node type (found "detct")
                   fix: did you mean "detect"?

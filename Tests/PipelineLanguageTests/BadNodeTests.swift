@@ -37,11 +37,11 @@ import Testing
             #"{"node": {}, "nodes": {}, "targett": {}}"#,
             expect: #"""
                 p.json:1:2: error: node: unknown key
-                  fix: did you mean "nodes"? (keys: name, target, ladder, nodes)
+                  fix: did you mean "nodes"? (keys: name, target, ladder, for, nodes)
                 p.json:1:23: error: nodes: holds no node
                   fix: add "ID": { "type": ... }; `vpipe nodes` lists the types
                 p.json:1:27: error: targett: unknown key
-                  fix: did you mean "target"? (keys: name, target, ladder, nodes)
+                  fix: did you mean "target"? (keys: name, target, ladder, for, nodes)
                 """#),
         BadPipeline(
             "a name that is no text",

@@ -385,7 +385,7 @@ import Testing
             #"{"näme…": 1, "nodes": {}}"#,
             expect: #"""
                 p.json:1:2: error: näme…: unknown key
-                  fix: did you mean "name"? (keys: name, target, ladder, nodes)
+                  fix: did you mean "name"? (keys: name, target, ladder, for, nodes)
                 p.json:1:23: error: nodes: holds no node
                   fix: add "ID": { "type": ... }; `vpipe nodes` lists the types
                 """#),

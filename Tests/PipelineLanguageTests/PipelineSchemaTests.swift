@@ -49,6 +49,18 @@ import Testing
             "ladder": {
               "$ref": "#/$defs/ladder"
             },
+            "for": {
+              "description": "Sources by name: the nodes are repeated for each. ${source} is the name, ${url} and the like are its values",
+              "type": "object",
+              "minProperties": 1,
+              "maxProperties": 64,
+              "propertyNames": {
+                "pattern": "^([A-Za-z0-9_-]{1,32}|\\$comment)$"
+              },
+              "additionalProperties": {
+                "type": ["string", "object"]
+              }
+            },
             "nodes": {
               "description": "The nodes of the pipeline by id",
               "type": "object",

@@ -10,7 +10,8 @@ struct Override {
 
     private var origin: Origin { .flag(number: number, text: text) }
 
-    func apply(to root: inout JSONNode, problems: inout ProblemList) {
+    /// - Parameter copies: ids that a node of the file has become, where it is repeated.
+    func apply(to root: inout JSONNode, copies: [String: [String]] = [:], problems: inout ProblemList) {
         guard case .object(var top) = root.value else { return }
         guard let sign = text.firstIndex(of: "="), sign != text.startIndex else {
             complain("must be NODE.PARAMETER=VALUE", fix: "for example --set detect.threshold=0.5", to: &problems)
@@ -43,23 +44,28 @@ struct Override {
         }
         // A file without usable nodes is reported by what checks the file.
         guard let nodes, case .object(var members) = top[nodes].value.value else { return }
-        guard let index = members.firstIndex(where: { $0.key == keys[0] }) else {
+        let targets = members.indices.filter { members[$0].key == keys[0] }
+        let all =
+            targets.isEmpty ? members.indices.filter { copies[keys[0]]?.contains(members[$0].key) == true } : targets
+        guard !all.isEmpty else {
             complain(
                 "no such node", path: JSONPath("nodes", keys[0]).text,
-                fix: suggestion(for: keys[0], among: ids, noun: "nodes"),
+                fix: suggestion(for: keys[0], among: ids + copies.keys.sorted(), noun: "nodes"),
                 to: &problems)
             return
         }
-        if keys.count == 2, keys[1] == "input" || keys[1] == "inputs" {
-            let other = keys[1] == "input" ? "inputs" : "input"
-            if case .object(let fields) = members[index].value.value {
-                members[index].value.value = .object(fields.filter { $0.key != other })
+        for index in all {
+            if keys.count == 2, keys[1] == "input" || keys[1] == "inputs" {
+                let other = keys[1] == "input" ? "inputs" : "input"
+                if case .object(let fields) = members[index].value.value {
+                    members[index].value.value = .object(fields.filter { $0.key != other })
+                }
             }
-        }
-        guard set(keys[1...], to: value, in: &members[index].value) else {
-            let path = keys.reduce(JSONPath("nodes")) { $0.appending($1) }
-            complain("is not inside an object or array of the file", path: path.text, fix: nil, to: &problems)
-            return
+            guard set(keys[1...], to: value, in: &members[index].value) else {
+                let path = keys.reduce(JSONPath("nodes")) { $0.appending($1) }
+                complain("is not inside an object or array of the file", path: path.text, fix: nil, to: &problems)
+                return
+            }
         }
         top[nodes].value.value = .object(members)
         root.value = .object(top)

@@ -60,9 +60,11 @@ public struct PipelineFile: Sendable {
         guard tree.isComplete, var root = tree.root else {
             return Check(pipeline: nil, diagnostics: problems.diagnostics(in: source))
         }
-        // Flags first: a value that a flag replaces may name variables that are not set.
+        var repetition = Repetition()
+        repetition.apply(to: &root, problems: &problems)
+        // Flags before the environment: a value that a flag replaces may name variables that are not set.
         for (index, text) in overrides.enumerated() {
-            Override(number: index, text: text).apply(to: &root, problems: &problems)
+            Override(number: index, text: text).apply(to: &root, copies: repetition.copies, problems: &problems)
         }
         let interpolation = Interpolation(environment: environment ?? ProcessInfo.processInfo.environment)
         interpolation.apply(to: &root, path: JSONPath(), problems: &problems)
@@ -70,7 +72,9 @@ public struct PipelineFile: Sendable {
         var pipeline = validator.validate(root)
         pipeline?.origin = PipelineOrigin(
             file: self, contracts: contracts, overrides: overrides, environment: environment)
-        return Check(pipeline: pipeline, diagnostics: validator.problems.diagnostics(in: source))
+        if let warnings = pipeline?.warnings { pipeline?.warnings = repetition.merged(warnings) }
+        return Check(
+            pipeline: pipeline, diagnostics: repetition.merged(validator.problems.diagnostics(in: source)))
     }
 
     /// Checks everything and gives the pipeline, with its warnings inside.

@@ -12,7 +12,7 @@ struct PipelineValidator {
 
     /// More nodes than this are refused.
     static let nodeLimit = 1000
-    static let topKeys = ["$schema", "$comment", "name", "target", "ladder", "nodes"]
+    static let topKeys = ["$schema", "$comment", "name", "target", "ladder", "for", "nodes"]
     static let targetKeys = ["fps", "latencyMs"]
     static let fpsSpec = ParamSpec(
         name: "fps", kind: .number, limits: ParamLimits(lowest: 0.1, highest: 1000),

@@ -131,7 +131,7 @@ public struct ValidatedPipeline: Sendable {
     /// Every node after all the nodes it reads; otherwise in the order of the file.
     public let nodes: [ValidatedNode]
     /// What is doubtful, though it can run.
-    public let warnings: [Diagnostic]
+    public internal(set) var warnings: [Diagnostic]
     /// What it was validated from; nil where it was made otherwise.
     package var origin: PipelineOrigin?
 

@@ -36,6 +36,7 @@ public struct PipelineSchema: Sendable {
                     ("name", Self.described("Name shown in reports", ("type", "string"))),
                     ("target", ["$ref": "#/$defs/target"]),
                     ("ladder", ["$ref": "#/$defs/ladder"]),
+                    ("for", Self.repetition),
                     (
                         "nodes",
                         .object([
@@ -49,6 +50,20 @@ public struct PipelineSchema: Sendable {
                 ])
             ),
             ("$defs", .object(definitions)),
+        ])
+    }
+
+    private static var repetition: JSONDocument {
+        .object([
+            (
+                "description",
+                "Sources by name: the nodes are repeated for each. ${source} is the name, ${url} and the like are its values"
+            ),
+            ("type", "object"),
+            ("minProperties", 1),
+            ("maxProperties", .integer(Repetition.limit)),
+            ("propertyNames", ["pattern": "^([A-Za-z0-9_-]{1,32}|\\$comment)$"]),
+            ("additionalProperties", ["type": ["string", "object"]]),
         ])
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 @preconcurrency internal import Dispatch
 internal import Glibc
-package import Pipeline
+internal import Pipeline
 
 /// Writes a run's metrics to a file again and again, for node_exporter's textfile collector: figures without any port.
 ///

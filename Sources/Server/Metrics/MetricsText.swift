@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Basics
+internal import Basics
 package import Dataflow
 package import Pipeline
 

@@ -82,10 +82,10 @@ public enum BatchWorker {
         let lines = Lines()
         guard let setup: BatchMessage.Setup = lines.next() else { return 2 }
         let file = PipelineFile(name: setup.file, text: setup.text)
-        let models = CompiledOnce()
+        let models = HeldModels()
         while let task: BatchMessage.Task = lines.next() {
             say(run(file, setup, task, registry: registry, engine: { try models.wrapping(engine()) }))
-            models.endOfItem()
+            models.releaseUnused()
         }
         return 0
     }
@@ -184,57 +184,6 @@ public enum BatchWorker {
             count.wait()
             let line = queue.withLock { $0.removeFirst() }
             return try? JSONDecoder().decode(Message.self, from: line)
-        }
-    }
-}
-
-/// Compiles a network once and hands it out again; what an item did not use goes at its end.
-final class CompiledOnce: Sendable {
-    private struct Key: Hashable {
-        let name: String
-        let hash: ContentHash
-        let shapes: [String: [Int]]
-        let options: CompileOptions
-    }
-
-    private struct State {
-        var models: [Key: CompiledModel] = [:]
-        var used: Set<Key> = []
-    }
-
-    private let state = Mutex(State())
-
-    /// An engine that keeps what it has compiled here.
-    func wrapping(_ engine: any InferenceEngine) -> any InferenceEngine { Wrapped(engine: engine, kept: self) }
-
-    /// Forgets what was not used since this was last called.
-    func endOfItem() {
-        state.withLock { state in
-            state.models = state.models.filter { state.used.contains($0.key) }
-            state.used = []
-        }
-    }
-
-    private struct Wrapped: InferenceEngine {
-        let engine: any InferenceEngine
-        let kept: CompiledOnce
-
-        var name: String { engine.name }
-        var version: String { engine.version }
-        var capabilities: [String] { engine.capabilities }
-        var processor: String { engine.processor }
-        var libraryPath: String { engine.libraryPath }
-
-        func compile(_ source: ModelSource, options: CompileOptions) throws(InferenceError) -> CompiledModel {
-            let key = Key(name: source.name, hash: source.hash, shapes: source.inputShapes, options: options)
-            let known = kept.state.withLock { state in
-                state.used.insert(key)
-                return state.models[key]
-            }
-            if let known { return known }
-            let model = try engine.compile(source, options: options)
-            kept.state.withLock { $0.models[key] = model }
-            return model
         }
     }
 }

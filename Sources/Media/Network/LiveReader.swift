@@ -159,9 +159,13 @@ public final class LiveReader: Sendable {
     /// A ring that holds the newest of the video's packets, of all connections.
     ///
     /// Before `start`.
-    package func makePacketRing(capacityBytes: Int) -> PacketRing {
+    package func makePacketRing(capacityBytes: Int) throws(MediaError) -> PacketRing {
         let ring = PacketRing(capacityBytes: capacityBytes)
-        parts.withLock { $0.rings.append(ring) }
+        try parts.withLock { parts throws(MediaError) in
+            parts.rings.append(ring)
+            // What they will hold is known already where it is connected.
+            try parts.connection?.reader.feed(parts.rings)
+        }
         return ring
     }
 

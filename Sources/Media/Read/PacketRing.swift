@@ -168,8 +168,8 @@ package final class PacketRing: @unchecked Sendable {
     /// What was seen so far.
     package var statistics: Statistics { state.withLock { $0.counts } }
 
-    /// FFmpeg's name of the codec; nil before anything is known of it.
-    package var codecName: String? { state.withLock { $0.description?.codecName } }
+    /// A tap without packets, of the kind that the ring takes; nil before that is known.
+    package var kind: VideoTap? { state.withLock { $0.description }.map { VideoTap($0, capacityBytes: 0) } }
 
     // MARK: The source's side
 

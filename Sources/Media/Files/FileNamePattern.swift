@@ -11,6 +11,8 @@ public struct FileNamePattern: Sendable, Hashable {
         case text(String)
         case date(Character)
         case number
+        /// Something that is known when a file begins, by name.
+        case field(String)
     }
 
     /// The conversions and what they become: how many digits, or (nil) a word.
@@ -27,16 +29,36 @@ public struct FileNamePattern: Sendable, Hashable {
     public let zone: TimeZoneChoice
     private var pieces: [Piece]
 
+    /// The field that begins with a time.
+    private static let idField = "id"
+    /// Bytes of a field in a name at most.
+    private static let fieldLimit = 80
+
     /// Reads a pattern.
     ///
-    /// - Throws: `invalidSetting` naming the conversion that there is not.
-    public init(_ text: String, zone: TimeZoneChoice = .local) throws(MediaError) {
+    /// - Parameter fields: what the name may also hold, in braces: `{rule}`. Braces mean nothing where there are none.
+    /// - Throws: `invalidSetting` naming the conversion, or the field, that there is not.
+    public init(_ text: String, zone: TimeZoneChoice = .local, fields: [String] = []) throws(MediaError) {
         self.text = text
         self.zone = zone
         var pieces: [Piece] = []
         var literal = ""
         var rest = text[...]
         while let character = rest.popFirst() {
+            if character == "{", !fields.isEmpty {
+                let name = String(rest.prefix { $0 != "}" })
+                guard rest.count > name.count, fields.contains(name) else {
+                    throw MediaError(
+                        .invalidSetting, operation: "name",
+                        detail: "\"{\(name)\(rest.count > name.count ? "}" : "")\" is nothing a name can hold; use "
+                            + fields.map { "{\($0)}" }.joined(separator: ", "))
+                }
+                rest.removeFirst(name.count + 1)
+                if !literal.isEmpty { pieces.append(.text(literal)) }
+                literal = ""
+                pieces.append(.field(name))
+                continue
+            }
             guard character == "%" else {
                 literal.append(character)
                 continue
@@ -74,20 +96,54 @@ public struct FileNamePattern: Sendable, Hashable {
         pieces = path.isEmpty ? [] : [.text(path)]
     }
 
-    /// Whether the name depends on the time.
-    public var isDated: Bool { pieces.contains { if case .date = $0 { true } else { false } } }
+    /// Whether the name depends on the time, or on what is known when a file begins.
+    public var isDated: Bool {
+        pieces.contains {
+            switch $0 {
+            case .date, .field: true
+            case .text, .number: false
+            }
+        }
+    }
+
+    /// Whether the names are hardly those of anybody else's files: they hold the time, or are the same but for a number.
+    package var isOwn: Bool {
+        pieces.allSatisfy { if case .field = $0 { false } else { true } }
+            || pieces.contains {
+                switch $0 {
+                case .date: true
+                case .field(let name): name == Self.idField
+                case .text, .number: false
+                }
+            }
+    }
 
     /// The path of a file begun at `time`; `number` above 1 goes before the ending.
-    public func path(at time: WallTime, number: Int = 1) -> String {
+    ///
+    /// - Parameter fields: what stands in for the fields; what no name can hold becomes `_`.
+    public func path(at time: WallTime, number: Int = 1, fields: [String: String] = [:]) -> String {
         var path = ""
         for piece in pieces {
             switch piece {
             case .text(let text): path += text
             case .date(let letter): path += zone.text(letter, at: time)
             case .number: break
+            case .field(let name): path += Self.word(fields[name] ?? "")
             }
         }
         return Self.numbered(path, number)
+    }
+
+    /// A text as a part of a file's name: without slashes and control characters, not empty, not too long.
+    private static func word(_ text: String) -> String {
+        var word = ""
+        for character in text {
+            let isBad = character == "/" || character.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }
+            let next = isBad || (word.isEmpty && character == ".") ? "_" : String(character)
+            guard word.utf8.count + next.utf8.count <= fieldLimit else { break }
+            word += next
+        }
+        return word.isEmpty ? "_" : word
     }
 
     /// `path` with a number before its ending: `door-2.mp4`; as it is for 1.
@@ -188,6 +244,13 @@ public struct FileNamePattern: Sendable, Hashable {
         case .number:
             let digits = name.prefix { ("0"..."9").contains($0) }.count
             return digits > 0 && matches(rest, name.dropFirst(digits))
+        case .field(let field):
+            // Milliseconds since 1970, as ids of events begin: a field alone must not take other files for ours.
+            if field == Self.idField {
+                let digits = name.prefix { ("0"..."9").contains($0) }.count
+                guard digits >= 10, name.dropFirst(digits).hasPrefix("-") else { return false }
+            }
+            return !name.isEmpty && (1...name.count).reversed().contains { matches(rest, name.dropFirst($0)) }
         case .date(let letter):
             if case .some(.some(let digits)) = conversions[letter] {
                 let field = name.prefix(digits)

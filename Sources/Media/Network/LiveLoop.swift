@@ -18,6 +18,7 @@ struct LiveLoop {
     /// The time at which the present connection began, in seconds.
     private var connectionBegin = 0.0
     private var taps: [AudioTap] = []
+    private let rings: [PacketRing]
     private var earlier = ReaderStatistics()
     private var isAway = false
     private var shape: LiveReader.Shape?
@@ -26,7 +27,10 @@ struct LiveLoop {
     private var stale = 0
     private var overtaken = 0
 
-    init(_ settings: LiveReader.Settings, _ connection: LiveConnection?, startedAt: UInt64) {
+    init(
+        _ settings: LiveReader.Settings, _ connection: LiveConnection?, filling rings: [PacketRing], startedAt: UInt64
+    ) {
+        self.rings = rings
         self.startedAt = startedAt
         self.connection = connection
         awaySince = startedAt
@@ -39,7 +43,7 @@ struct LiveLoop {
         if live.interruption.isCancelled { return finish(live, nil) }
         do throws(MediaError) {
             guard let connection else { return try connect(live) }
-            if clock == nil { begin(connection, live) }
+            if clock == nil { try begin(connection, live) }
             guard let decoded = try connection.reader.read() else { return try streamEnded(connection, live) }
             take(decoded, live)
             return true
@@ -64,8 +68,9 @@ struct LiveLoop {
         return true
     }
 
-    private mutating func begin(_ connection: LiveConnection, _ live: LiveReader) {
+    private mutating func begin(_ connection: LiveConnection, _ live: LiveReader) throws(MediaError) {
         let info = connection.reader.info
+        try connection.reader.feed(rings)
         if taps.isEmpty { taps = connection.reader.audioTaps } else { connection.reader.takeOver(taps) }
         // Live time goes on with the world's, also after a stream whose clock ran ahead of it.
         let afterLast = Double(lastTime + 1) / 1e6

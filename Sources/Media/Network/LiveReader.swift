@@ -108,7 +108,8 @@ public final class LiveReader: Sendable {
     let halt = Bell()
     private let turnCount = Atomic<Int>(0)
     /// What `connect` made, for the thread to take over; the thread.
-    private let parts = Mutex((connection: LiveConnection?.none, worker: Worker?.none))
+    private let parts = Mutex(
+        (connection: LiveConnection?.none, worker: Worker?.none, rings: [PacketRing]()))
 
     /// Makes a stream that is not connected yet.
     public init(_ settings: Settings) { self.settings = settings }
@@ -155,16 +156,29 @@ public final class LiveReader: Sendable {
         try parts.withLock { parts throws(MediaError) in try parts.connection?.reader.makeAudioTap() }
     }
 
+    /// A ring that holds the newest of the video's packets, of all connections.
+    ///
+    /// Before `start`.
+    package func makePacketRing(capacityBytes: Int) throws(MediaError) -> PacketRing {
+        let ring = PacketRing(capacityBytes: capacityBytes)
+        try parts.withLock { parts throws(MediaError) in
+            parts.rings.append(ring)
+            // What they will hold is known already where it is connected.
+            try parts.connection?.reader.feed(parts.rings)
+        }
+        return ring
+    }
+
     /// Begins to read; times count from here.
     public func start() throws(MediaError) {
-        let connection = parts.withLock { parts in
+        let (connection, rings) = parts.withLock { parts in
             defer { parts.connection = nil }
-            return parts.connection
+            return (parts.connection, parts.rings)
         }
         let startedAt = Self.now
         book.withLock { $0.startedAt = startedAt }
         let worker = try Worker { [weak self, settings] in
-            var loop = LiveLoop(settings, connection, startedAt: startedAt)
+            var loop = LiveLoop(settings, connection, filling: rings, startedAt: startedAt)
             // The thread ends with the reader, which it must not keep.
             while let reader = self, loop.step(reader) {}
         }

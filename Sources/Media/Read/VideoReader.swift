@@ -54,6 +54,7 @@ public final class VideoReader {
     private var counts = ReaderStatistics()
     private var audio = AudioRoutes()
     private var videoTaps: [VideoTap] = []
+    private var rings: [PacketRing] = []
     private var lastFrameAt: UInt64 = 0
     /// When the first packet came, of those that are stamped by their arrival.
     private var firstArrival: UInt64?
@@ -144,9 +145,34 @@ public final class VideoReader {
     /// Call it before the first `read`, once for each writer.
     public func makeVideoTap(capacityBytes: Int = 256 << 20) throws(MediaError) -> VideoTap {
         precondition(!hasStarted, "video taps are made before reading begins")
-        let tap = try VideoTap(stream, capacityBytes: capacityBytes)
+        let tap = VideoTap(try VideoDescription(stream), capacityBytes: capacityBytes)
         videoTaps.append(tap)
         return tap
+    }
+
+    /// A ring that holds the newest of the video's packets.
+    ///
+    /// Call it before the first `read`, once for each writer.
+    package func makePacketRing(capacityBytes: Int) throws(MediaError) -> PacketRing {
+        let ring = PacketRing(capacityBytes: capacityBytes)
+        try feed(rings + [ring])
+        return ring
+    }
+
+    /// Has rings, also those of the reader before this one, take the video's packets.
+    ///
+    /// Call it before the first `read`.
+    func feed(_ rings: [PacketRing]) throws(MediaError) {
+        precondition(!hasStarted, "rings are filled from the first packet on")
+        self.rings = rings
+        try describe()
+    }
+
+    /// Says to the rings what the packets to come are.
+    private func describe() throws(MediaError) {
+        guard !rings.isEmpty else { return }
+        let about = try VideoDescription(stream, timeBase: info.timeBase)
+        for ring in rings { ring.begin(about) }
     }
 
     /// Hands audio on to the taps of the reader before this one, at the times that `begin(at:)` sets.
@@ -233,7 +259,9 @@ public final class VideoReader {
                 counts.packets += 1
                 if isJPEG, !packet.endsJPEG { counts.corrupt += 1 }
                 if demuxer.stampsByArrival { stamp() } else { watchDecodingTime() }
-                for tap in videoTaps { tap.put(packet, shift: times.isNewRound ? nil : times.shift) }
+                let shift = times.isNewRound ? nil : times.shift
+                for tap in videoTaps { tap.put(packet, shift: shift) }
+                for ring in rings { ring.put(packet, shift: shift) }
                 let status = avcodec_send_packet(decoder.context, packet)
                 if status < 0 { counts.corrupt += 1 }
                 return
@@ -291,6 +319,7 @@ public final class VideoReader {
             stream = try fresh.bestVideo()
             decoder = try Decoder(stream, threads: options.decoderThreads)
             demuxer = fresh
+            try describe()
             start()
         }
         isDraining = false
@@ -337,13 +366,19 @@ public final class VideoReader {
         }
         if vpipe_frame_is_interlaced(frame) != 0 { counts.interlaced += 1 }
         let guess = frame.pointee.best_effort_timestamp
-        let breaks = times.breaks
+        let (breaks, shift) = (times.breaks, times.shift)
         let time = times.next(
             guess.isTime ? guess : nil, duration: vpipe_frame_duration(frame), longestGap: longestGap())
         audio.release(times: times, base: info.timeBase)
         for tap in videoTaps {
             tap.release(shift: times.shift)
             if times.breaks > breaks { tap.noteBrokenTimes() }
+        }
+        for ring in rings {
+            ring.release(shift: times.shift)
+            if times.breaks > breaks {
+                ring.rebase(at: guess.isTime ? guess &+ shift : nil, by: times.shift &- shift)
+            }
         }
         var turn = orientation
         if options.appliesRotation, let matrix = vpipe_frame_display_matrix(frame) {

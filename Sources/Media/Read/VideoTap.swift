@@ -23,38 +23,22 @@ public final class VideoTap: @unchecked Sendable {
         var isClosed = false
     }
 
-    /// The stream as the input describes it; its side data are the picture's orientation and colour volume.
-    let description: UnsafeMutablePointer<AVStream>
-    /// Owns `description`.
-    private let holder: UnsafeMutablePointer<AVFormatContext>
-    let timeBase: Rational
+    /// What the packets are.
+    let about: VideoDescription
     private let capacityBytes: Int
     private let state = Mutex(State())
 
-    init(_ stream: UnsafeMutablePointer<AVStream>, capacityBytes: Int) throws(MediaError) {
-        guard let holder = avformat_alloc_context(), let description = avformat_new_stream(holder, nil) else {
-            throw MediaError(status: vpipe_averror(12), operation: "video")
-        }
-        let status = vpipe_stream_copy_description(description, stream)
-        guard status >= 0 else {
-            avformat_free_context(holder)
-            throw MediaError(status: status, operation: "avcodec_parameters_copy")
-        }
-        self.holder = holder
-        self.description = description
+    init(_ about: VideoDescription, capacityBytes: Int) {
+        self.about = about
         self.capacityBytes = capacityBytes
-        timeBase = stream.timeBase
     }
 
-    deinit {
-        close()
-        avformat_free_context(holder)
-    }
+    deinit { close() }
+
+    var timeBase: Rational { about.timeBase }
 
     /// FFmpeg's name of the codec.
-    public var codecName: String { String(cString: avcodec_get_name(codec)) }
-
-    var codec: AVCodecID { description.pointee.codecpar.pointee.codec_id }
+    public var codecName: String { about.codecName }
 
     /// Frees what waits and takes nothing more.
     public func close() {

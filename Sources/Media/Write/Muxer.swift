@@ -101,7 +101,7 @@ final class Muxer {
     /// Adds a stream for the packets of a video tap.
     func addCopy(of tap: VideoTap) throws(MediaError) -> UnsafeMutablePointer<AVStream> {
         let stream = try addStream(timeBase: tap.timeBase)
-        try check(vpipe_stream_copy_description(stream, tap.description), operation: "avcodec_parameters_copy")
+        try check(vpipe_stream_copy_description(stream, tap.about.stream), operation: "avcodec_parameters_copy")
         // Tags differ between containers; the muxer knows its own.
         stream.pointee.codecpar.pointee.codec_tag = 0
         return stream

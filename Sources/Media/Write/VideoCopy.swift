@@ -86,6 +86,9 @@ final class VideoCopy {
         }
     }
 
+    /// Lets through all packets, whatever frames come.
+    func passAll() { newest = .max }
+
     /// Lets through what the last frames need of the packets that are shown after them.
     func finish() {
         owed = max(owed, tap.count { [newest] in $0.pointee.pts.isTime && $0.pointee.pts <= newest })
@@ -95,7 +98,7 @@ final class VideoCopy {
     private func setDecodingTime(_ packet: UnsafeMutablePointer<AVPacket>) {
         guard !packet.pointee.dts.isTime, packet.pointee.pts.isTime else { return }
         let length = max(1, packet.pointee.duration)
-        let delay = Int64(tap.description.pointee.codecpar.pointee.video_delay)
+        let delay = Int64(tap.about.stream.pointee.codecpar.pointee.video_delay)
         packet.pointee.dts = min(
             packet.pointee.pts, lastDts.map { $0 &+ length } ?? packet.pointee.pts &- delay &* length)
     }

@@ -167,8 +167,16 @@ public final class VideoWriter {
         }
     }
 
+    /// Stores every packet that waits in the tap, whatever frames came.
+    ///
+    /// - Throws: as ``copy(_:sequence:pts:duration:)``.
+    package func copyWaiting() throws(MediaError) {
+        guard let copied else { preconditionFailure("packets are copied from a tap") }
+        try append(nil, base: copied.timeBase) { session throws(MediaError) in try session.copyWaiting() }
+    }
+
     private func append(
-        _ picture: Picture, base: Rational, _ body: (WriterSession) throws(MediaError) -> Void
+        _ picture: Picture?, base: Rational, _ body: (WriterSession) throws(MediaError) -> Void
     ) throws(MediaError) {
         precondition(!isFinished, "writing after finish")
         if let failure { throw failure }
@@ -265,8 +273,8 @@ public final class VideoWriter {
 
     /// Checks that packets fit in; what they are, in words.
     private static func validate(_ tap: VideoTap, _ container: Container) throws(MediaError) -> String {
-        guard container.holds(tap.codec) else {
-            let fitting = Container.allCases.filter { $0.holds(tap.codec) }.map { ".\($0.rawValue)" }
+        guard container.holds(tap.about.codec) else {
+            let fitting = Container.allCases.filter { $0.holds(tap.about.codec) }.map { ".\($0.rawValue)" }
             throw MediaError(
                 .unsupportedFormat, operation: "container",
                 detail: "\(container.rawValue) cannot hold the source's \(tap.codecName); use "
@@ -282,7 +290,7 @@ public final class VideoWriter {
         return String(cString: real)
     }
 
-    private func open(for picture: Picture, base: Rational) throws(MediaError) {
+    private func open(for picture: Picture?, base: Rational) throws(MediaError) {
         guard let file else { preconditionFailure("a file is open until finish") }
         session = try WriterSession(
             file: file, container: container, codec: codec, encoderName: encoderName, settings: settings,

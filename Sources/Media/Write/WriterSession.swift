@@ -45,10 +45,12 @@ final class WriterSession {
     private let origin: Int64
     private let metadata: [String: String]
 
-    /// - Parameter start: the time of the file's zero, on the clock of the pictures.
+    /// - Parameters:
+    ///   - first: the first picture; nil only where packets are copied.
+    ///   - start: the time of the file's zero, on the clock of the pictures.
     init(
         file: OutputFile, container: Container, codec: VideoCodec, encoderName: String, settings: WriterSettings,
-        first: Picture, base inputBase: Rational, start: MediaTime?, createdAt: WallTime?, tap: AudioTap?,
+        first: Picture?, base inputBase: Rational, start: MediaTime?, createdAt: WallTime?, tap: AudioTap?,
         copying copied: VideoTap?
     ) throws(MediaError) {
         metadata = createdAt.map { ["creation_time": $0.rfc3339] } ?? [:]
@@ -71,6 +73,7 @@ final class WriterSession {
             shaper = nil
             stream = try muxer.addCopy(of: copied)
         } else {
+            guard let first else { preconditionFailure("an encoder is opened for a picture") }
             let shaper = try PictureShaper(first, codec: codec, encoder: encoderName, format: settings.format)
             self.shaper = shaper
             let encoder = try VideoEncoder(
@@ -185,6 +188,15 @@ final class WriterSession {
         try copy?.arrived(sequence, pts: pts, seconds: time.seconds)
         counts.frames += 1
         try drainCopy()
+    }
+
+    /// Stores every packet that waits in the source's tap.
+    ///
+    /// - Throws: as ``copy(_:pts:duration:)``.
+    func copyWaiting() throws(MediaError) {
+        copy?.passAll()
+        try drainCopy()
+        counts.frames = counts.packets
     }
 
     func finish() throws(MediaError) {
@@ -321,7 +333,7 @@ final class WriterSession {
     }
 
     /// MPEG-4 part 2 counts in at most 65535 ticks a second.
-    private static func coarse(_ base: Rational, rate: Rational) -> Rational {
+    static func coarse(_ base: Rational, rate: Rational) -> Rational {
         if base.den <= 65535 { return base }
         return rate.value != nil && rate.num <= 65535 ? Rational(rate.den, rate.num) : Rational(1, 60_000)
     }

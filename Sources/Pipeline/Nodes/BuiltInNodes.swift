@@ -10,7 +10,7 @@ extension NodeRegistry {
         MLSDNode.self, RetinaFaceNode.self, SSHNode.self, DDRNetNode.self, DWTANetNode.self, ONNXNode.self,
         ScaleNode.self, RateNode.self, TrackNode.self, ZonesNode.self, EventsNode.self, RedactNode.self,
         OverlayNode.self, MergeNode.self,
-        FileNode.self, StreamNode.self, CameraOutNode.self, SnapshotsNode.self,
+        FileNode.self, ClipNode.self, StreamNode.self, CameraOutNode.self, SnapshotsNode.self,
         JSONLNode.self, CSVNode.self, MQTTNode.self, WebhookNode.self, NPZNode.self, NullNode.self,
     ]
 

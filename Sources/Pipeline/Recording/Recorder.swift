@@ -29,6 +29,8 @@ package final class Recorder {
         package var start: MediaTime?
         /// Whether files say when they were made (`creation_time`).
         package var isDated = true
+        /// Whether files begin only with ``begin(_:copying:)``.
+        package var isOnDemand = false
         /// Bytes free on a disk; for tests.
         package var freeBytes: @Sendable (String) -> Int64? = { Retention.freeBytes($0) }
         /// The system calls; for tests.
@@ -51,6 +53,8 @@ package final class Recorder {
         /// The first and the last of them.
         package var first = ""
         package var last = ""
+        /// Seconds that they show.
+        package var seconds = 0.0
         /// Frames in them.
         package var frames = 0
         /// Bytes of video in them.
@@ -71,6 +75,7 @@ package final class Recorder {
         var end: WallTime
         var seconds: Double
         var taken: Int
+        var events: [String] = []
         var result: Result<WriterStatistics, MediaError>
         var statistics: WriterStatistics
     }
@@ -95,11 +100,13 @@ package final class Recorder {
         var accepted = 0
         var end = 0.0
         var endTaken = WallTime(nanoseconds: 0)
+        /// Ids of the events that it shows.
+        var events: [String] = []
     }
 
     private let settings: Settings
     private let tap: AudioTap?
-    private let copied: VideoTap?
+    private var copied: VideoTap?
     /// A boundary has been passed, but packets that are copied can begin a file only at a keyframe.
     private var isCutDue = false
     private var current: Current?
@@ -132,7 +139,7 @@ package final class Recorder {
         do throws(MediaError) {
             let path = settings.name.path(at: .now)
             try VideoWriter.check(settings.writer, path: path, copying: copied)
-            if settings.name.isDated {
+            if settings.name.isDated || settings.isOnDemand {
                 try OutputFolder.make(for: path)
                 try OutputFolder.checkWritable(for: path)
             }
@@ -143,12 +150,12 @@ package final class Recorder {
         }
         index = settings.index.map { RecordingIndex($0, found: retention.list()) }
         if !settings.name.isDated {
-            if !settings.segments.isEmpty, settings.writer.ifExists.isBeside {
+            if !settings.segments.isEmpty || settings.isOnDemand, settings.writer.ifExists.isBeside {
                 // After the highest number there was, not in a gap that retention made.
                 nextNumber = (retention.list().map { FileNamePattern.number(of: $0.path) }.max() ?? 0) + 1
             }
             do throws(MediaError) {
-                try open(at: nil, taken: .now)
+                if !settings.isOnDemand { try open(at: nil, taken: .now) }
             } catch {
                 closeTaps()
                 throw error
@@ -184,9 +191,7 @@ package final class Recorder {
         if let failure { throw failure }
         collect()
         if let failure { throw failure }
-        let now = Int64(WallTime.now.nanoseconds)
-        // A clock that is set back looks again at once rather than in a year.
-        if now &- lookedAt >= 1_000_000_000 || now < lookedAt { look(now) }
+        let now = look()
         do throws(MediaError) {
             if let current, current.start != nil {
                 let bytes = Int64(current.writer.expectedBytes)
@@ -222,6 +227,59 @@ package final class Recorder {
             retryAt = now &+ 1_000_000_000
             index?.remove(retention.sweep())
             return .lost("the disk is full")
+        }
+    }
+
+    // MARK: Files on demand
+
+    /// A file that begins with packets that were there before anybody wanted them.
+    package struct Clip: Sendable {
+        /// The time of its first picture on the source's clock, and on the calendar.
+        package var begin: MediaTime
+        package var taken: WallTime
+        /// The instant that names it, and what else does.
+        package var named: WallTime
+        package var fields: [String: String]
+    }
+
+    /// Begins a file of the packets that `packets` will hold.
+    ///
+    /// - Throws: as `VideoWriter`; the next clip may be possible all the same.
+    package func begin(_ clip: Clip, copying packets: VideoTap) throws(MediaError) {
+        collect()
+        copied = packets
+        try open(at: clip.begin, taken: clip.named, fields: clip.fields)
+        current?.start = (clip.begin, clip.taken)
+        current?.writer.createdAt = clip.taken
+        if let current { index?.begin(current.path, start: clip.taken, from: current.from) }
+    }
+
+    /// Stores what waits; the file then shows what is before `end` seconds of the source's clock, or `taken` on the calendar.
+    ///
+    /// - Throws: as `VideoWriter`; what was written before stays, and is over.
+    package func store(until end: Double, taken: WallTime) throws(MediaError) {
+        guard let writer = current?.writer else { return }
+        do throws(MediaError) {
+            try writer.copyWaiting()
+        } catch {
+            abandonCurrent()
+            throw error
+        }
+        current?.end = end
+        current?.endTaken = taken
+        current?.accepted = writer.statistics.packets
+    }
+
+    /// Ends the file being written, which shows `events`, at `seconds` of the source's clock.
+    ///
+    /// - Throws: as ``store(until:taken:)``.
+    package func close(at seconds: Double, events: [String]) throws(MediaError) {
+        current?.events = events
+        do throws(MediaError) {
+            try cut(at: seconds)
+        } catch {
+            abandonCurrent()
+            throw error
         }
     }
 
@@ -269,24 +327,27 @@ package final class Recorder {
 
     // MARK: Files
 
-    private func open(at pts: MediaTime?, taken: WallTime) throws(MediaError) {
+    private func open(
+        at pts: MediaTime?, taken: WallTime, fields: [String: String] = [:]
+    ) throws(MediaError) {
         var writing = settings.writer
         let isFirst = total.files == 0 && pending == 0 && current == nil
         // A recording that has begun does not end for a name.
         if !isFirst, writing.ifExists == .fail { writing.ifExists = .number }
         if settings.name.isDated, writing.ifExists == .append { writing.ifExists = .number }
         var number = settings.name.isDated ? 1 : nextNumber
-        while writing.ifExists == .replace, written.contains(settings.name.path(at: taken, number: number)) {
+        while writing.ifExists == .replace,
+            written.contains(settings.name.path(at: taken, number: number, fields: fields))
+        {
             number += 1
         }
+        let path = settings.name.path(at: taken, number: number, fields: fields)
+        let start = isFirst && !settings.isOnDemand ? settings.start : pts
         let writer = try VideoWriter(
-            settings.name.path(at: taken, number: number), settings: writing, audio: tap, copying: copied,
-            calls: settings.calls,
-            start: isFirst ? settings.start : pts, sharesTap: true)
+            path, settings: writing, audio: tap, copying: copied, calls: settings.calls, start: start, sharesTap: true)
         if !settings.name.isDated { nextNumber = max(number, FileNamePattern.number(of: writer.path)) + 1 }
-        if writing.ifExists == .replace { written.insert(settings.name.path(at: taken, number: number)) }
-        current = Current(
-            writer: writer, path: writer.path, from: isFirst ? settings.start?.seconds ?? 0 : pts?.seconds ?? 0)
+        if writing.ifExists == .replace { written.insert(path) }
+        current = Current(writer: writer, path: writer.path, from: start?.seconds ?? 0)
     }
 
     /// Whether a file can begin with the picture at `pts`.
@@ -305,14 +366,14 @@ package final class Recorder {
 
     private func handOver(_ old: Current) {
         let handover = Handover(writer: old.writer)
-        let (began, end, taken) = (old.path, old.endTaken, old.accepted)
+        let (began, end, taken, events) = (old.path, old.endTaken, old.accepted, old.events)
         let seconds = old.end - (old.start?.pts.seconds ?? 0)
         pending += 1
         finishing.async { [inbox] in
             let result = Result { () throws(MediaError) in try handover.writer.finish() }
             let done = Finished(
-                began: began, path: handover.writer.path, end: end, seconds: seconds, taken: taken, result: result,
-                statistics: handover.writer.statistics)
+                began: began, path: handover.writer.path, end: end, seconds: seconds, taken: taken, events: events,
+                result: result, statistics: handover.writer.statistics)
             inbox.finished.withLock { $0.append(done) }
         }
         // Two files' worth of encoders is enough memory.
@@ -328,6 +389,7 @@ package final class Recorder {
         settle(
             Finished(
                 began: old.path, path: old.writer.path, end: old.endTaken, seconds: 0, taken: old.accepted,
+                events: old.events,
                 result: .failure(MediaError(.diskFull, operation: "write", detail: "")),
                 statistics: old.writer.statistics))
     }
@@ -360,6 +422,7 @@ package final class Recorder {
             total.files += 1
             total.last = file.path
             if total.first.isEmpty { total.first = file.path }
+            total.seconds += file.seconds
         }
         index?.end(file.path, began: file.began) { entry in
             entry.frames = frames
@@ -367,6 +430,7 @@ package final class Recorder {
             entry.end = WallTime(nanoseconds: file.end.nanoseconds)
             entry.seconds = isWhole ? file.seconds : nil
             entry.bytes = Retention.size(of: file.path) ?? 0
+            entry.events = file.events
         }
         retention.add(file.path)
         index?.remove(retention.sweep())
@@ -383,11 +447,17 @@ package final class Recorder {
         }
     }
 
-    /// Once a second: whether something has to go.
-    private func look(_ now: Int64) {
+    /// Looks, once a second, whether something has to go; the time on the clock.
+    @discardableResult
+    package func look() -> Int64 {
+        let now = Int64(WallTime.now.nanoseconds)
+        // A clock that is set back looks again at once rather than in a year.
+        guard now &- lookedAt >= 1_000_000_000 || now < lookedAt else { return now }
         lookedAt = now
-        guard !settings.retention.isEmpty else { return }
+        collect()
+        guard !settings.retention.isEmpty else { return now }
         index?.remove(retention.sweep(written: Int64(current?.writer.statistics.videoBytes ?? 0)))
+        return now
     }
 }
 

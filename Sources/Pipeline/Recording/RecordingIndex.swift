@@ -27,6 +27,8 @@ final class RecordingIndex {
         /// Its size.
         var bytes: Int64 = 0
         var isComplete = false
+        /// Ids of the events that it shows.
+        var events: [String] = []
     }
 
     let path: String
@@ -99,6 +101,12 @@ final class RecordingIndex {
             text.key("bytes")
             text.value(UInt64(max(0, entry.bytes)))
             text.field("complete", entry.isComplete)
+            if !entry.events.isEmpty {
+                text.key("events")
+                text.beginArray()
+                for event in entry.events { text.value(event) }
+                text.endArray()
+            }
             text.endObject()
             text.newline()
         }
@@ -121,7 +129,7 @@ final class RecordingIndex {
                 file: file, start: start, end: (object["end"] as? String).flatMap { WallTime(rfc3339: $0) },
                 from: object["from"] as? Double ?? 0, frames: object["frames"] as? Int,
                 seconds: object["seconds"] as? Double, bytes: (object["bytes"] as? NSNumber)?.int64Value ?? 0,
-                isComplete: object["complete"] as? Bool ?? false)
+                isComplete: object["complete"] as? Bool ?? false, events: object["events"] as? [String] ?? [])
         }
     }
 }

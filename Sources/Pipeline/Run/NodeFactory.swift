@@ -82,6 +82,12 @@ public protocol AudioSource: AnyObject {
 
 /// A source whose compressed video a sink can store as it is.
 package protocol PacketSource: AnyObject {
+    /// A ring of the newest packets for one sink; what they are may change when a live source comes back.
+    func makePacketRing(capacityBytes: Int) throws -> PacketRing
+}
+
+/// One whose video is of one kind from its first packet to its last.
+package protocol UniformPacketSource: PacketSource {
     /// A tap for one sink.
     func makeVideoTap() throws -> VideoTap
 }

@@ -54,10 +54,15 @@ extension PipelineValidator {
         guard drafts.contains(where: \.isSensitive) else { return }
         var pictures: [Origins] = Array(repeating: [:], count: drafts.count)
         var tensors: [Origins] = Array(repeating: [:], count: drafts.count)
+        /// Along every link, whatever is covered.
+        var reached: [Origins] = Array(repeating: [:], count: drafts.count)
         for index in flow.order {
             let draft = drafts[index]
-            if draft.isSensitive { pictures[index] = [index: index] }
+            if draft.isSensitive { (pictures[index], reached[index]) = ([index: index], [index: index]) }
             for link in flow.incoming[index] {
+                for source in reached[link.from].keys where reached[index][source] == nil {
+                    reached[index][source] = link.from
+                }
                 let isSeen = draft.contract?.pictures != .firstInput || link.position == 0
                 if isSeen {
                     for source in pictures[link.from].keys where pictures[index][source] == nil {
@@ -74,11 +79,13 @@ extension PipelineValidator {
             {
                 tensors[index].merge(pictures[index]) { old, _ in old }
             }
-            refuse(index, flow, pictures, tensors)
+            refuse(index, flow, pictures, tensors, reached)
         }
     }
 
-    private mutating func refuse(_ index: Int, _ flow: GraphFlow, _ pictures: [Origins], _ tensors: [Origins]) {
+    private mutating func refuse(
+        _ index: Int, _ flow: GraphFlow, _ pictures: [Origins], _ tensors: [Origins], _ reached: [Origins]
+    ) {
         let draft = drafts[index]
         guard let contract = draft.contract, contract.category == .sink, draft.allowRaw == nil,
             let settings = draft.settings
@@ -98,7 +105,9 @@ extension PipelineValidator {
             for what in given { report(draft.location, draft.path, "gives away \(what)", fix: fix) }
             if disclosed.contains(.packets), flow.sources[index].contains(source) {
                 report(
-                    draft.location, draft.path, "gives away the packets of \(name), which is sensitive, as they came",
+                    draft.location, draft.path,
+                    "gives away the packets of \(name), which is sensitive, as they came: "
+                        + way(index, source, reached),
                     fix: "name a codec, so that the redacted picture is stored, or say \"allowRaw\": \"the reason\"")
             }
             if disclosed.contains(.sound), flow.sources[index].contains(source) {

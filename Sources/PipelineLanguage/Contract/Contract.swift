@@ -267,7 +267,7 @@ public struct Contract: Sendable {
         self.pictures = pictures
         self.redacts = redacts
         let isRaw = self.outputs.contains { $0.adds.contains(.tensors) }
-        let all: Disclosure = category == .sink ? [.pictures, .sound, .tensors] : isRaw ? .tensors : []
+        let all: Disclosure = category == .sink ? [.pictures, .sound, .tensors, .packets] : isRaw ? .tensors : []
         self.discloses = discloses ?? { _ in all }
         self.examples = examples
         self.check = check

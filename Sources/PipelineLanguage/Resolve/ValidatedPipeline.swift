@@ -168,6 +168,20 @@ public struct ValidatedPipeline: Sendable {
 
     /// Finds a node by id.
     public subscript(id: String) -> ValidatedNode? { nodes.first { $0.id == id } }
+
+    /// The nodes that `node` takes frames from, directly or through others; each once, and behind those before it.
+    package func nodes(before node: ValidatedNode) -> [ValidatedNode] {
+        var found: [ValidatedNode] = []
+        var seen: Set<String> = []
+        func visit(_ node: ValidatedNode) {
+            for before in node.inputs.compactMap({ self[$0.from] }) where seen.insert(before.id).inserted {
+                visit(before)
+                found.append(before)
+            }
+        }
+        visit(node)
+        return found
+    }
 }
 
 /// What a pipeline was validated from: enough to validate it again with other values.

@@ -35,6 +35,36 @@ import Testing
         #expect(try FileNamePattern(pattern).matches(name) == isOne)
     }
 
+    @Test(arguments: [
+        ("clips/{rule}-%H%M.mp4", "clips/at the_door-0805.mp4", true),
+        ("{id}.mp4", "1773043507120-at the_door.mp4", true),
+        ("{rule}/{id}.mp4", "at the_door/1773043507120-at the_door.mp4", true),
+        ("{rule}.mp4", "at the_door.mp4", false),
+        ("{other}.mp4", "_.mp4", false), ("a.mp4", "a.mp4", true),
+    ]) func `may hold what is known of a file`(text: String, name: String, isOwn: Bool) throws {
+        let pattern = try FileNamePattern(text, zone: .utc, fields: ["id", "rule", "other"])
+        let fields = ["rule": "at the/door", "id": "1773043507120-at the/door"]
+        #expect(pattern.path(at: time, fields: fields) == name)
+        #expect(pattern.matches(name) && pattern.matches(pattern.path(at: time, number: 7, fields: fields)))
+        #expect(pattern.isOwn == isOwn)
+        #expect(!pattern.matches("holiday/1.txt"))
+        // Braces are braces where nothing is said of them.
+        #expect(try FileNamePattern("{rule}.mp4").path(at: time) == "{rule}.mp4")
+    }
+
+    @Test func `fields of ids are no other files, and odd texts are names all the same`() throws {
+        let pattern = try FileNamePattern("{id}.mp4", fields: ["id"])
+        #expect(!pattern.matches("holiday.mp4") && !pattern.matches("2026-door.mp4"))
+        for text in ["", "..", "../../etc", "a\nb", String(repeating: "ä", count: 500)] {
+            let name = pattern.path(at: time, fields: ["id": text])
+            #expect(!name.contains("/") && !name.hasPrefix(".") && name.utf8.count <= 90 && !name.contains("\n"))
+        }
+        for wrong in ["{ids}.mp4", "{id.mp4", "{}.mp4"] {
+            let error = #expect(throws: MediaError.self) { try FileNamePattern(wrong, fields: ["id"]) }
+            #expect(error?.detail.contains("is nothing a name can hold; use {id}") == true)
+        }
+    }
+
     @Test func `read back what they write`() throws {
         for text in ["%Y%m%d-%H%M%S", "%a-%b-%y", "%F_%H.%M", "%s", "%G-%V-%u", "%I%p-%z"] {
             let pattern = try FileNamePattern("x-" + text + ".mp4")

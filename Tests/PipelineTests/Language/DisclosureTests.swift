@@ -66,6 +66,31 @@ import Testing
             "file": {"type": "file", "input": "redact", "path": "a.mkv", "codec": "copy", "audio": "none"}
             """, [#"nodes.file: gives away the packets of "cam", which is sensitive, as they came"#]
         ),
+        // A clip is of packets, whatever is covered on the way, unless it is encoded from a covered picture.
+        (
+            """
+            "events": {"type": "events", "input": "faces", "rules": {"a": {"class": "face"}}},
+            "clips": {"type": "clip", "input": "events", "path": "{id}.mp4"}
+            """,
+            [
+                #"nodes.clips: gives away raw pictures of "cam", which is sensitive: cam -> faces -> events -> clips"#,
+                #"nodes.clips: gives away the packets of "cam", which is sensitive, as they came: cam -> faces -> events -> clips"#,
+                #"nodes.clips: gives away the sound of "cam""#,
+            ]
+        ),
+        (
+            """
+            "events": {"type": "events", "input": "faces", "rules": {"a": {"class": "face"}}},
+            "redact": {"type": "redact", "input": "events"},
+            "clips": {"type": "clip", "input": "redact", "path": "{id}.mp4", "audio": "none"},
+            "copies": {"type": "clip", "input": "redact", "path": "c.mp4", "audio": "none", "codec": "copy"},
+            "covered": {"type": "clip", "input": "redact", "path": "b.mp4", "audio": "none", "codec": "h264"}
+            """,
+            [
+                #"nodes.clips: gives away the packets of "cam", which is sensitive, as they came: cam -> faces -> events -> redact -> clips"#,
+                #"nodes.copies: gives away the packets of "cam""#,
+            ]
+        ),
         (#""text": {"type": "jsonl", "input": "faces", "path": "a"}, "end": {"type": "null", "input": "cam"}"#, []),
         (
             #""shots": {"type": "snapshots", "input": "faces", "path": "a", "allowRaw": "test of the camera"}"#, []
@@ -101,6 +126,13 @@ import Testing
         let found = errors("\(source), \(nodes)")
         #expect(found.count == messages.count, "\(found)")
         for message in messages { #expect(found.contains { $0.contains(message) }, "\(message): \(found)") }
+    }
+
+    @Test func `a sink that says nothing of it gives everything away`() throws {
+        let contract = Contract("own", .sink, summary: "A sink of somebody else's")
+        let settings = try #require(
+            try pipeline(#""v": {"type": "testpattern"}, "e": {"type": "null", "input": "v"}"#)["e"]?.settings)
+        #expect(contract.discloses(settings) == [.pictures, .sound, .tensors, .packets])
     }
 
     @Test func `the reason stands in the report`() throws {

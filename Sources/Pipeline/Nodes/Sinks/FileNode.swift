@@ -21,7 +21,7 @@ package final class FileNode: Node, NodeType, ReportingNode {
         "container", of: Container.allCases.map { .init($0.rawValue, "") },
         doc: "Container, where the ending does not name it; mkv on standard output"
     ).optional
-    private static let copied = ParamKind.Choice(
+    static let copied = ParamKind.Choice(
         "copy", "the source's own packets, untouched: no quality lost, no encoder run")
     package static let codec = Param.choice(
         "codec", of: VideoCodec.allCases.map { .init($0.rawValue, "") } + [copied],
@@ -89,21 +89,6 @@ package final class FileNode: Node, NodeType, ReportingNode {
 
     /// What is known of path, container and codec without opening anything.
     private static func problems(_ settings: Settings) -> [SettingsProblem] {
-        let target: Container
-        if let asked = settings[container].flatMap({ Container(rawValue: $0) }) {
-            target = asked
-        } else if settings[path] == "-" {
-            target = .mkv
-        } else {
-            do throws(MediaError) {
-                target = try Container(path: settings[path])
-            } catch {
-                return [
-                    SettingsProblem(
-                        parameter: "path", message: error.detail, fix: "end the name so, or say \"container\"")
-                ]
-            }
-        }
         var problems: [SettingsProblem] = []
         if settings[path] == "-", settings[SegmentParams.segment] != nil || settings[SegmentParams.segmentBytes] != nil
         {
@@ -112,7 +97,25 @@ package final class FileNode: Node, NodeType, ReportingNode {
                     parameter: "path", message: "is standard output, which is one stream, not many files",
                     fix: "give a file name, or leave out \"segment\""))
         }
-        guard let codec = settings[codec].flatMap({ VideoCodec(rawValue: $0) }) else { return problems }
+        let container = settings[container].flatMap { Container(rawValue: $0) } ?? (settings[path] == "-" ? .mkv : nil)
+        return problems
+            + formatProblems(
+                path: settings[path], container: container, codec: settings[codec], quality: settings[quality],
+                fix: "end the name so, or say \"container\"")
+    }
+
+    /// What is wrong with a container, a codec and its quality together; `container` is that of the path's ending when nil.
+    static func formatProblems(
+        path: String, container: Container?, codec: String?, quality: Int?, fix: String = "end the name so"
+    ) -> [SettingsProblem] {
+        let target: Container
+        do throws(MediaError) {
+            if let container { target = container } else { target = try Container(path: path) }
+        } catch {
+            return [SettingsProblem(parameter: "path", message: error.detail, fix: fix)]
+        }
+        var problems: [SettingsProblem] = []
+        guard let codec = codec.flatMap({ VideoCodec(rawValue: $0) }) else { return problems }
         if !target.holds(codec) {
             let fitting = VideoCodec.allCases.filter { target.holds($0) }.map(\.rawValue)
             problems.append(
@@ -120,7 +123,7 @@ package final class FileNode: Node, NodeType, ReportingNode {
                     parameter: "codec", message: "\(target.rawValue) cannot hold \(codec.rawValue)",
                     fix: "use \(fitting.joined(separator: ", "))"))
         }
-        if let quality = settings[quality], codec != .ffv1, !codec.qualityRange.contains(quality) {
+        if let quality, codec != .ffv1, !codec.qualityRange.contains(quality) {
             let range = codec.qualityRange
             problems.append(
                 SettingsProblem(
@@ -184,7 +187,7 @@ package final class FileNode: Node, NodeType, ReportingNode {
             }
             inputs = before.inputs
         }
-        guard let source = context.source(of: node) as? any PacketSource else {
+        guard let source = context.source(of: node) as? any UniformPacketSource else {
             throw OutputError(
                 "\"codec\": \"copy\" needs a source with packets to copy: a \"video\" that is a file or a recording; name a "
                     + "codec instead")
@@ -200,20 +203,24 @@ package final class FileNode: Node, NodeType, ReportingNode {
     /// What packets that are copied have no use for.
     private static func copyProblems(_ settings: Settings) -> [SettingsProblem] {
         guard settings[codec] == copied.value else { return [] }
-        let given = [
+        return uselessProblems([
             ("quality", settings[quality] != nil), ("bitRate", settings[bitRate] != nil),
             ("keyframeInterval", settings[keyframes] != nil),
-        ]
-        return given.filter(\.1).map {
+        ])
+    }
+
+    /// The parameters that were given although nothing is encoded.
+    static func uselessProblems(_ given: [(name: String, isGiven: Bool)]) -> [SettingsProblem] {
+        given.filter(\.isGiven).map {
             SettingsProblem(
-                parameter: $0.0, message: "is the encoder's, and \"codec\": \"copy\" runs none",
+                parameter: $0.name, message: "is the encoder's, and \"codec\": \"copy\" runs none",
                 fix: "leave it out, or name a codec")
         }
     }
 
     /// ``threadsBesideNetworks(cores:)`` for an encoder that is light beside the networks of the pipeline, the encoder's own
     /// choice (0) else.
-    private static func usualThreads(_ settings: WriterSettings, _ path: String, _ context: BuildContext) -> Int {
+    static func usualThreads(_ settings: WriterSettings, _ path: String, _ context: BuildContext) -> Int {
         let hasNetworks = context.pipeline.nodes.contains { $0.contract.category == .inference }
         let codec = settings.codec ?? (try? Container(path: path))?.defaultCodec
         let presets = VideoCodec.presets
@@ -269,13 +276,15 @@ package final class FileNode: Node, NodeType, ReportingNode {
         output.retract(recorder.takeLosses(), of: source, cause: cause)
     }
 
+    /// Bytes in words.
+    static func size(_ bytes: Int) -> String {
+        bytes < 1_000_000 ? "\(bytes / 1000) kB" : "\(bytes / 100_000 / 10).\(bytes / 100_000 % 10) MB"
+    }
+
     package var notes: [String] {
         if isEmpty, lost == 0 { return ["\(recorder.path): no picture came, so no file was made"] }
         let seen = recorder.statistics
-        let size =
-            seen.bytes < 1_000_000
-            ? "\(seen.bytes / 1000) kB" : "\(seen.bytes / 100_000 / 10).\(seen.bytes / 100_000 % 10) MB"
-        let what = "\(seen.frames) frames of \(seen.encoder) in \(recorder.container), \(size)"
+        let what = "\(seen.frames) frames of \(seen.encoder) in \(recorder.container), \(Self.size(seen.bytes))"
         var notes = [
             seen.files > 1
                 ? "\(seen.files) files, \(seen.first) to \(seen.last): \(what)" : "\(recorder.path): \(what)"

@@ -292,20 +292,15 @@ struct HomeAssistantDevice {
     /// The rules and zones of the nodes before this one.
     private static func parts(before node: ValidatedNode, in pipeline: ValidatedPipeline) -> [(Kind, String)] {
         var parts: [(Kind, String)] = []
-        var seen: Set<String> = []
-        func visit(_ node: ValidatedNode) {
-            for before in node.inputs.compactMap({ pipeline[$0.from] }) where seen.insert(before.id).inserted {
-                visit(before)
-                if before.type == EventsNode.contract.type {
-                    parts += EventRule.read(before.settings[EventsNode.rules]).rules.map { (.rule, $0.name) }
-                } else if before.type == ZonesNode.contract.type {
-                    for member in before.settings[ZonesNode.zones].members {
-                        parts.append((member.value["line"] == nil ? .area : .line, member.key))
-                    }
+        for before in pipeline.nodes(before: node) {
+            if before.type == EventsNode.contract.type {
+                parts += EventRule.read(before.settings[EventsNode.rules]).rules.map { (.rule, $0.name) }
+            } else if before.type == ZonesNode.contract.type {
+                for member in before.settings[ZonesNode.zones].members {
+                    parts.append((member.value["line"] == nil ? .area : .line, member.key))
                 }
             }
         }
-        visit(node)
         return parts
     }
 }

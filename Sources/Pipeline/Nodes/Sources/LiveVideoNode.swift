@@ -3,7 +3,9 @@ internal import Dataflow
 internal import Media
 
 /// `video` on a live stream of the network, which comes back when it was away.
-final class LiveVideoNode: SourceNode, ReportingNode, InterruptibleSource, AudioSource, MeasuredSource {
+final class LiveVideoNode: SourceNode, ReportingNode, InterruptibleSource, AudioSource, PacketSource,
+    MeasuredSource
+{
     private let reader: LiveReader
     private let frames: LiveFrames
     private let isBlanked: Bool
@@ -54,6 +56,10 @@ final class LiveVideoNode: SourceNode, ReportingNode, InterruptibleSource, Audio
     }
 
     func makeAudioTap() throws -> AudioTap? { try reader.makeAudioTap() }
+
+    func makePacketRing(capacityBytes: Int) throws -> PacketRing {
+        try reader.makePacketRing(capacityBytes: capacityBytes)
+    }
 
     var expectedFrames: Int? { nil }
 

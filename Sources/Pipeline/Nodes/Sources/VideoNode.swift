@@ -6,7 +6,7 @@ internal import Media
 internal import PipelineLanguage
 
 /// `video`: anything libavformat opens.
-final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource, AudioSource, PacketSource,
+final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource, AudioSource, UniformPacketSource,
     MeasuredSource, PartialSource
 {
     static let url = Param.url(
@@ -222,6 +222,10 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
     }
 
     func makeVideoTap() throws -> VideoTap { try reader.makeVideoTap() }
+
+    func makePacketRing(capacityBytes: Int) throws -> PacketRing {
+        try reader.makePacketRing(capacityBytes: capacityBytes)
+    }
 
     var startSeconds: Double? { part.start }
 

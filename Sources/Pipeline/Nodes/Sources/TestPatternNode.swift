@@ -51,7 +51,7 @@ package final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
 
     package func start(_ link: StageLink) { self.link = link }
 
-    package func produce(to output: Output) -> Production {
+    package func produce(to output: Output) throws -> Production {
         guard frames == 0 || count < frames else { return .ended }
         var capturedAt = output.now
         if paced {
@@ -67,7 +67,7 @@ package final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
         case .full: return .waiting
         case .refused: count += 1
         case .admitted(let ticket):
-            let made = pattern.frame(count)
+            let made = try pattern.frame(count)
             count += 1
             output.emit(
                 Frame(ticket: ticket, picture: made.picture, pts: made.pts, duration: made.duration, stream: stream))

@@ -18,7 +18,8 @@ package final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
     package static let contract = Contract(
         "testpattern", .source, summary: "Makes colour bars with a moving square and the frame number",
         parameters: [size, fps, frames, realtime], liveness: .when { $0[realtime] },
-        examples: [.init("Ten seconds", #"{ "type": "testpattern", "size": "640x360", "frames": 250 }"#)])
+        examples: [.init("Ten seconds", #"{ "type": "testpattern", "size": "640x360", "frames": 250 }"#)],
+        check: { PictureMemory.problems($0[size], size.spec.name) })
 
     private let pattern: TestPattern
     private let stream: StreamInfo

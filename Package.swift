@@ -102,10 +102,14 @@ let package = Package(
             name: "MediaTests",
             dependencies: ["Media", "Overlay", "Basics", "MediaTestWriter", "TestPeers", "TestSupport"],
             swiftSettings: settings),
+        .target(
+            name: "MediaTestSupport", dependencies: ["Media"], path: "Tests/MediaTestSupport", swiftSettings: settings),
         .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: settings),
-        .testTarget(name: "OverlayTests", dependencies: ["Overlay", "TestSupport"], swiftSettings: settings),
         .testTarget(
-            name: "CameraTests", dependencies: ["Basics", "Camera", "Overlay", "TestSupport", "CV4L2"],
+            name: "OverlayTests", dependencies: ["Overlay", "MediaTestSupport", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "CameraTests",
+            dependencies: ["Basics", "Camera", "Overlay", "MediaTestSupport", "TestSupport", "CV4L2"],
             swiftSettings: settings),
         // An engine whose inferences end, or fail, as the test says.
         .target(
@@ -114,7 +118,8 @@ let package = Package(
         .testTarget(
             name: "InferenceTests", dependencies: ["Inference", "Networks", "TestSupport"], swiftSettings: settings),
         .testTarget(
-            name: "VisionTests", dependencies: ["Vision", "CMallocCounter", "InferenceTestSupport", "TestSupport"],
+            name: "VisionTests",
+            dependencies: ["Vision", "CMallocCounter", "InferenceTestSupport", "MediaTestSupport", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "PipelineLanguageTests", dependencies: ["PipelineLanguage", "TestSupport"], swiftSettings: settings),
@@ -122,7 +127,7 @@ let package = Package(
             name: "PipelineTests",
             dependencies: [
                 "Basics", "Media", "Server", "Pipeline", "PipelineLanguage", "Camera", "Overlay", "Inference",
-                "InferenceTestSupport", "TestPeers", "TestSupport",
+                "InferenceTestSupport", "MediaTestSupport", "TestPeers", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -125,7 +125,11 @@ final class CapturePictures {
         try stream.queueReturned()
         if stream.queued < stream.floor {
             copied += 1
-            picture = pool.writableCopy(of: picture)
+            do {
+                picture = try pool.writableCopy(of: picture)
+            } catch {
+                throw CameraError(.unsuited, error.detail)
+            }
             try stream.queueReturned()
         }
         return .picture(picture, capturedAt: captured.capturedAt)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import MediaTestSupport
 import Testing
 
 @testable import Camera
@@ -8,7 +9,7 @@ import Testing
 @Suite struct CameraOutputTests {
     private func gray(_ width: Int, _ height: Int, luma: Int32 = 77) -> Picture {
         let pool = PicturePool()
-        let picture = pool.make(width: width, height: height, format: .i420, color: ColorSpec(matrix: .bt601))
+        let picture = somePicture(width: width, height: height, format: .i420, color: ColorSpec(matrix: .bt601))
         picture.fillBlack()
         let plane = picture.mutablePlane(0)
         for y in 0..<height { memset(plane.row(y), luma, width) }

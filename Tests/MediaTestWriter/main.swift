@@ -40,7 +40,7 @@ func pattern(_ arguments: [String], frames: Int) throws {
     let writer = try VideoWriter(arguments[1], settings: settings, audio: try reader?.makeAudioTap())
     for number in 0..<frames {
         _ = try reader?.read()
-        let frame = pattern.frame(number)
+        let frame = try pattern.frame(number)
         try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
     }
     while try reader?.read() != nil {}

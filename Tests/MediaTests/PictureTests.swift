@@ -112,7 +112,7 @@ import Testing
         format: PixelFormat, fit: PictureScaler.Fit
     ) throws {
         let pattern = try TestPattern(width: 320, height: 180, format: format)
-        let source = pattern.frame(0).picture
+        let source = try pattern.frame(0).picture
         for (width, height) in [(640, 640), (160, 90), (31, 77), (1, 1), (320, 180)] {
             let scaler = try PictureScaler(.init(width: width, height: height), fit: fit, filter: .area)
             let result = try scaler.scale(source)
@@ -148,6 +148,20 @@ import Testing
         #expect(throws: MediaError.self) { _ = try PictureScaler(.init(width: 0)) }
     }
 
+    @Test func `that memory has no room for are refused, and the pool goes on`() throws {
+        let pool = PicturePool()
+        // More than FFmpeg hands out in one piece.
+        let error = #expect(throws: MediaError.self) {
+            try pool.make(width: 1 << 15, height: 1 << 15, format: .i444, color: ColorSpec(matrix: .bt709))
+        }
+        #expect(error?.code == .outOfMemory)
+        #expect(
+            error?.detail
+                == "no memory is left for a picture of 32768x32768 (3222 MB): make pictures smaller, or fewer of "
+                + "them at a time")
+        #expect(try pool.make(width: 8, height: 8, format: .i444, color: ColorSpec(matrix: .bt709)).width == 8)
+    }
+
     @Test func `of the test pattern are the same every time and differ from each other`() throws {
         for format in PixelFormat.allCases {
             for (width, height) in [(1, 1), (2, 3), (320, 180), (33, 17)] {
@@ -156,12 +170,13 @@ import Testing
                 for number in [0, 1, 99, 12_345] {
                     for plane in 0..<format.planeCount {
                         #expect(
-                            one.frame(number).picture.meanSquaredError(to: other.frame(number).picture, plane: plane)
+                            try one.frame(number).picture.meanSquaredError(
+                                to: other.frame(number).picture, plane: plane)
                                 == 0)
                     }
                 }
                 if width == 320 {
-                    #expect(one.frame(1).picture.meanSquaredError(to: one.frame(2).picture, plane: 0) > 0)
+                    #expect(try one.frame(1).picture.meanSquaredError(to: one.frame(2).picture, plane: 0) > 0)
                 }
             }
         }

@@ -29,7 +29,7 @@ import Testing
 
         func write(_ count: Int, with writer: VideoWriter) throws {
             for number in 0..<count {
-                let frame = pattern.frame(number)
+                let frame = try pattern.frame(number)
                 try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
             }
         }
@@ -49,7 +49,7 @@ import Testing
         let writer = try VideoWriter(setting.path, settings: setting.settings)
         var counts = [try Reading(setting.path).count]
         for number in 0..<90 {
-            let frame = setting.pattern.frame(number)
+            let frame = try setting.pattern.frame(number)
             try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
             counts.append(try Reading(setting.path).count)
         }

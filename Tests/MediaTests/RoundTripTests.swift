@@ -32,7 +32,7 @@ import Testing
             #expect(abs(frame.pts.seconds - Double(number) / 30) < (container.isFragmented ? 1e-9 : 6e-4))
             #expect(frame.picture.width == 160 && frame.picture.height == 96)
             #expect(
-                frame.picture.meanSquaredError(to: pattern.frame(number).picture, plane: 0)
+                try frame.picture.meanSquaredError(to: pattern.frame(number).picture, plane: 0)
                     < (codec == .mjpeg ? 400 : 60))
         }
         #expect(back.info.codec == codec.rawValue)
@@ -150,7 +150,7 @@ import Testing
             .enumerated()
         {
             let pattern = try TestPattern(width: shape.0, height: shape.1, format: shape.2)
-            let frame = pattern.frame(number)
+            let frame = try pattern.frame(number)
             try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
         }
         let statistics = try writer.finish()

@@ -82,7 +82,7 @@ import Testing
         let writer = try VideoWriter(path, settings: settings, audio: nil, calls: FullDisk(limit: limit).calls)
         var caught: [MediaError] = []
         for number in 0..<2_000 {
-            let frame = pattern.frame(number)
+            let frame = try pattern.frame(number)
             do throws(MediaError) {
                 try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
             } catch {
@@ -112,7 +112,7 @@ import Testing
             settings.codec = .mjpeg
             let writer = try VideoWriter(path, settings: settings, audio: nil, calls: calls)
             for number in 0..<40 {
-                let frame = pattern.frame(number)
+                let frame = try pattern.frame(number)
                 try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
             }
             #expect(try writer.finish().warnings == [])
@@ -141,7 +141,7 @@ import Testing
         let writer = try VideoWriter(path, settings: WriterSettings(), audio: nil, calls: calls)
         let pattern = try TestPattern(width: 64, height: 64)
         for number in 0..<60 {
-            let frame = pattern.frame(number)
+            let frame = try pattern.frame(number)
             try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
         }
         let warnings = try writer.finish().warnings

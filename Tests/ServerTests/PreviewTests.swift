@@ -21,9 +21,9 @@ struct Stamp: FrameProcessor {
 
     init(_ settings: Settings, _ context: BuildContext) {}
 
-    mutating func process(_ frame: Frame) -> Frame? {
+    mutating func process(_ frame: Frame) throws -> Frame? {
         let number = frame.ticket.sequence
-        let picture = pool.writableCopy(of: frame.picture)
+        let picture = try pool.writableCopy(of: frame.picture)
         let plane = picture.mutablePlane(0)
         for y in 0..<16 {
             let row = plane.row(y)

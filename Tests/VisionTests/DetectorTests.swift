@@ -2,6 +2,7 @@
 import Inference
 import InferenceTestSupport
 import Media
+import MediaTestSupport
 import Networks
 import Synchronization
 import Testing
@@ -14,7 +15,7 @@ private let identity = InputNormalisation(
 
 /// A grey picture; full range, so that the tensor holds the level itself.
 private func grey(_ level: UInt8, width: Int = 8, height: Int = 8) -> Picture {
-    let picture = PicturePool().make(
+    let picture = somePicture(
         width: width, height: height, format: .gray8, color: ColorSpec(matrix: .bt601, range: .full))
     let plane = picture.mutablePlane(0)
     for row in 0..<height { plane.row(row).update(repeating: level, count: width) }

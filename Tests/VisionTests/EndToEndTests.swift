@@ -2,6 +2,7 @@
 import Annotations
 import Inference
 import Media
+import MediaTestSupport
 import Networks
 import Testing
 
@@ -57,7 +58,7 @@ struct LineGolden: Sendable, CustomTestStringConvertible {
 
     /// The picture as full-range BT.601, rounded to bytes.
     func picture() -> Picture {
-        let picture = PicturePool().make(
+        let picture = somePicture(
             width: side, height: side, format: .i444, color: ColorSpec(matrix: .bt601, range: .full))
         let planes = (0..<3).map { picture.mutablePlane($0) }
         for y in 0..<side {

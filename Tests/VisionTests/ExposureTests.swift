@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Media
+import MediaTestSupport
 import Networks
 import TestSupport
 import Testing
@@ -115,7 +116,7 @@ import Testing
 @Suite struct PictureComposerTests {
     /// Colours that are smooth enough for any chroma grid.
     private func smooth(_ format: PixelFormat, _ width: Int, _ height: Int, _ color: ColorSpec) -> Picture {
-        let picture = PicturePool().make(width: width, height: height, format: format, color: color)
+        let picture = somePicture(width: width, height: height, format: format, color: color)
         for index in 0..<format.planeCount {
             let plane = picture.mutablePlane(index)
             let samples = format == .nv12 && index == 1 ? 2 : 1
@@ -131,7 +132,7 @@ import Testing
     }
 
     @Test(arguments: PixelFormat.allCases, [ColorSpec(matrix: .bt709), ColorSpec(matrix: .bt601, range: .full)])
-    func `a picture goes to planes and comes back`(format: PixelFormat, color: ColorSpec) {
+    func `a picture goes to planes and comes back`(format: PixelFormat, color: ColorSpec) throws {
         for (width, height) in [(64, 48), (37, 21), (96, 54)] {
             let picture = smooth(format, width, height, color)
             for size in [InputSize(width: width, height: height), InputSize(width: 32, height: 32)] {
@@ -143,7 +144,7 @@ import Testing
                     width: size.width, height: size.height, like: picture, atSourceSize: true)
                 let before = FloatImage(channels: 1, width: size.width, height: size.height)
                 composer.luma(of: planes.readOnly, into: before.planes.base)
-                let back = composer.compose(
+                let back = try composer.compose(
                     planes.readOnly, source: picture, before: before.planes.base, curve: ToneCurve())
                 #expect(back.width == width && back.height == height && back.format == format && back.color == color)
                 let isExact = size.width == width && size.height == height
@@ -152,9 +153,9 @@ import Testing
         }
     }
 
-    @Test func `an edge that the planes cannot show comes back sharp, noise does not`() {
+    @Test func `an edge that the planes cannot show comes back sharp, noise does not`() throws {
         let color = ColorSpec(matrix: .bt709)
-        let picture = PicturePool().make(width: 128, height: 96, format: .i420, color: color)
+        let picture = somePicture(width: 128, height: 96, format: .i420, color: color)
         var generator = SeededGenerator(seed: 4)
         for y in 0..<96 {
             for x in 0..<128 {
@@ -173,7 +174,8 @@ import Testing
         let composer = PictureComposer(width: 32, height: 24, like: picture, atSourceSize: true)
         let before = FloatImage(channels: 1, width: 32, height: 24)
         composer.luma(of: planes.readOnly, into: before.planes.base)
-        let back = composer.compose(planes.readOnly, source: picture, before: before.planes.base, curve: ToneCurve())
+        let back = try composer.compose(
+            planes.readOnly, source: picture, before: before.planes.base, curve: ToneCurve())
         var noise = 0.0
         for y in 0..<96 {
             let row = back.plane(0).row(y)
@@ -201,7 +203,7 @@ import Testing
 
 /// A picture of one grey.
 func flat(_ format: PixelFormat, y: UInt8, width: Int = 64, height: Int = 48, color: ColorSpec) -> Picture {
-    let picture = PicturePool().make(width: width, height: height, format: format, color: color)
+    let picture = somePicture(width: width, height: height, format: format, color: color)
     for index in 0..<format.planeCount {
         let plane = picture.mutablePlane(index)
         for row in 0..<plane.height { plane.row(row).update(repeating: index == 0 ? y : 128, count: plane.stride) }

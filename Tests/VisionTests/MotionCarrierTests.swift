@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import Annotations
 import Media
+import MediaTestSupport
 import Testing
 
 @testable import Vision
 
 @Suite struct MotionCarrierTests {
     private func picture(_ scene: MovingScene, _ time: Int) -> Picture {
-        let picture = PicturePool().make(
+        let picture = somePicture(
             width: scene.width, height: scene.height, format: .gray8, color: ColorSpec(matrix: .bt709))
         let bytes = scene.bytes(time)
         let plane = picture.mutablePlane(0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Annotations
 import Media
+import MediaTestSupport
 import Networks
 import Testing
 
@@ -86,7 +87,7 @@ private func filled(_ preprocessor: Preprocessor, _ picture: Picture) -> (tensor
         ([145, 54, 34], [0, 255, 1]), ([41, 240, 110], [0, 0, 255]),
     ])
     func `known colours`(yuv: [UInt8], rgb: [Float]) {
-        let picture = PicturePool().make(
+        let picture = somePicture(
             width: 20, height: 20, format: .i420, color: ColorSpec(matrix: .bt601, range: .limited))
         for index in 0..<3 {
             let plane = picture.mutablePlane(index)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Media
+import MediaTestSupport
 import TestSupport
 
 /// A picture of random bytes.
@@ -9,7 +10,7 @@ func randomPicture(
     _ format: PixelFormat, width: Int, height: Int, color: ColorSpec = ColorSpec(matrix: .bt709), seed: UInt64 = 1
 ) -> Picture {
     var generator = SeededGenerator(seed: seed)
-    let picture = PicturePool().make(width: width, height: height, format: format, color: color)
+    let picture = somePicture(width: width, height: height, format: format, color: color)
     for index in 0..<format.planeCount {
         let plane = picture.mutablePlane(index)
         for offset in 0..<plane.stride * plane.height {

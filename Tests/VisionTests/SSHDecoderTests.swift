@@ -2,6 +2,7 @@
 import Annotations
 import Inference
 import Media
+import MediaTestSupport
 import Networks
 import TestSupport
 import Testing
@@ -153,7 +154,7 @@ private func decode(_ decoder: SSHDecoder, _ maps: Maps, _ placement: Placement)
 
     private static func noise(_ seed: UInt64, width: Int, height: Int) -> Picture {
         var generator = SeededGenerator(seed: seed)
-        let picture = PicturePool().make(
+        let picture = somePicture(
             width: width, height: height, format: .gray8, color: ColorSpec(matrix: .bt601, range: .full))
         let plane = picture.mutablePlane(0)
         for y in 0..<height {

@@ -2,6 +2,7 @@
 import Foundation
 import Inference
 import Media
+import MediaTestSupport
 import Networks
 import TestSupport
 import Testing
@@ -14,7 +15,7 @@ import Testing
     /// A textured still with noise of its own for each `frame`.
     private func noisy(_ frame: Int, scene: Int = 0, noise: Double = 8, width: Int = 96, height: Int = 64) -> Picture {
         var generator = SeededGenerator(seed: UInt64(1 + frame))
-        let picture = PicturePool().make(width: width, height: height, format: .i420, color: Self.color)
+        let picture = somePicture(width: width, height: height, format: .i420, color: Self.color)
         let plane = picture.mutablePlane(0)
         for y in 0..<height {
             for x in 0..<width {

@@ -21,22 +21,31 @@ public final class PicturePool {
 
     /// A picture with undefined pixels, written by the caller before it is shared.
     ///
-    /// Rows start at multiples of 64 bytes. Traps when the process is out of memory.
+    /// Rows start at multiples of 64 bytes.
+    ///
+    /// - Throws: `outOfMemory` with the bytes that were asked for.
     public func make(
         width: Int, height: Int, format: PixelFormat, color: ColorSpec, pixelAspect: Rational = Rational(0, 1)
-    ) -> Picture {
+    ) throws(MediaError) -> Picture {
         precondition(width > 0 && height > 0 && width <= 1 << 15 && height <= 1 << 15, "picture size out of range")
         let stride = align(width)
         let chromaStride = format == .nv12 ? align(2 * format.chromaWidth(width)) : align(format.chromaWidth(width))
         let chromaSize = chromaStride * format.chromaHeight(height)
         let wanted = Shape(width: width, height: height, format: format)
+        // 64 spare bytes: kernels may read one vector past the last row.
+        let bytes = stride * height + chromaSize * (format.planeCount - 1) + 64
         if shape != wanted {
             av_buffer_pool_uninit(&pool)
-            // 64 spare bytes: kernels may read one vector past the last row.
-            pool = av_buffer_pool_init(stride * height + chromaSize * (format.planeCount - 1) + 64, nil)
+            pool = av_buffer_pool_init(bytes, nil)
             shape = wanted
         }
-        guard let buffer = av_buffer_pool_get(pool) else { fatalError("out of memory for a picture") }
+        guard let pool, let buffer = av_buffer_pool_get(pool) else {
+            shape = nil
+            throw MediaError(
+                .outOfMemory, operation: "picture",
+                detail: "no memory is left for a picture of \(width)x\(height) (\(bytes / 1_000_000 + 1) MB): "
+                    + "make pictures smaller, or fewer of them at a time")
+        }
         let frame = AVFramePool.take()
         frame.pointee.buf.0 = buffer
         frame.pointee.width = Int32(width)
@@ -57,8 +66,10 @@ public final class PicturePool {
     }
 
     /// A copy of `picture` that the caller may draw on.
-    public func writableCopy(of picture: Picture) -> Picture {
-        let copy = make(
+    ///
+    /// - Throws: `outOfMemory`.
+    public func writableCopy(of picture: Picture) throws(MediaError) -> Picture {
+        let copy = try make(
             width: picture.width, height: picture.height, format: picture.format, color: picture.color,
             pixelAspect: picture.pixelAspect)
         let status = av_frame_copy(copy.avFrame, picture.avFrame)

@@ -64,7 +64,7 @@ public final class ImageWriter {
     }
 
     private func png(_ original: Picture) throws(MediaError) -> [UInt8] {
-        let picture = original.format == .gray8 ? original.withNeutralChroma(from: grayPool) : original
+        let picture = original.format == .gray8 ? try original.withNeutralChroma(from: grayPool) : original
         let image = AVFramePool.take()
         defer { AVFramePool.give(image) }
         image.pointee.width = Int32(picture.width)

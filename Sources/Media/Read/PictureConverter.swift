@@ -55,7 +55,7 @@ package final class PictureConverter {
             if turn.swapsAxes && format == .i422 { format = .i444 }
             picture = try convert(frame, to: format, color: color)
         }
-        return turn == .upright ? picture : upright(picture, turn)
+        return turn == .upright ? picture : try upright(picture, turn)
     }
 
     private func convert(
@@ -76,16 +76,16 @@ package final class PictureConverter {
             scaler = try SwsHandle(from: from, to: to, flags: SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP)
         }
         let aspect = frame.pointee.sample_aspect_ratio
-        let picture = pool.make(
+        let picture = try pool.make(
             width: width, height: height, format: format, color: spec, pixelAspect: Rational(aspect.num, aspect.den))
         try scaler?.run(from: frame, to: picture.avFrame)
         converted += 1
         return picture
     }
 
-    private func upright(_ picture: Picture, _ turn: Orientation) -> Picture {
+    private func upright(_ picture: Picture, _ turn: Orientation) throws(MediaError) -> Picture {
         let aspect = picture.pixelAspect
-        let result = turned.make(
+        let result = try turned.make(
             width: turn.swapsAxes ? picture.height : picture.width,
             height: turn.swapsAxes ? picture.width : picture.height, format: picture.format, color: picture.color,
             pixelAspect: turn.swapsAxes && aspect.num > 0 ? Rational(aspect.den, aspect.num) : aspect)

@@ -42,16 +42,16 @@ extension Picture {
     }
 
     /// A 4:2:0 copy of a gray picture, without colour.
-    func withNeutralChroma(from pool: PicturePool) -> Picture {
-        let result = pool.make(width: width, height: height, format: .i420, color: color, pixelAspect: pixelAspect)
+    func withNeutralChroma(from pool: PicturePool) throws(MediaError) -> Picture {
+        let result = try pool.make(width: width, height: height, format: .i420, color: color, pixelAspect: pixelAspect)
         result.copyLuma(of: self)
         result.fillChroma()
         return result
     }
 
     /// A gray copy.
-    func luma(from pool: PicturePool) -> Picture {
-        let result = pool.make(width: width, height: height, format: .gray8, color: color, pixelAspect: pixelAspect)
+    func luma(from pool: PicturePool) throws(MediaError) -> Picture {
+        let result = try pool.make(width: width, height: height, format: .gray8, color: color, pixelAspect: pixelAspect)
         result.copyLuma(of: self)
         return result
     }
@@ -62,8 +62,8 @@ extension Picture {
     }
 
     /// A copy of at least this size, the last column and row repeated into what is added.
-    func padded(width newWidth: Int, height newHeight: Int, from pool: PicturePool) -> Picture {
-        let result = pool.make(
+    func padded(width newWidth: Int, height newHeight: Int, from pool: PicturePool) throws(MediaError) -> Picture {
+        let result = try pool.make(
             width: newWidth, height: newHeight, format: format, color: color, pixelAspect: pixelAspect)
         for index in 0..<format.planeCount {
             let source = plane(index)

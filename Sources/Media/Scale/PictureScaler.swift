@@ -115,7 +115,7 @@ public final class PictureScaler {
             handle = nil
             handle = try SwsHandle(from: from, to: to, flags: flags)
         }
-        let result = pool.make(
+        let result = try pool.make(
             width: size.width, height: size.height, format: format, color: color,
             pixelAspect: aspect(of: picture, box.width, box.height))
         if box.width == size.width && box.height == size.height {

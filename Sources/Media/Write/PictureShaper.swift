@@ -56,7 +56,7 @@ final class PictureShaper {
             result = try converter.scale(picture)
         }
         if shape.width != width || shape.height != height {
-            result = result.padded(width: shape.width, height: shape.height, from: pool)
+            result = try result.padded(width: shape.width, height: shape.height, from: pool)
         }
         return result
     }

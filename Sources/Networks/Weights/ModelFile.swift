@@ -22,7 +22,18 @@ public enum ModelFile {
             let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
             return ([UInt8](try file.read(upToCount: min(count, size)) ?? Data()), size)
         } catch {
-            throw NetworkError(.file, path: path, "cannot be read: \(error.localizedDescription)")
+            throw NetworkError(.file, path: path, problem(path))
+        }
+    }
+
+    /// Why a file cannot be read.
+    private static func problem(_ path: String) -> String {
+        guard access(path, R_OK) != 0 else { return "cannot be read" }
+        return switch errno {
+        case ENOENT: "there is no such file"
+        case ENOTDIR: "a part of the path is not a folder"
+        case EACCES, EPERM: "may not be read: permission denied"
+        case let cause: "cannot be read: \(String(cString: strerror(cause)))"
         }
     }
 
@@ -38,7 +49,7 @@ public enum ModelFile {
         } catch let error as NetworkError {
             throw error
         } catch {
-            throw NetworkError(.file, path: path, "cannot be read: \(error.localizedDescription)")
+            throw NetworkError(.file, path: path, problem(path))
         }
         guard size <= sizeLimit else {
             throw NetworkError(.file, path: path, "\(size) bytes are more than the limit of \(sizeLimit)")

@@ -24,10 +24,10 @@ public final class NoSignalPicture {
     /// A picture of a size that says `reason`, away for `seconds`; drawn anew only when one of them changes.
     public func picture(
         width: Int, height: Int, format: PixelFormat = .i420, color: ColorSpec? = nil, reason: String, seconds: Int
-    ) -> Picture {
+    ) throws(MediaError) -> Picture {
         let key = Key(width: width, height: height, format: format, reason: reason, seconds: seconds)
         if let last, last.key == key { return last.picture }
-        let picture = pool.make(
+        let picture = try pool.make(
             width: width, height: height, format: format, color: color ?? .assumed(height: height),
             pixelAspect: Rational(1, 1))
         picture.fillBlack()

@@ -40,13 +40,16 @@ public final class TestPattern {
         self.format = format
         self.frameRate = frameRate
         self.color = color ?? .assumed(height: height)
-        still = pool.make(width: width, height: height, format: format, color: self.color, pixelAspect: Rational(1, 1))
+        still = try pool.make(
+            width: width, height: height, format: format, color: self.color, pixelAspect: Rational(1, 1))
         drawBars()
     }
 
     /// Frame `number`, counted from 0, and its time.
-    public func frame(_ number: Int) -> DecodedPicture {
-        let picture = pool.writableCopy(of: still)
+    ///
+    /// - Throws: `outOfMemory`.
+    public func frame(_ number: Int) throws(MediaError) -> DecodedPicture {
+        let picture = try pool.writableCopy(of: still)
         let side = max(1, min(width, height) / 8)
         let top = height * 3 / 4 + max(0, (height / 4 - side) / 2)
         let x = width > side ? (number * max(1, width / 128)) % (width - side) : 0

@@ -18,8 +18,8 @@ public final class TimeCodePicture {
     }
 
     /// The picture of a code.
-    public func picture(of code: TimeCode) -> Picture {
-        let picture = pool.make(
+    public func picture(of code: TimeCode) throws(MediaError) -> Picture {
+        let picture = try pool.make(
             width: width, height: height, format: .i420, color: .assumed(height: height), pixelAspect: Rational(1, 1))
         picture.fillBlack()
         let (across, down) = (TimeCode.columns + 2 * TimeCode.margin, TimeCode.rows + 2 * TimeCode.margin)

@@ -9,13 +9,20 @@ enum ClassNames {
     /// - Throws: a sentence where what looks like a file cannot be read.
     static func given(_ classes: [String]) throws -> [String]? {
         guard let first = classes.first else { return nil }
-        let looksLikeFile = first.contains("/") || [".txt", ".names", ".labels"].contains { first.hasSuffix($0) }
-        guard classes.count == 1, looksLikeFile || FileManager.default.fileExists(atPath: first) else { return classes }
+        guard file(classes) != nil || classes.count == 1 && FileManager.default.fileExists(atPath: first) else {
+            return classes
+        }
         let bytes = try ModelFile.read(first)
         let names = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
             .map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
         guard !names.isEmpty else { throw OutputError("\(first): holds no names of classes, one a line") }
         return names
+    }
+
+    /// The file that stands in the place of names, as far as its own name tells.
+    static func file(_ classes: [String]) -> String? {
+        guard classes.count == 1, let first = classes.first else { return nil }
+        return first.contains("/") || [".txt", ".names", ".labels"].contains { first.hasSuffix($0) } ? first : nil
     }
 
     /// What exporters write beside the network as `names`, a dictionary of Python: `{0: 'person', 1: "dog's bowl"}`.

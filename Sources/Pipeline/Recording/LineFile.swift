@@ -7,8 +7,9 @@ internal import Synchronization
 /// A text file written line by line, or one such file after the other.
 ///
 /// Lines are appended whole: whoever cuts the file off (logrotate's `copytruncate`) or moves it away finds no hole and no
-/// half line, and a moved or deleted file is begun anew under its name within a second. Half a line that a killed process
-/// left is taken off when the file is opened. Where the disk is full the file ends with its last whole line.
+/// half line, and a moved or deleted file is begun anew under its name within a second. A file that is found empty begins
+/// with its head, whoever emptied it. Half a line that a killed process left is taken off when the file is opened. Where
+/// the disk is full the file ends with its last whole line.
 ///
 /// A file that is replaced keeps what it held until the first line comes or the end; a new one that neither came to is
 /// removed with its owner, so that a failed start leaves things as they were. Confined to one queue but for `reopen`.
@@ -20,6 +21,8 @@ final class LineFile {
         var ifExists = IfExists.fail
         /// Whether every line is handed to the system at once.
         var flushesAlways = false
+        /// Whether lines are rows of a table, whose quoted fields may hold line ends (RFC 4180).
+        var isTable = false
         var segments = SegmentRules()
         var retention = RetentionRules()
         /// As write(2); tests put in one that fails.
@@ -28,14 +31,16 @@ final class LineFile {
 
     /// The file being written; `-` is standard output.
     private(set) var path: String
-    /// Lines handed to the system.
+    /// Lines handed to the system, heads not counted.
     private(set) var lines: UInt64 = 0
     /// Files begun by this run.
     private(set) var files = 1
     /// Whether nothing of this run is in the file yet: its first line may say what the file is about.
     private(set) var isFresh = true
-    /// Whether there is nothing in the file at all.
-    var isEmpty: Bool { isFresh && bytes == 0 }
+    /// Whether all lines that were taken have been handed to the system, or given up.
+    var isFlushed: Bool { buffer.isEmpty }
+    /// The line that an empty file begins with; none where it is empty itself.
+    var head: [UInt8] = []
     /// What the user should know.
     private(set) var warnings: [String] = []
 
@@ -47,6 +52,10 @@ final class LineFile {
     private var isUntouched = true
     private var mustEmpty = false
     private var buffer: [UInt8] = []
+    /// How much of the buffer is a head, which stands at its start.
+    private var headBytes = 0
+    /// Whether anything was written to what is no file: a pipe, a terminal.
+    private var hasBegun = false
     private var bytes: Int64 = 0
     /// Lines that were taken and could not be stored, since the owner last asked.
     private var losses = 0
@@ -92,6 +101,7 @@ final class LineFile {
         } else if now &- checkedAt >= 1_000_000_000 || now < checkedAt {
             checkedAt = now
             if !isUnderItsName { try openAgain() }
+            noteCut()
             if !settings.retention.isEmpty { retention.sweep(written: bytes) }
         }
         if !settings.segments.isEmpty, clock.begins(at: time, taken: taken, bytes: bytes + Int64(buffer.count)) {
@@ -101,6 +111,16 @@ final class LineFile {
         second = taken.nanoseconds / 1_000_000_000
         let name = settings.name.path(at: taken)
         if name != base { try goOn(name, settings.ifExists == .fail ? .number : settings.ifExists) }
+    }
+
+    /// Begins with a line that says what the others are about, which stays the file's head.
+    ///
+    /// To be called while the file is fresh.
+    func begin(with line: UnsafeRawBufferPointer) {
+        head = Array(line)
+        isFresh = false
+        buffer.insert(contentsOf: head, at: 0)
+        headBytes = head.count
     }
 
     /// Appends one whole line.
@@ -148,6 +168,7 @@ final class LineFile {
                 path = candidate
                 isFresh = true
                 isUntouched = true
+                hasBegun = false
                 checkedAt = 0
                 return
             } catch let error as Taken {
@@ -241,10 +262,23 @@ final class LineFile {
         return FileIdentity(path: path).map { $0 == FileIdentity(descriptor: descriptor) } ?? false
     }
 
+    /// Takes note that others cut the file; a half line that they left is taken off.
+    private func noteCut() {
+        var status = stat()
+        guard !mustEmpty, fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+            Int64(status.st_size) < bytes
+        else { return }
+        bytes = Int64(status.st_size)
+        if bytes > 0, heal(descriptor), fstat(descriptor, &status) == 0 { bytes = Int64(status.st_size) }
+    }
+
     /// Takes off what stands behind the last line end, unless it is a whole line that only lacks it; true where it did.
     private func heal(_ file: Int32) -> Bool {
         var status = stat()
         guard fstat(file, &status) == 0, status.st_size > 0 else { return false }
+        if settings.isTable, let end = LineEnds.ofTable(file, size: Int64(status.st_size)) {
+            return end < Int64(status.st_size) && ftruncate(file, off_t(end)) == 0
+        }
         var tail: [UInt8] = []
         var start = Int64(status.st_size)
         while start > 0, !tail.contains(UInt8(ascii: "\n")), tail.count < 1 << 26 {
@@ -278,9 +312,13 @@ final class LineFile {
         if mustEmpty { _ = ftruncate(descriptor, 0) }
         mustEmpty = false
         isUntouched = false
+        beginWhereEmpty()
         var done = 0
         var hasTriedAgain = settings.retention.isEmpty
-        defer { buffer.removeAll(keepingCapacity: true) }
+        defer {
+            buffer.removeAll(keepingCapacity: true)
+            headBytes = 0
+        }
         while done < buffer.count {
             let count = buffer.withUnsafeBytes {
                 settings.write(descriptor, $0.baseAddress.unsafelyUnwrapped + done, $0.count - done)
@@ -292,9 +330,9 @@ final class LineFile {
                     hasTriedAgain = true
                     if !retention.sweep(written: bytes).isEmpty { continue }
                 }
-                let whole = takeOffHalfLine(done)
-                lines += Self.count(buffer[..<whole])
-                losses += Int(Self.count(buffer[whole...]))
+                let stored = takeOffHalfLine(done)
+                lines += UInt64(stored)
+                losses += LineEnds.count(in: buffer[headBytes...], isTable: settings.isTable) - stored
                 // Retention makes room later.
                 if cause == ENOSPC, !settings.retention.isEmpty { return }
                 let reason = cause == ENOSPC ? "the disk is full" : String(cString: strerror(cause))
@@ -303,21 +341,75 @@ final class LineFile {
             done += count
             bytes += Int64(count)
         }
-        lines += Self.count(buffer[...])
+        lines += UInt64(LineEnds.count(in: buffer[headBytes...], isTable: settings.isTable))
+    }
+
+    /// Puts the head before everything else where there is nothing in the file, whoever emptied it.
+    private func beginWhereEmpty() {
+        noteCut()
+        defer { hasBegun = true }
+        guard !head.isEmpty, headBytes == 0, isRegular ? bytes == 0 : !hasBegun else { return }
+        buffer.insert(contentsOf: head, at: 0)
+        headBytes = head.count
     }
 
     /// Cuts the file back to whole lines, `done` bytes of the buffer being in it; how many of those stay.
     private func takeOffHalfLine(_ done: Int) -> Int {
-        let whole = buffer[..<done].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
-        guard whole < done, isRegular else { return whole }
+        let isHeadStored = done >= headBytes
+        let (stored, end) = LineEnds.last(in: buffer[headBytes..<max(done, headBytes)], isTable: settings.isTable)
+        let whole = isHeadStored ? end : 0
+        guard whole < done, isRegular else { return stored }
         let size = lseek(descriptor, 0, SEEK_END)
         if size >= 0, ftruncate(descriptor, size - off_t(done - whole)) == 0 { bytes -= Int64(done - whole) }
-        return whole
+        return stored
+    }
+}
+
+/// Where lines end, in JSON lines and in tables, whose quoted fields may hold line ends themselves.
+enum LineEnds {
+    /// Whole lines in a text that begins with one, and where the last of them ends.
+    static func last(in text: ArraySlice<UInt8>, isTable: Bool) -> (count: Int, end: Int) {
+        var (count, end) = (0, text.startIndex)
+        var isQuoted = false
+        for (index, byte) in zip(text.indices, text) {
+            if byte == 0x22 {
+                isQuoted.toggle()
+            } else if byte == 0x0A, !(isTable && isQuoted) {
+                count += 1
+                end = index + 1
+            }
+        }
+        return (count, end)
     }
 
-    private static func count(_ lines: ArraySlice<UInt8>) -> UInt64 {
-        lines.reduce(0) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) }
+    /// Whole lines in a text that begins with one.
+    static func count(in text: ArraySlice<UInt8>, isTable: Bool) -> Int { last(in: text, isTable: isTable).count }
+
+    /// Where the last whole row of a table ends; nil where its quotes make no sense.
+    ///
+    /// A quote doubled inside a field opens and closes it, so that counting them is enough. The whole file is read, for a
+    /// quote anywhere turns the meaning of all line ends behind it.
+    static func ofTable(_ file: Int32, size: Int64) -> Int64? {
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        var (offset, end): (Int64, Int64) = (0, 0)
+        var isQuoted = false
+        while offset < size {
+            let count = pread(file, &chunk, chunk.count, off_t(offset))
+            guard count > 0 else { return nil }
+            for index in 0..<count {
+                if chunk[index] == 0x22 {
+                    isQuoted.toggle()
+                } else if chunk[index] == 0x0A, !isQuoted {
+                    end = offset + Int64(index) + 1
+                }
+            }
+            offset += Int64(count)
+        }
+        // No row is that long: somebody else's quotes, or damage far back. What was written is worth more than half a row.
+        return size - end <= longestRow ? end : nil
     }
+
+    private static let longestRow: Int64 = 1 << 20
 }
 
 /// The end of a text of JSON lines.

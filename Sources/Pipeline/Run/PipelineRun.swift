@@ -372,8 +372,10 @@ public struct PipelineRunError: Error, CustomStringConvertible {
     /// Where the file declares the node, as `file:line:column`; nil where that is not known.
     public var place: String?
 
-    /// One line for the user.
-    public var description: String { "nodes.\(node): \(cause)" }
+    /// One line for the user; mistakes in the text of a file know their place themselves.
+    public var description: String {
+        (cause as? PipelineFileError)?.description ?? "nodes.\(node): \(cause)"
+    }
 
     /// The same in the form of what validation says: `door.json:7:5: error: nodes.file: ...`.
     public var located: String { (place.map { $0 + ": error: " } ?? "error: ") + description }

@@ -72,8 +72,10 @@ final class PictureComposer {
     /// - Parameters:
     ///   - source: the picture the planes were made from.
     ///   - before: luma in 0...1 of the planes before the gain, `width` x `height`; read when detail is added.
-    func compose(_ planes: FloatPlanes, source: Picture, before: UnsafePointer<Float>, curve: ToneCurve) -> Picture {
-        let picture = pool.make(
+    func compose(_ planes: FloatPlanes, source: Picture, before: UnsafePointer<Float>, curve: ToneCurve)
+        throws(MediaError) -> Picture
+    {
+        let picture = try pool.make(
             width: target.width, height: target.height, format: format, color: color, pixelAspect: aspect)
         let threshold = addsDetail ? threshold(source, before, curve) : 0
         let plane = picture.mutablePlane(0)

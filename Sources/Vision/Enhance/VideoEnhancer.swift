@@ -118,7 +118,7 @@ public final class VideoEnhancer {
         guard inside < capacity, waiting == nil else { return false }
         let work = prepare(picture, at: seconds)
         guard networks != nil else {
-            finished = aggregate(work)
+            finished = try aggregate(work)
             return true
         }
         waiting = work
@@ -155,7 +155,7 @@ public final class VideoEnhancer {
         phase = .idle
         // The engine goes on before the picture is composed.
         if waiting != nil { begin() }
-        return work.plan.compose(result, work.picture, turn: work.turn)
+        return try work.plan.compose(result, work.picture, turn: work.turn)
     }
 
     // MARK: - Steps
@@ -181,12 +181,12 @@ public final class VideoEnhancer {
         return Work(picture: picture, plan: plan, turn: work, isFresh: isFresh || isJump, isAlone: false)
     }
 
-    private func aggregate(_ work: Work) -> Picture {
+    private func aggregate(_ work: Work) throws(InferenceError) -> Picture {
         let aggregator = work.plan.aggregator
         if work.isFresh { aggregator.reset() }
         let result = aggregator.push(work.plan.slots[work.turn].frame.readOnly)
         if aggregator.isFresh { counts.fresh += 1 }
-        return work.plan.compose(result, work.picture, turn: work.turn)
+        return try work.plan.compose(result, work.picture, turn: work.turn)
     }
 
     /// Gives the current picture up for what went wrong with it; the next one begins without a past.
@@ -320,7 +320,12 @@ private final class Plan {
         return (gain, isJump)
     }
 
-    func compose(_ planes: FloatPlanes, _ picture: Picture, turn: Int) -> Picture {
-        composer.compose(planes, source: picture, before: slots[turn].before, curve: slots[turn].curve)
+    func compose(_ planes: FloatPlanes, _ picture: Picture, turn: Int) throws(InferenceError) -> Picture {
+        do {
+            return try composer.compose(
+                planes, source: picture, before: slots[turn].before, curve: slots[turn].curve)
+        } catch {
+            throw InferenceError(.inferenceFailed, operation: "compose", detail: error.detail)
+        }
     }
 }

@@ -50,9 +50,14 @@ public final class MotionCarrier {
     /// Numbers rise; one of another size makes all others forgotten.
     public func append(_ picture: Picture, number: UInt64) {
         if picture.width != size.width || picture.height != size.height { prepare(for: picture) }
-        let small = pool.make(
+        let made = try? pool.make(
             width: (size.width + factor - 1) / factor, height: (size.height + factor - 1) / factor, format: .gray8,
             color: picture.color)
+        // Without memory for it there is no motion to go by; whoever makes pictures says so.
+        guard let small = made else {
+            seen.removeAll(keepingCapacity: true)
+            return
+        }
         sums.withUnsafeMutableBufferPointer { sums in
             guard let base = sums.baseAddress else { return }
             FlowPyramid.reduce(picture.plane(0), by: factor, into: small.mutablePlane(0), sums: base)

@@ -46,7 +46,7 @@ public enum ParityCheck {
         if let input = try reference.floats("input") {
             // Without the picture there is nothing to compare, but its axes are put in order all the same.
             let parity = try InputParity(
-                subject.preprocessor, picture ?? blank, shape: input.shape, values: input.values)
+                subject.preprocessor, try picture ?? blank(), shape: input.shape, values: input.values)
             stages.append(
                 picture == nil
                     ? .init("pre-processing", agrees: nil, "the reference has no \"image\"") : parity.stage())
@@ -174,8 +174,8 @@ public enum ParityCheck {
         return (.boxes, rows)
     }
 
-    private static var blank: Picture {
-        PicturePool().make(
+    private static func blank() throws -> Picture {
+        try PicturePool().make(
             width: 8, height: 8, format: .i444, color: ColorSpec(matrix: .bt601, range: .full))
     }
 }

@@ -32,7 +32,7 @@ struct ParityReference {
             image.shape[0] > 0, image.shape[1] > 0, image.shape[0] <= 1 << 14, image.shape[1] <= 1 << 14
         else { throw OutputError("image: must be uint8 of shape (height, width, 3), RGB") }
         let (height, width) = (image.shape[0], image.shape[1])
-        let picture = PicturePool().make(
+        let picture = try PicturePool().make(
             width: width, height: height, format: .i444, color: ColorSpec(matrix: .bt601, range: .full))
         let planes = (0..<3).map { picture.mutablePlane($0) }
         image.bytes.withUnsafeBufferPointer { bytes in

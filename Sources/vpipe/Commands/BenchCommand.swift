@@ -42,10 +42,8 @@ struct BenchCommand: ParsableCommand {
             let bench: PipelineBench
             do {
                 bench = try PipelineBench(options, registry: Installation.registry, engine: Installation.engine)
-            } catch let error as PipelineFileError {
-                throw Failure(error)
             } catch {
-                throw Failure(.failed, "vpipe: \(error)")
+                throw Failure(starting: error)
             }
             if json { Console.print(Self.json(bench, network: name) + "\n") } else { Self.print(bench, network: name) }
         }

@@ -60,9 +60,9 @@ struct G2GCommand: ParsableCommand {
         // The loopback device has no format before a first picture: written before the camera, which may be the same.
         let picture = TimeCodePicture()
         let output = try CameraOutput(show, rate: rate)
-        try output.write(picture.picture(of: TimeCode(nanoseconds: MonotonicClock.system.now())))
+        try output.write(try picture.picture(of: TimeCode(nanoseconds: MonotonicClock.system.now())))
         let bench = try GlassToGlass(camera: settings, registry: Installation.registry)
-        return try bench.run(seconds: duration, rate: rate) { try output.write(picture.picture(of: $0)) }
+        return try bench.run(seconds: duration, rate: rate) { try output.write(try picture.picture(of: $0)) }
     }
 
     /// A code in blocks: a cell is two columns of a line, which is about square.

@@ -39,7 +39,7 @@ struct PlanCommand: ParsableCommand {
                 if isShown { Console.print(Console.clearLine + "measuring \(printable(part))", to: .errors) }
             }
         } catch {
-            throw Failure(.failed, "vpipe: \(error)")
+            throw Failure(starting: error)
         }
         if isShown { Console.print(Console.clearLine, to: .errors) }
         if json { return Console.print(PlanText.json(plan) + "\n") }

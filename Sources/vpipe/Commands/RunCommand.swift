@@ -91,15 +91,8 @@ struct RunCommand: ParsableCommand {
             try run.start()
             signals.begin(run)
             for line in run.announcements { logFormat.say("listening", line) }
-        } catch let failure as Failure {
-            throw failure
-        } catch let error as PipelineRunError where error.cause is PipelineFileError {
-            // A file that the pipeline names is as much the user's text as the pipeline.
-            throw (error.cause as? PipelineFileError).map { Failure($0) } ?? Failure(.usage)
-        } catch let error as PipelineRunError {
-            throw Failure(.failed, error.located)
         } catch {
-            throw Failure(.failed, "vpipe: \(error)")
+            throw Failure(starting: error)
         }
         manager.ready()
         reload?.begin(run)

@@ -30,6 +30,22 @@ struct Failure: Error {
         messages = error.diagnostics.map(\.lines)
     }
 
+    /// What kept a run from starting: what is a mistake in a file's text is the user's.
+    init(starting error: any Error) {
+        switch error {
+        case let failure as Failure: self = failure
+        case let error as PipelineFileError: self.init(error)
+        // A file that the pipeline names is as much the user's text as the pipeline.
+        case let error as PipelineRunError:
+            if let mistake = error.cause as? PipelineFileError {
+                self.init(mistake)
+            } else {
+                self.init(.failed, error.located)
+            }
+        default: self.init(.failed, "vpipe: \(error)")
+        }
+    }
+
     func report() {
         for line in messages.joined() { Console.line(line, to: .errors) }
     }

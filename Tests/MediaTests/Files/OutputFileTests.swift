@@ -28,7 +28,7 @@ import Testing
 
     private func write(_ range: Range<Int>, _ writer: VideoWriter) throws {
         for number in range {
-            let frame = pattern.frame(number)
+            let frame = try pattern.frame(number)
             try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
         }
     }

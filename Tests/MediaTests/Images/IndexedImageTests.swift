@@ -27,7 +27,7 @@ import Testing
 
     @Test func `grey values are labels, colours are not`() throws {
         let scratch = try Scratch()
-        let picture = PicturePool().make(width: 9, height: 5, format: .i420, color: .assumed(height: 5))
+        let picture = try PicturePool().make(width: 9, height: 5, format: .i420, color: .assumed(height: 5))
         for index in 0..<3 {
             let plane = picture.mutablePlane(index)
             for y in 0..<plane.height { plane.row(y).update(repeating: 128, count: plane.width) }

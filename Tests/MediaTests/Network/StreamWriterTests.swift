@@ -16,7 +16,7 @@ struct `A pushed stream` {
     ) throws {
         let pattern = try TestPattern(width: 64, height: 48, frameRate: Rational(50, 1))
         while isRunning() {
-            let frame = pattern.frame(number)
+            let frame = try pattern.frame(number)
             number += 1
             let outcome = try writer.write(frame.picture, pts: frame.pts, duration: frame.duration)
             if isEnough(outcome, writer.statistics) { return }
@@ -116,7 +116,7 @@ struct `A pushed stream` {
         settings.longestRetryNanoseconds = 200_000_000
         let writer = try StreamWriter(try #require(StreamTarget("tcp://127.0.0.1:\(peer.port)")), settings: settings)
         // Noise fills the socket quickly.
-        let picture = PicturePool().make(
+        let picture = try PicturePool().make(
             width: 640, height: 480, format: .i420, color: .assumed(height: 480), pixelAspect: Rational(1, 1))
         var random = SeededGenerator(seed: 3)
         let luma = picture.mutablePlane(0)

@@ -89,7 +89,7 @@ func writePattern(
     if settings.frameRate.num == 0 { settings.frameRate = Rational(30, 1) }
     let writer = try VideoWriter(path, settings: settings, audio: audio)
     for number in 0..<frames {
-        let frame = pattern.frame(number)
+        let frame = try pattern.frame(number)
         let pts = times.map { MediaTime(ticks: $0(number), base: timeBase ?? frame.pts.base) } ?? frame.pts
         try writer.write(
             frame.picture, pts: pts, duration: times == nil ? frame.duration : MediaTime(ticks: 0, base: pts.base))

@@ -2,6 +2,7 @@
 import Annotations
 import Foundation
 import Media
+import MediaTestSupport
 import Overlay
 import TestSupport
 import Testing
@@ -12,7 +13,7 @@ struct DrawingBench {
     @Test func `ten faces and a hundred lines at 1280x720`() {
         for format in [PixelFormat.i420, .nv12, .i422, .i444, .gray8] {
             let scene = DrawingScene(seed: 7)
-            let picture = PicturePool().make(width: 1280, height: 720, format: format, color: .assumed(height: 720))
+            let picture = somePicture(width: 1280, height: 720, format: format, color: .assumed(height: 720))
             let canvas = Canvas()
             let painter = OverlayPainter()
             func time(_ results: FrameAnnotations, _ rounds: Int) -> Double {
@@ -48,7 +49,7 @@ struct DrawingBench {
             region: Box(x: 0, y: 0, width: 1280, height: 720))
         let results = FrameAnnotations().adding([map], by: "road")
         for format in [PixelFormat.i420, .nv12] {
-            let picture = PicturePool().make(width: 1280, height: 720, format: format, color: .assumed(height: 720))
+            let picture = somePicture(width: 1280, height: 720, format: format, color: .assumed(height: 720))
             let canvas = Canvas()
             let painter = OverlayPainter()
             var times: [Double] = []

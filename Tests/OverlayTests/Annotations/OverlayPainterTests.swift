@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Annotations
 import Media
+import MediaTestSupport
 import Testing
 
 @testable import Overlay
@@ -142,7 +143,7 @@ import Testing
     @Test func `a frame of known texts renders none`() {
         let scene = DrawingScene(seed: 3)
         let other = DrawingScene(seed: 4)
-        let picture = PicturePool().make(width: 640, height: 360, format: .i420, color: .assumed(height: 360))
+        let picture = somePicture(width: 640, height: 360, format: .i420, color: .assumed(height: 360))
         let canvas = Canvas()
         let painter = OverlayPainter()
         canvas.draw(on: picture) { painter.draw(scene.all, on: $0) }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Media
+import MediaTestSupport
 import TestSupport
 import Testing
 
@@ -42,7 +43,7 @@ import Testing
 
     private static func film(_ screen: Picture, _ view: View, _ random: inout SeededGenerator) -> Picture {
         let (width, height) = view.size
-        let picture = PicturePool().make(
+        let picture = somePicture(
             width: width, height: height, format: .gray8, color: ColorSpec(matrix: .bt709))
         let source = screen.plane(0)
         let angle = view.degrees * .pi / 180
@@ -84,25 +85,25 @@ import Testing
         return picture
     }
 
-    @Test(arguments: views) func `a filmed code is read`(_ view: View) {
+    @Test(arguments: views) func `a filmed code is read`(_ view: View) throws {
         var random = SeededGenerator(seed: 1)
         let (shown, reader) = (TimeCodePicture(), TimeCodeReader())
         for ticks in [0, UInt32.random(in: 0...(.max), using: &random)] {
             let code = TimeCode(ticks: ticks)
-            #expect(reader.read(Self.film(shown.picture(of: code), view, &random)) == code, "\(ticks)")
+            #expect(try reader.read(Self.film(shown.picture(of: code), view, &random)) == code, "\(ticks)")
         }
     }
 
-    @Test func `two codes at once are read as neither`() {
+    @Test func `two codes at once are read as neither`() throws {
         var random = SeededGenerator(seed: 2)
         let (first, second) = (TimeCodePicture(width: 320, height: 240), TimeCodePicture(width: 320, height: 240))
         let reader = TimeCodeReader()
         for _ in 0..<8 {
             let codes = (0..<2).map { _ in TimeCode(ticks: .random(in: 0...(.max), using: &random)) }
-            let a = first.picture(of: codes[0]).plane(0)
-            let b = second.picture(of: codes[1]).plane(0)
+            let a = try first.picture(of: codes[0]).plane(0)
+            let b = try second.picture(of: codes[1]).plane(0)
             // A camera's exposure that spans both, each as long.
-            let mixed = PicturePool().make(width: 320, height: 240, format: .gray8, color: ColorSpec(matrix: .bt709))
+            let mixed = somePicture(width: 320, height: 240, format: .gray8, color: ColorSpec(matrix: .bt709))
             for y in 0..<240 {
                 for x in 0..<320 {
                     mixed.mutablePlane(0).row(y)[x] = UInt8((Int(a.row(y)[x]) + Int(b.row(y)[x])) / 2)
@@ -116,9 +117,9 @@ import Testing
         var random = SeededGenerator(seed: 3)
         let reader = TimeCodeReader()
         let pattern = try TestPattern(width: 640, height: 360)
-        for number in 0..<5 { #expect(reader.read(pattern.frame(number).picture) == nil) }
+        for number in 0..<5 { #expect(try reader.read(pattern.frame(number).picture) == nil) }
         for round in stride(from: 0, to: 20, by: 3) {
-            let picture = PicturePool().make(
+            let picture = try PicturePool().make(
                 width: 320, height: 240, format: .gray8, color: ColorSpec(matrix: .bt709))
             let plane = picture.mutablePlane(0)
             // Noise, then ever coarser blocks of it.
@@ -134,7 +135,7 @@ import Testing
             #expect(reader.read(picture) == nil)
         }
         for (width, height) in [(1, 1), (7, 900), (2000, 3)] {
-            let picture = PicturePool().make(
+            let picture = try PicturePool().make(
                 width: width, height: height, format: .gray8, color: ColorSpec(matrix: .bt709))
             for y in 0..<height {
                 for x in 0..<width { picture.mutablePlane(0).row(y)[x] = UInt8(255 * ((x + y) % 2)) }

@@ -14,7 +14,7 @@ import Testing
         let base = Rational(1, 25)
         return Frame(
             ticket: Ticket(source: 0, sequence: sequence, capturedAt: 0),
-            picture: PicturePool().make(width: 16, height: 16, format: .i420, color: ColorSpec(matrix: .bt709)),
+            picture: try PicturePool().make(width: 16, height: 16, format: .i420, color: ColorSpec(matrix: .bt709)),
             pts: MediaTime(ticks: Int64(sequence), base: base), duration: MediaTime(ticks: 1, base: base),
             stream: stream)
     }

@@ -5,6 +5,7 @@ import Dataflow
 import Foundation
 import InferenceTestSupport
 import Media
+import MediaTestSupport
 import TestPeers
 import TestSupport
 import Testing
@@ -149,7 +150,7 @@ struct MQTTNodeTests {
         let base = Rational(1, 25)
         return Frame(
             ticket: Ticket(source: 0, sequence: UInt64(number), capturedAt: 0),
-            picture: PicturePool().make(width: 32, height: 32, format: .gray8, color: .assumed(height: 32)),
+            picture: somePicture(width: 32, height: 32, format: .gray8, color: .assumed(height: 32)),
             pts: MediaTime(ticks: Int64(number), base: base), duration: MediaTime(ticks: 1, base: base),
             stream: StreamInfo(source: "bars", frameRate: Rational(25, 1)),
             annotations: FrameAnnotations().adding(events, by: "events").adding(zones, by: "zones"))

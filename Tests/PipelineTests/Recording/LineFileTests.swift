@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+import Annotations
 import Basics
+import Dataflow
 import Foundation
 import Glibc
+import InferenceTestSupport
 import Media
 import TestSupport
 import Testing
 
 @testable import Pipeline
+@testable import PipelineLanguage
 
 @Suite struct `Lines` {
     private let scratch: Scratch
@@ -95,6 +99,118 @@ import Testing
         try file.close()
         #expect(try names.map { try text($0) } == ["3\n", "0\n", "1\n", "2\n"])
         #expect(file.lines == 4)
+    }
+
+    @Test(arguments: [true, false]) func `a file that others emptied begins with its head again`(flushes: Bool) throws {
+        let file = try file("a.jsonl", flushes: flushes)
+        for number in 0..<6 {
+            try file.prepare(at: 0, taken: time)
+            if file.isFresh { Array("head\n".utf8).withUnsafeBytes { file.begin(with: $0) } }
+            try Array("\(number)\n".utf8).withUnsafeBytes { try file.write($0) }
+            // Where lines wait for others, these are handed over with them, behind the head.
+            if number == 2 { #expect(truncate(scratch.file("a.jsonl"), 0) == 0) }
+        }
+        try file.close()
+        #expect(try scratch.lines("a.jsonl") == ["head"] + (flushes ? 3..<6 : 0..<6).map(String.init))
+        #expect(file.lines == 6)
+    }
+
+    @Test func `a file that others cut within a line goes on with a whole one`() throws {
+        let file = try file("a.jsonl")
+        for number in 0..<3 { try write("{\"n\":\(number)}", file) }
+        #expect(truncate(scratch.file("a.jsonl"), 12) == 0)
+        try write("{}", file)
+        try file.close()
+        #expect(try text("a.jsonl") == "{\"n\":0}\n{}\n")
+    }
+
+    @Test func `bytes that others took off do not count for the size of a file`() throws {
+        let file = try file("a.jsonl") { $0.segments.bytes = 1000 }
+        for number in 0..<15 {
+            if number == 8 { #expect(truncate(scratch.file("a.jsonl"), 0) == 0) }
+            try write(String(repeating: "x", count: 99), file)
+        }
+        try file.close()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["a.jsonl"])
+    }
+
+    @Test(arguments: [
+        // A quoted field holds line ends; the file ends within one, behind one, or with a whole row.
+        ("h\na,\"x\ny\"\nb,\"z\n", "h\na,\"x\ny\"\n"), ("h\na,\"x\ny\"\nb,\"z\nw", "h\na,\"x\ny\"\n"),
+        ("h\na,\"x\ny\"\n", "h\na,\"x\ny\"\n"), ("h\na,\"x \"\"q\"\"\ny\"\nb", "h\na,\"x \"\"q\"\"\ny\"\n"), ("h", ""),
+        ("h\na,\"" + String(repeating: "\n", count: 70_000), "h\n"),
+        // Quotes that make no sense cost half a row, never what was written before.
+        (
+            "h\n\"\n" + String(repeating: "a,b\n", count: 300_000) + "c",
+            "h\n\"\n" + String(repeating: "a,b\n", count: 300_000)
+        ),
+    ]) func `a half row is taken off a table`(left: String, healed: String) throws {
+        try put(left, "a.csv")
+        let file = try file("a.csv", .append) { $0.isTable = true }
+        try write("1", file)
+        try file.close()
+        #expect(try text("a.csv") == healed + "1\n")
+    }
+
+    @Test func `a full disk leaves whole rows of a table`() throws {
+        // The second row's field is cut behind its line end.
+        let room = Room(15)
+        let file = try file("a.csv", flushes: false) {
+            $0.isTable = true
+            $0.write = room.write
+        }
+        file.head = Array("h\n".utf8)
+        for _ in 0..<3 { try write("a,\"x\ny\"", file) }
+        #expect(throws: OutputError.self) { try file.close() }
+        #expect(try text("a.csv") == "h\na,\"x\ny\"\n")
+        #expect(file.lines == 1 && file.takeLosses() == 2)
+    }
+
+    /// Finds two faces in every frame.
+    private final class Faces: Node {
+        func process(_ item: Item, to output: Output) throws -> Disposition {
+            let face = Face(box: Box(x: 0, y: 0, width: 1, height: 1), score: 1)
+            output.emit(item.frame.adding([face, face], by: "f"))
+            return .done
+        }
+    }
+
+    @Test(arguments: [false, true]) func `frames whose rows a full disk did not take were not delivered`(
+        hasRetention: Bool
+    ) throws {
+        let room = Room(40_000)
+        let path = scratch.file("a.csv")
+        var registry = NodeRegistry.builtIn
+        try registry.register(
+            Contract("finds", .processing, summary: "Finds faces", outputs: [OutputPort(adds: [.faces])]),
+            factory: { _, _ in .node(Faces()) })
+        try registry.register(
+            Contract("full", .sink, summary: "Writes a table on a full disk"),
+            factory: { _, _ in
+                var settings = LineFile.Settings(name: try FileNamePattern(path, zone: .utc))
+                settings.isTable = true
+                settings.write = room.write
+                if hasRetention { settings.retention.bytes = 1_000_000 }
+                return .node(CSVNode(try LineFile(settings), .boxes))
+            })
+        let text = #"""
+            {"nodes": {"t": {"type": "testpattern", "size": "16x16", "frames": 2000},
+             "f": {"type": "finds", "input": "t"}, "c": {"type": "full", "input": "f"}}}
+            """#
+        let run = try PipelineRun(
+            PipelineFile(name: "p.json", text: text).validated(against: registry.contracts), registry: registry,
+            engine: noEngine())
+        try run.start()
+        let report = run.waitUntilFinished()
+        let rows = try scratch.lines("a.csv").count - 1
+        let source = try #require(report.source("t"))
+        #expect(report.isBalanced && rows > 100)
+        // A frame of which one row is there is not there as a whole.
+        #expect(source.delivered == UInt64(rows / 2))
+        #expect(report.failures.isEmpty == hasRetention)
+        let notes = run.notes().flatMap(\.lines)
+        #expect(notes.contains("\(path): \(rows) rows") && notes.contains { $0.contains("rows are not on disk") })
+        #expect(run.notes().flatMap(\.lines) == notes)
     }
 
     @Test func `a moved file is noticed without a signal`() throws {

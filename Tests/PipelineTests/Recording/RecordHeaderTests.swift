@@ -68,7 +68,7 @@ import Testing
 
     @Test func `photographs keep their names, and an unreadable one shifts nothing`() throws {
         let scratch = try Scratch()
-        let picture = PicturePool().make(width: 16, height: 16, format: .gray8, color: .assumed(height: 16))
+        let picture = try PicturePool().make(width: 16, height: 16, format: .gray8, color: .assumed(height: 16))
         for name in ["a.png", "c.png", "d.png"] { try ImageWriter().write(picture, to: scratch.file(name)) }
         try Data("no picture".utf8).write(to: URL(fileURLWithPath: scratch.file("b.png")))
         let run = try PipelineRun(

@@ -33,7 +33,7 @@ import Testing
     /// Records pictures of the test pattern; `first` is the number of the first.
     private func record(_ recorder: Recorder, _ range: Range<Int>) throws {
         for number in range {
-            let frame = pattern.frame(number)
+            let frame = try pattern.frame(number)
             let taken = WallTime(nanoseconds: begin.nanoseconds + Int64(number) * 40_000_000)
             _ = try recorder.write(frame.picture, pts: frame.pts, duration: frame.duration, taken: taken)
         }
@@ -145,7 +145,7 @@ import Testing
             }, audio: nil)
         var lost = 0
         for number in 0..<400 {
-            let frame = pattern.frame(number)
+            let frame = try pattern.frame(number)
             let taken = WallTime(nanoseconds: begin.nanoseconds + Int64(number) * 40_000_000)
             if number == 300 { disk.empty() }
             if case .lost = try recorder.write(frame.picture, pts: frame.pts, duration: frame.duration, taken: taken) {

@@ -25,7 +25,7 @@ private final class FakeCamera: SourceNode, InterruptibleSource, @unchecked Send
         try asked.await()
     }
 
-    func produce(to output: Output) -> Production {
+    func produce(to output: Output) throws -> Production {
         if hasFilmed { asked.signal() }
         hasFilmed = true
         filmed.wait()
@@ -34,7 +34,7 @@ private final class FakeCamera: SourceNode, InterruptibleSource, @unchecked Send
         }
         output.emit(
             Frame(
-                ticket: ticket, picture: picture.picture(of: code),
+                ticket: ticket, picture: try picture.picture(of: code),
                 pts: MediaTime(ticks: Int64(ticket.sequence), base: Rational(1, 10)),
                 duration: MediaTime(ticks: 1, base: Rational(1, 10)),
                 stream: StreamInfo(source: "camera", frameRate: Rational(10, 1), isLive: true)))

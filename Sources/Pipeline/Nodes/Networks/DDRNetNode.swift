@@ -41,7 +41,7 @@ enum DDRNetNode: NetworkNode {
         ],
         examples: [
             .init("Roads", #"{ "type": "ddrnet", "input": "video", "size": "640x360", "upsample": "exact" }"#)
-        ])
+        ], check: NetworkParams.problems(.ddrnet))
 
     static func options(_ settings: Settings, for model: NodeModel) throws -> SegmentationOptions {
         SegmentationOptions(

@@ -67,7 +67,11 @@ enum DWTANetNode: NodeType {
                 "A temporal denoiser that leaves brightness alone",
                 #"{ "type": "dwtanet", "input": "video", "variant": "denoise", "exposure": "off" }"#),
             .init("At night only", #"{ "type": "dwtanet", "input": "video", "variant": "S", "darkness": 60 }"#),
-        ])
+        ],
+        check: { settings in
+            NetworkParams.weightsProblems(settings)
+                + (settings[variant] == denoise.value ? [] : NetworkParams.sizeProblems(settings[size], of: .dwtaNet))
+        })
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let settings = node.settings
@@ -97,6 +101,7 @@ enum DWTANetNode: NodeType {
         let reason =
             settings[NetworkParams.precision.fixed] == .auto
             ? "f32, as 8 bits lose more than 0.1 dB and bf16 was no faster" : nil
+        try NetworkParams.requireFiles(of: node, in: context)
         let model = try model(settings, size: wanted)
         let networks = try EnhancementNetworks(
             model.architecture, weights: model.weights, size: model.size, engine: context.engine,

@@ -26,7 +26,8 @@ enum MLSDNode: NetworkNode {
             variant, NetworkParams.weights, NetworkParams.size, NetworkParams.downscale, NetworkParams.precision,
             threshold, minimumLength, NetworkParams.every,
         ],
-        examples: [.init("Lines", #"{ "type": "mlsd", "input": "video", "variant": "tiny", "threshold": 0.1 }"#)])
+        examples: [.init("Lines", #"{ "type": "mlsd", "input": "video", "variant": "tiny", "threshold": 0.1 }"#)],
+        check: NetworkParams.problems(.mlsd))
 
     static func options(_ settings: Settings, for model: NodeModel) -> LineDecoder.Options {
         // The decoder counts in pixels of the output map, which is half the input.

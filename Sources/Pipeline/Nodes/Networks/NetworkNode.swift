@@ -30,7 +30,8 @@ extension NetworkNode {
     static func note(_ options: Options) -> String? { nil }
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        try DetectNode.make(node, in: context) { settings in
+        try NetworkParams.requireFiles(of: node, in: context)
+        return try DetectNode.make(node, in: context) { settings in
             let chosen = try NetworkParams.chosen(
                 NetworkParams.model(family.networks, variant: settings[variant], settings), settings, in: context)
             let model = chosen.model

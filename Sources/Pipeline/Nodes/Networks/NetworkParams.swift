@@ -47,6 +47,44 @@ enum NetworkParams {
         return changeable ? variant.rebuildsNetwork : variant
     }
 
+    /// What is wrong with size and weights whatever the weights are.
+    static func problems(_ family: NetworkFamily) -> @Sendable (Settings) -> [SettingsProblem] {
+        { settings in
+            weightsProblems(settings) + sizeProblems(settings[size], of: family)
+        }
+    }
+
+    /// Refuses a folder where a file is meant.
+    static func weightsProblems(_ settings: Settings) -> [SettingsProblem] {
+        guard let path = settings[weights], path != NodeModel.defaultWeights else { return [] }
+        return InputFile.problems(path, weights.spec.name) { _ in "name one weights file" }
+    }
+
+    /// Refuses sizes at which a family's networks cannot be built.
+    static func sizeProblems(_ size: PixelSize?, of family: NetworkFamily) -> [SettingsProblem] {
+        guard let size = size.map({ InputSize(width: $0.width, height: $0.height) }), !family.sizes.allows(size) else {
+            return []
+        }
+        let choices = family.sizes.nearest(to: size).map { "\"\($0)\"" }.joined(separator: " or ")
+        return [
+            SettingsProblem(
+                parameter: Self.size.spec.name,
+                message: "is not possible for \(family.name): width and height must be \(family.sizes)",
+                fix: "use \(choices)")
+        ]
+    }
+
+    /// Refuses weights and other files that are not there.
+    static func requireFiles(of node: ValidatedNode, in context: BuildContext) throws {
+        for parameter in node.contract.parameters where parameter.role.isInputFile {
+            guard case .string(let text)? = node.settings.value(named: parameter.name),
+                // The others are names: "default", "auto", "cityscapes".
+                parameter.kind == .path && text != NodeModel.defaultWeights || text.hasSuffix(".json")
+            else { continue }
+            try InputFile.require(text, parameter.name, of: node, in: context)
+        }
+    }
+
     /// The model that `settings` ask for.
     static func model(_ family: NetworkFamily, variant: String, _ settings: Settings) throws -> NodeModel {
         let model = try NodeModel(

@@ -121,7 +121,11 @@ enum ONNXNode: NodeType {
         check: problems)
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        try DetectNode.make(node, in: context) { try detector($0, context) }
+        try InputFile.require(node.settings[model], model.spec.name, of: node, in: context)
+        if let file = ClassNames.file(node.settings[classes]) {
+            try InputFile.require(file, classes.spec.name, of: node, in: context)
+        }
+        return try DetectNode.make(node, in: context) { try detector($0, context) }
     }
 
     private static func detector(_ settings: Settings, _ context: BuildContext) throws -> NodeNetwork {
@@ -193,7 +197,7 @@ enum ONNXNode: NodeType {
 
     /// What single parameters do not show.
     @Sendable private static func problems(_ settings: Settings) -> [SettingsProblem] {
-        var problems: [SettingsProblem] = []
+        var problems = InputFile.problems(settings[model], model.spec.name) { _ in "name one .onnx file" }
         for param in [mean, scale] where ![1, 3].contains(settings[param].count) {
             problems.append(
                 SettingsProblem(

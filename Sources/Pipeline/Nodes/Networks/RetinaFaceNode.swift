@@ -26,7 +26,8 @@ enum RetinaFaceNode: NetworkNode {
             variant, NetworkParams.weights, NetworkParams.size, NetworkParams.downscale, NetworkParams.precision,
             threshold, overlap, NetworkParams.every,
         ],
-        examples: [.init("Faces", #"{ "type": "retinaface", "input": "video", "size": "640x480" }"#)])
+        examples: [.init("Faces", #"{ "type": "retinaface", "input": "video", "size": "640x480" }"#)],
+        check: NetworkParams.problems(.retinaFace))
 
     static func options(_ settings: Settings, for model: NodeModel) -> FaceOptions {
         FaceOptions(

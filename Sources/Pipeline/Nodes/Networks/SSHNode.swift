@@ -29,7 +29,8 @@ enum SSHNode: NetworkNode {
             variant, NetworkParams.weights, NetworkParams.size, NetworkParams.downscale, NetworkParams.precision,
             threshold, overlap, pyramid, NetworkParams.every,
         ],
-        examples: [.init("Faces", #"{ "type": "ssh", "input": "video", "variant": "mobilenet0.25" }"#)])
+        examples: [.init("Faces", #"{ "type": "ssh", "input": "video", "variant": "mobilenet0.25" }"#)],
+        check: NetworkParams.problems(.ssh))
 
     static func options(_ settings: Settings, for model: NodeModel) -> FaceOptions {
         FaceOptions(

@@ -87,14 +87,14 @@ final class OverlayNode: JoinNode, NodeType, AdjustableNode, ReportingNode, Draw
 
     func prepare(_ settings: Settings) -> PreparedChange { changes.change(to: Self.style(settings)) }
 
-    func join(_ items: JoinedItems, to output: Output) -> Disposition {
+    func join(_ items: JoinedItems, to output: Output) throws -> Disposition {
         if let style = changes.take(for: items.ticket) { painter.style = style }
         let frame = branches.completed(items)
         guard painter.marks(frame.annotations) else {
             output.emit(frame)
             return .done
         }
-        let picture = pool.writableCopy(of: frame.picture)
+        let picture = try pool.writableCopy(of: frame.picture)
         let map = frame.map
         let annotations = map.isIdentity ? frame.annotations : frame.annotations.mapped(by: map.inverse)
         canvas.draw(on: picture) { painter.draw(annotations, on: $0) }

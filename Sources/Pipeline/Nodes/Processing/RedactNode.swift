@@ -129,42 +129,42 @@ final class RedactNode: Node, NodeType, ReportingNode {
         maxHeld = delay > 0 ? Self.mostHeld : 0
     }
 
-    func process(_ item: Item, to output: Output) -> Disposition {
+    func process(_ item: Item, to output: Output) throws -> Disposition {
         let frame = item.frame
         let isKnown = isKnown(frame)
         let boxes = boxes(of: frame)
         guard delay > 0 else {
-            show(Pending(frame: frame, boxes: boxes, isKnown: isKnown), to: output)
+            try show(Pending(frame: frame, boxes: boxes, isKnown: isKnown), to: output)
             return .done
         }
         for index in pending.indices { pending[index].boxes += fresh }
         pending.append(Pending(frame: frame, boxes: boxes, isKnown: isKnown))
-        emit(until: frame.pts.seconds - delay, to: output)
+        try emit(until: frame.pts.seconds - delay, to: output)
         return .held
     }
 
-    func drain(to output: Output) -> Bool {
-        emit(until: .infinity, to: output)
+    func drain(to output: Output) throws -> Bool {
+        try emit(until: .infinity, to: output)
         return true
     }
 
-    private func emit(until time: Double, to output: Output) {
+    private func emit(until time: Double, to output: Output) throws {
         // Times are sums of what binary fractions cannot hold.
         while let first = pending.first, first.frame.pts.seconds <= time + 1e-6 || pending.count >= maxHeld {
             pending.removeFirst()
-            if show(first, to: output) { output.finish(first.frame.ticket) }
+            if try show(first, to: output) { output.finish(first.frame.ticket) }
         }
     }
 
     /// Emits a frame, covered; false where it was dropped instead.
     @discardableResult
-    private func show(_ entry: Pending, to output: Output) -> Bool {
+    private func show(_ entry: Pending, to output: Output) throws -> Bool {
         if !entry.isKnown, onMissing == .drop {
             dropped += 1
             output.drop(entry.frame.ticket, cause: .notRedacted)
             return false
         }
-        output.emit(redacted(entry.frame, entry.boxes, isKnown: entry.isKnown))
+        output.emit(try redacted(entry.frame, entry.boxes, isKnown: entry.isKnown))
         return true
     }
 
@@ -174,10 +174,10 @@ final class RedactNode: Node, NodeType, ReportingNode {
             && required.allSatisfy { id in frame.annotations[id].map { ($0.age ?? 0) <= maxAge } ?? false }
     }
 
-    private func redacted(_ frame: Frame, _ boxes: [Box], isKnown: Bool) -> Frame {
+    private func redacted(_ frame: Frame, _ boxes: [Box], isKnown: Bool) throws -> Frame {
         let annotations = Self.withoutTensors(frame.annotations)
         guard !isKnown || !boxes.isEmpty else { return frame.replacing(annotations: annotations) }
-        let picture = pool.writableCopy(of: frame.picture)
+        let picture = try pool.writableCopy(of: frame.picture)
         if isKnown {
             for box in boxes { redactor.cover(box, of: picture, method) }
             covered += 1

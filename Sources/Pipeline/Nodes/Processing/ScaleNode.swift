@@ -22,7 +22,8 @@ final class ScaleNode: Node, NodeType {
         "scale", aliases: ["resize"], .processing, summary: "Changes the picture size",
         details: "Results found before and after keep the coordinates of the source frame.",
         parameters: [size, fit, filter],
-        examples: [.init("Half a full HD picture", #"{ "type": "scale", "input": "video", "size": "960x540" }"#)])
+        examples: [.init("Half a full HD picture", #"{ "type": "scale", "input": "video", "size": "960x540" }"#)],
+        check: { PictureMemory.problems($0[size], size.spec.name) })
 
     private let scaler: PictureScaler
     private let fit: PictureScaler.Fit

@@ -36,17 +36,26 @@ final class CSVNode: Node, NodeType, ReportingNode, ReopeningNode {
     private let file: LineFile
     private let content: Rows
     private var text: [UInt8] = []
-    private var count = 0
+    /// Rows of the frame at hand.
+    private var rows = 0
+    /// Whether they have been handed over.
+    private var hasTaken = false
+    /// Rows of the frames that may not be on disk yet, oldest first.
+    private var unsettled: [Int] = []
+    private var lost = 0
+    private var source: UInt16 = 0
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let settings = node.settings
-        let file = try LineFile(OutputParams.lines(settings[path], settings, in: context, flushesAlways: node.isLive))
-        return .node(CSVNode(file, settings[rows]))
+        var lines = try OutputParams.lines(settings[path], settings, in: context, flushesAlways: node.isLive)
+        lines.isTable = true
+        return .node(CSVNode(try LineFile(lines), settings[rows]))
     }
 
     init(_ file: LineFile, _ rows: Rows) {
         self.file = file
         content = rows
+        file.head = Array(head.utf8)
     }
 
     /// The names of the columns.
@@ -59,14 +68,38 @@ final class CSVNode: Node, NodeType, ReportingNode, ReopeningNode {
     }
 
     func process(_ item: Item, to output: Output) throws -> Disposition {
-        try write(item.frame, taken: WallTime.of(instant: item.ticket.capturedAt, present: output.now))
+        settle(output)
+        source = item.ticket.source
+        do {
+            try write(item.frame, taken: WallTime.of(instant: item.ticket.capturedAt, present: output.now))
+        } catch {
+            // This frame's own rows are among them, and its fate is the node's failure.
+            settle(output, butNewest: hasTaken)
+            throw error
+        }
         return .done
+    }
+
+    /// Puts frames whose rows could not be stored right in the books: those that were taken last.
+    private func settle(_ output: Output, butNewest: Bool = false) {
+        var rows = file.takeLosses()
+        lost += rows
+        var frames = 0
+        if butNewest { rows -= unsettled.popLast() ?? 0 }
+        while rows > 0, let some = unsettled.popLast() {
+            rows -= some
+            frames += 1
+        }
+        if file.isFlushed { unsettled.removeAll(keepingCapacity: true) }
+        output.retract(frames, of: source, cause: .diskFull)
     }
 
     /// Writes the rows of a frame.
     ///
     /// - Parameter taken: its instant of capture.
     func write(_ frame: Frame, taken: WallTime) throws {
+        (rows, hasTaken) = (0, false)
+        text.removeAll(keepingCapacity: true)
         try file.prepare(at: frame.pts.seconds, taken: taken)
         frame.annotations.forEach { entry in
             switch content {
@@ -75,40 +108,33 @@ final class CSVNode: Node, NodeType, ReportingNode, ReopeningNode {
             case .events: for event in entry.list.items(Event.self) ?? [] where event.phase == .end { write(event) }
             }
         }
-        try flush()
+        guard !text.isEmpty else { return }
+        unsettled.append(rows)
+        hasTaken = true
+        try text.withUnsafeBytes { try file.write($0) }
     }
 
     func drain(to output: Output) throws -> Bool {
-        try finish()
+        do {
+            try finish()
+            settle(output)
+        } catch {
+            settle(output)
+            throw error
+        }
         return true
     }
 
     /// Writes what is left, at least the names of the columns.
-    func finish() throws {
-        try writeHead()
-        try file.close()
-    }
+    func finish() throws { try file.close() }
 
     func stop() { file.abandon() }
 
     func reopenFiles() { file.reopen() }
 
     var notes: [String] {
-        let lost = file.takeLosses()
-        return ["\(file.path): \(count) rows"]
+        ["\(file.path): \(file.lines) rows"]
             + (lost > 0 ? ["\(lost) rows are not on disk: they could not be written"] : []) + file.warnings
-    }
-
-    private func writeHead() throws {
-        guard file.isEmpty else { return }
-        try Array(head.utf8).withUnsafeBytes { try file.write($0) }
-    }
-
-    private func flush() throws {
-        guard !text.isEmpty else { return }
-        try writeHead()
-        try text.withUnsafeBytes { try file.write($0) }
-        text.removeAll(keepingCapacity: true)
     }
 
     private func writeBoxes(_ entry: FrameAnnotations.Entry, _ frame: Frame) {
@@ -164,7 +190,7 @@ final class CSVNode: Node, NodeType, ReportingNode, ReopeningNode {
 
     private func end() {
         text.append(0x0A)
-        count += 1
+        rows += 1
     }
 
     private func number(_ value: Double, _ decimals: Int) {

@@ -48,7 +48,6 @@ final class JSONLNode: Node, NodeType, ReportingNode, ReopeningNode {
     private let header: RecordHeader?
     /// The kinds of result that several nodes find.
     private let shared: Set<String>
-    private var headers: UInt64 = 0
     private let isLive: Bool
     private var accepted = 0
     private var lost = 0
@@ -84,12 +83,16 @@ final class JSONLNode: Node, NodeType, ReportingNode, ReopeningNode {
         let found = FrameRecord.write(
             frame, taken: isLive ? taken : nil, shared: shared, to: &record)
         if found || !skipsEmpty {
-            try file.prepare(at: frame.pts.seconds, taken: taken)
+            do {
+                try file.prepare(at: frame.pts.seconds, taken: taken)
+            } catch {
+                settle(output)
+                throw error
+            }
             if file.isFresh, let header {
                 var line = JSONWriter()
                 header.write(before: frame, at: taken, to: &line)
-                try line.withBytes { try file.write($0) }
-                headers += 1
+                line.withBytes { file.begin(with: $0) }
             }
             record.newline()
             source = item.ticket.source
@@ -129,8 +132,7 @@ final class JSONLNode: Node, NodeType, ReportingNode, ReopeningNode {
 
     var notes: [String] {
         let files = file.files > 1 ? " in \(file.files) files" : ""
-        let lines = file.lines - min(file.lines, headers)
-        return ["\(file.path): \(lines) lines\(files)"]
+        return ["\(file.path): \(file.lines) lines\(files)"]
             + (lost > 0 ? ["\(lost) lines are not on disk: they could not be written"] : []) + file.warnings
     }
 }

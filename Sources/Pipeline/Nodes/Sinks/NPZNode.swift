@@ -20,7 +20,7 @@ final class NPZNode: Node, NodeType, ReportingNode {
         parameters: [folder, OutputParams.ifExists, OutputParams.overwrite],
         discloses: { _ in .tensors },
         examples: [.init("Outputs of a network", #"{ "type": "npz", "input": "depth", "path": "depth" }"#)],
-        check: { OutputParams.conflicts($0) })
+        check: { OutputParams.problems(in: $0[folder], parameter: folder.spec.name) + OutputParams.conflicts($0) })
 
     private let folder: String
     private let ifExists: IfExists

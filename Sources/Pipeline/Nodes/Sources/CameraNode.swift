@@ -119,7 +119,7 @@ package final class CameraNode: SourceNode, NodeType, ReportingNode, Interruptib
         case .picture(let shot): return frames.picture(shot.picture, capturedAt: shot.capturedAt, to: output)
         case .noSignal(let fault):
             guard isBlanked else { return .more }
-            return frames.noSignal(
+            return try frames.noSignal(
                 Self.words(fault), width: camera.size.width, height: camera.size.height, to: output)
         }
     }

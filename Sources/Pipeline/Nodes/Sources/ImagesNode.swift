@@ -25,11 +25,16 @@ final class ImagesNode: SourceNode, NodeType, ReportingNode, MeasuredSource {
     private var unreadable = (count: 0, first: "")
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
-        .source(
+        let reader: ImageReader
+        do {
+            reader = try ImageReader(node.settings[path])
+        } catch  where error.code == .notFound {
+            throw InputFile.mistake("no images there", node.settings[path], path.spec.name, of: node, in: context)
+        }
+        return .source(
             ImagesNode(
-                try ImageReader(node.settings[path]), rate: node.settings[fps], source: node.id,
-                part: RecordingPart(every: node.settings[PartParams.every]),
-                events: context.events))
+                reader, rate: node.settings[fps], source: node.id,
+                part: RecordingPart(every: node.settings[PartParams.every]), events: context.events))
     }
 
     init(_ reader: ImageReader, rate: FrameRate, source: String, part: RecordingPart, events: EventBox) {

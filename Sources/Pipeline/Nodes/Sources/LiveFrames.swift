@@ -44,7 +44,7 @@ final class LiveFrames {
 
     /// Looks up fonts now rather than when the source goes.
     func prepareBlank(_ reason: String, width: Int, height: Int) {
-        _ = blank.picture(width: width, height: height, reason: reason, seconds: 0)
+        _ = try? blank.picture(width: width, height: height, reason: reason, seconds: 0)
     }
 
     /// Lets a picture in.
@@ -62,12 +62,13 @@ final class LiveFrames {
     }
 
     /// Lets a picture in that says why there is none.
-    func noSignal(_ reason: String, width: Int, height: Int, time: Int64? = nil, to output: Output) -> Production {
+    func noSignal(_ reason: String, width: Int, height: Int, time: Int64? = nil, to output: Output) throws -> Production
+    {
         let now = output.now
         let since = awaySince ?? now
         awaySince = since
         blanks += 1
-        let picture = blank.picture(
+        let picture = try blank.picture(
             width: width, height: height, format: shape.format, color: shape.color, reason: reason,
             seconds: Int((now &- since) / 1_000_000_000))
         // A stream's clock may have run ahead of the world's: stand-ins keep their distance all the same.

@@ -38,7 +38,7 @@ final class LiveVideoNode: SourceNode, ReportingNode, InterruptibleSource, Audio
         case .noSignal(let fault):
             guard isBlanked, let shape = reader.shape else { return .more }
             return settle(
-                frames.noSignal(
+                try frames.noSignal(
                     fault.words, width: shape.width, height: shape.height, time: reader.present, to: output))
         }
     }

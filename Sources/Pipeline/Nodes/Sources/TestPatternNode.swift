@@ -18,7 +18,8 @@ package final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
     package static let contract = Contract(
         "testpattern", .source, summary: "Makes colour bars with a moving square and the frame number",
         parameters: [size, fps, frames, realtime], liveness: .when { $0[realtime] },
-        examples: [.init("Ten seconds", #"{ "type": "testpattern", "size": "640x360", "frames": 250 }"#)])
+        examples: [.init("Ten seconds", #"{ "type": "testpattern", "size": "640x360", "frames": 250 }"#)],
+        check: { PictureMemory.problems($0[size], size.spec.name) })
 
     private let pattern: TestPattern
     private let stream: StreamInfo
@@ -51,7 +52,7 @@ package final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
 
     package func start(_ link: StageLink) { self.link = link }
 
-    package func produce(to output: Output) -> Production {
+    package func produce(to output: Output) throws -> Production {
         guard frames == 0 || count < frames else { return .ended }
         var capturedAt = output.now
         if paced {
@@ -67,7 +68,7 @@ package final class TestPatternNode: SourceNode, NodeType, MeasuredSource {
         case .full: return .waiting
         case .refused: count += 1
         case .admitted(let ticket):
-            let made = pattern.frame(count)
+            let made = try pattern.frame(count)
             count += 1
             output.emit(
                 Frame(ticket: ticket, picture: made.picture, pts: made.pts, duration: made.duration, stream: stream))

@@ -68,6 +68,8 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
                 #"{ "type": "video", "url": "samples/demo.mp4", "start": "2s", "end": "12s", "every": 5 }"#),
         ],
         check: { settings in
+            let mistakes = sourceProblems(settings[url])
+            guard mistakes.isEmpty else { return mistakes }
             let isPart = settings[PartParams.start] != nil || settings[PartParams.end] != nil
             guard isPart else { return [] }
             if liveAddress(settings) != nil {
@@ -105,6 +107,7 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
 
     static func make(_ node: ValidatedNode, in context: BuildContext) throws -> BuiltNode {
         let settings = node.settings
+        try InputFile.require(settings[url], url.spec.name, of: node, in: context)
         var options = VideoReader.Options()
         options.appliesRotation = settings[rotate]
         options.isLooping = settings[loop]
@@ -128,6 +131,23 @@ final class VideoNode: SourceNode, NodeType, ReportingNode, InterruptibleSource,
                 loops: settings[loop], isRemote: address != nil || location == "pipe:0",
                 gate: node.isLive ? context.gate : nil, part: RecordingPart(settings),
                 securityNote: address.flatMap { options.security.note(on: $0) }))
+    }
+
+    /// What is wrong with an address or a path, whatever is there.
+    private static func sourceProblems(_ text: String) -> [SettingsProblem] {
+        guard let scheme = InputProtocols.unknown(in: text) else {
+            return InputFile.problems(text, url.spec.name) { pattern in
+                "name one recording; `vpipe batch PIPELINE --inputs '\(pattern)' --out OUT` takes one after the other, and "
+                    + "photographs are read by \"images\""
+            }
+        }
+        let names = InputProtocols.usualFirst
+        return [
+            SettingsProblem(
+                parameter: url.spec.name, message: "the FFmpeg here knows no protocol \"\(scheme)\"",
+                fix: (closest(to: scheme, among: names).map { "did you mean \"\($0)://\"? " } ?? "")
+                    + "it knows " + names.joined(separator: ", "))
+        ]
     }
 
     /// Where the stream is, if it counts as live.

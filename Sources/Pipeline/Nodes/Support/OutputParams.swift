@@ -81,6 +81,13 @@ enum OutputParams {
 
     /// What is wrong with the date in a name.
     static func problems(in name: String, parameter: String) -> [SettingsProblem] {
+        if name.contains("://"), FilePath.local(name) == nil {
+            return [
+                SettingsProblem(
+                    parameter: parameter, message: "is an address, where files have a path",
+                    fix: "\"stream\" sends video to servers, \"mqtt\" and \"webhook\" events")
+            ]
+        }
         do throws(MediaError) {
             _ = try FileNamePattern(name)
             return []

@@ -4,6 +4,7 @@ import Basics
 import Dataflow
 import Foundation
 import Media
+import MediaTestSupport
 import TestSupport
 import Testing
 
@@ -169,7 +170,7 @@ import Testing
         func frame(_ number: UInt64) -> Frame {
             Frame(
                 ticket: Ticket(source: 0, sequence: number, capturedAt: number * 40_000_000),
-                picture: PicturePool().make(width: 4, height: 4, format: .gray8, color: .assumed(height: 4)),
+                picture: somePicture(width: 4, height: 4, format: .gray8, color: .assumed(height: 4)),
                 pts: MediaTime(ticks: Int64(number), base: base), duration: MediaTime(ticks: 1, base: base),
                 stream: StreamInfo(source: "s", frameRate: Rational(25, 1)),
                 annotations: FrameAnnotations().adding(
@@ -189,7 +190,7 @@ import Testing
         let base = Rational(1, 25)
         let frame = Frame(
             ticket: Ticket(source: 0, sequence: 3, capturedAt: 0),
-            picture: PicturePool().make(width: 4, height: 4, format: .gray8, color: .assumed(height: 4)),
+            picture: try PicturePool().make(width: 4, height: 4, format: .gray8, color: .assumed(height: 4)),
             pts: MediaTime(ticks: 3, base: base), duration: MediaTime(ticks: 1, base: base),
             stream: StreamInfo(source: "s", frameRate: Rational(25, 1)), annotations: annotations)
         try node.write(frame, taken: .now)

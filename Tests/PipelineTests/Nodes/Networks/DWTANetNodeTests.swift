@@ -2,6 +2,7 @@
 import Annotations
 import Dataflow
 import Media
+import MediaTestSupport
 import Testing
 import Vision
 
@@ -16,7 +17,7 @@ import Vision
 
         init(_ levels: [UInt8]) {
             pictures = levels.map { level in
-                let picture = PicturePool().make(
+                let picture = somePicture(
                     width: 64, height: 48, format: .i420, color: ColorSpec(matrix: .bt601, range: .full))
                 for index in 0..<3 {
                     let plane = picture.mutablePlane(index)

@@ -2,6 +2,7 @@
 import Annotations
 import Foundation
 import Media
+import MediaTestSupport
 import TestSupport
 import Testing
 
@@ -15,7 +16,7 @@ import Testing
     /// Frame `number` of a textured picture that moves 4 pixels to the right each frame.
     private func frame(_ number: Int, _ results: FrameAnnotations = FrameAnnotations(), hasSignal: Bool = true) -> Frame
     {
-        let picture = PicturePool().make(
+        let picture = somePicture(
             width: 320, height: 180, format: .gray8, color: ColorSpec(matrix: .bt709))
         let plane = picture.mutablePlane(0)
         for y in 0..<180 {

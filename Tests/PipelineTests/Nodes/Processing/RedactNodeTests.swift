@@ -2,6 +2,7 @@
 import Annotations
 import Foundation
 import Media
+import MediaTestSupport
 import Overlay
 import TestSupport
 import Testing
@@ -30,7 +31,7 @@ import Testing
         _ number: Int, _ annotations: FrameAnnotations, format: PixelFormat = .i420, hasSignal: Bool = true,
         seed: Int = 0, size: (Int, Int) = (160, 120), map: PictureMap = .identity
     ) -> Frame {
-        let picture = PicturePool().make(
+        let picture = somePicture(
             width: size.0, height: size.1, format: format, color: ColorSpec(matrix: .bt709))
         for index in 0..<format.planeCount {
             let plane = picture.mutablePlane(index)

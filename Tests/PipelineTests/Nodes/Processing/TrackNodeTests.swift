@@ -2,6 +2,7 @@
 import Annotations
 import Foundation
 import Media
+import MediaTestSupport
 import TestSupport
 import Testing
 
@@ -26,7 +27,7 @@ import Testing
         let base = Rational(1, rate)
         return Frame(
             ticket: Ticket(source: 0, sequence: UInt64(number), capturedAt: 0),
-            picture: picture ?? PicturePool().make(width: 64, height: 64, format: .gray8, color: .assumed(height: 64)),
+            picture: picture ?? somePicture(width: 64, height: 64, format: .gray8, color: .assumed(height: 64)),
             pts: MediaTime(ticks: Int64(number), base: base), duration: MediaTime(ticks: 1, base: base),
             stream: StreamInfo(source: "s", frameRate: Rational(rate, 1), hasSignal: hasSignal),
             annotations: annotations)

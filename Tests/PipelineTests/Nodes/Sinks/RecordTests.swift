@@ -3,13 +3,14 @@ import Annotations
 import Dataflow
 import Foundation
 import Media
+import MediaTestSupport
 import Testing
 
 @testable import Pipeline
 
 @Suite struct RecordTests {
     private func frame(_ results: FrameAnnotations, hasSignal: Bool = true) -> Frame {
-        let picture = PicturePool().make(width: 4, height: 4, format: .gray8, color: .assumed(height: 4))
+        let picture = somePicture(width: 4, height: 4, format: .gray8, color: .assumed(height: 4))
         let base = Rational(1, 30)
         return Frame(
             ticket: Ticket(source: 0, sequence: 17, capturedAt: 0), picture: picture,
@@ -95,7 +96,7 @@ import Testing
         let base = Rational(1, 30)
         let frame = Frame(
             ticket: Ticket(source: 0, sequence: 1, capturedAt: 0),
-            picture: PicturePool().make(width: 4, height: 2, format: .gray8, color: .assumed(height: 2)),
+            picture: try PicturePool().make(width: 4, height: 2, format: .gray8, color: .assumed(height: 2)),
             map: PictureMap(scaleX: 2, scaleY: 2, offsetX: 0, offsetY: 4), pts: MediaTime(ticks: 0, base: base),
             duration: MediaTime(ticks: 1, base: base), stream: StreamInfo(source: "s", frameRate: Rational(30, 1)),
             annotations: FrameAnnotations().adding([map], by: "s"))

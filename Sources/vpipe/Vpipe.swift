@@ -18,7 +18,7 @@ struct Vpipe: ParsableCommand {
         subcommands: [
             RunCommand.self, ValidateCommand.self, NodesCommand.self, SchemaCommand.self, GraphCommand.self,
             DevicesCommand.self, ModelsCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self,
-            G2GCommand.self, WhyCommand.self, CtlCommand.self, BatchCommand.self,
+            G2GCommand.self, WhyCommand.self, CtlCommand.self, BatchCommand.self, ExportCommand.self,
         ])
 
     /// Says which command was meant, where one is nearly named.

@@ -250,7 +250,7 @@ package final class Recorder {
         copied = packets
         try open(at: clip.begin, taken: clip.named, fields: clip.fields)
         current?.start = (clip.begin, clip.taken)
-        current?.writer.createdAt = clip.taken
+        if settings.isDated { current?.writer.createdAt = clip.taken }
         if let current { index?.begin(current.path, start: clip.taken, from: current.from) }
     }
 

@@ -180,6 +180,7 @@ final class ClipNode: Node, NodeType, ReportingNode {
         let name = try FileNamePattern(given[path], zone: given[OutputParams.timeZone], fields: fields)
         var recording = Recorder.Settings(name: name)
         recording.isOnDemand = true
+        recording.isDated = context.options.isDated
         recording.writer = writing
         recording.retention = OutputParams.rules(given)
         recording.index = given[FileNode.index]

@@ -38,7 +38,7 @@ struct `A ring of packets` {
         _ ring: PacketRing, from: Double, to: Double, at path: String, behind old: PacketRing.Cursor? = nil
     ) throws -> PacketRing.Cursor {
         var cursor = try #require(ring.cursor(notAfter: from, behind: old))
-        let tap = try #require(try ring.makeTap(for: cursor))
+        let tap = try #require(ring.makeTap(for: cursor))
         let writer = try VideoWriter(
             path, settings: WriterSettings(), audio: nil, copying: tap, calls: OutputCalls(), start: cursor.begin)
         #expect(ring.copy(to: tap, &cursor, until: to) != .cut)
@@ -137,7 +137,7 @@ struct `A ring of packets` {
         let ring = try reader.makePacketRing(capacityBytes: whole / 3)
         for _ in 0..<30 { _ = try reader.read() }
         var cursor = try #require(ring.cursor(notAfter: 0))
-        let tap = try #require(try ring.makeTap(for: cursor))
+        let tap = try #require(ring.makeTap(for: cursor))
         let out = scratch.file("out.mkv")
         let writer = try VideoWriter(
             out, settings: WriterSettings(), audio: nil, copying: tap, calls: OutputCalls(), start: cursor.begin)
@@ -160,7 +160,7 @@ struct `A ring of packets` {
         var last: PacketRing.Cursor?
         for number in 0..<3 {
             var cursor = try #require(ring.cursor(notAfter: 1.5, behind: last))
-            let tap = try #require(try ring.makeTap(for: cursor))
+            let tap = try #require(ring.makeTap(for: cursor))
             let out = scratch.file("\(number).mp4")
             let writer = try VideoWriter(
                 out, settings: WriterSettings(), audio: nil, copying: tap, calls: OutputCalls(), start: cursor.begin)

@@ -28,7 +28,7 @@ struct `Clips of a program that is killed` {
         "maxLength":"3s","index":"\(folder)/index.jsonl"}}}
         """.write(toFile: file, atomically: true, encoding: .utf8)
         var random = SystemRandomNumberGenerator()
-        let kills = ProcessInfo.processInfo.environment["VPIPE_KILLS"].flatMap(Int.init) ?? 4
+        let kills = ProcessInfo.processInfo.environment["VPIPE_KILLS"].flatMap(Int.init) ?? 3
         for _ in 0..<kills {
             // Some moment while a clip is written: at a file, or between two.
             let known = clips(folder).count

@@ -118,6 +118,15 @@ public struct FileNamePattern: Sendable, Hashable {
             }
     }
 
+    /// What all paths begin with.
+    package var fixedPrefix: String {
+        var prefix = ""
+        for case .text(let text) in pieces.prefix(while: { if case .text = $0 { true } else { false } }) {
+            prefix += text
+        }
+        return prefix
+    }
+
     /// The path of a file begun at `time`; `number` above 1 goes before the ending.
     ///
     /// - Parameter fields: what stands in for the fields; what no name can hold becomes `_`.

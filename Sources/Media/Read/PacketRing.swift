@@ -302,7 +302,7 @@ package final class PacketRing: @unchecked Sendable {
     }
 
     /// A tap for the packets of a cursor; nil where they are gone.
-    package func makeTap(for cursor: Cursor) throws(MediaError) -> VideoTap? {
+    package func makeTap(for cursor: Cursor) -> VideoTap? {
         let description = state.withLock { state in
             state.first <= cursor.number && cursor.number < state.end ? state[cursor.number].description : nil
         }

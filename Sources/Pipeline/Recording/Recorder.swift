@@ -140,8 +140,10 @@ package final class Recorder {
             let path = settings.name.path(at: .now)
             try VideoWriter.check(settings.writer, path: path, copying: copied)
             if settings.name.isDated || settings.isOnDemand {
-                try OutputFolder.make(for: path)
-                try OutputFolder.checkWritable(for: path)
+                // Folders that are named by what comes later are made then.
+                let place = settings.isOnDemand ? settings.name.fixedPrefix + "x" : path
+                try OutputFolder.make(for: place)
+                try OutputFolder.checkWritable(for: place)
             }
         } catch {
             tap?.close()

@@ -288,7 +288,7 @@ final class ClipNode: Node, NodeType, ReportingNode {
     /// Begins a file with the group of pictures in which the clip begins; false while it has not come.
     private func begin(_ window: ClipPlan.Window, until limit: Double) throws(MediaError) -> Bool {
         guard let place = ring.cursor(notAfter: window.from, behind: last), place.begin.seconds <= limit,
-            let fresh = try ring.makeTap(for: place)
+            let fresh = ring.makeTap(for: place)
         else { return false }
         let begin = place.begin.seconds
         if place.isLate { counts.late += 1 }
@@ -321,12 +321,16 @@ final class ClipNode: Node, NodeType, ReportingNode {
         guard let window = plan.window else { return }
         do throws(MediaError) {
             record(until: plan.lastLimit)
-            if !isLost, cursor == nil, last == nil || last?.end ?? 0 < window.from { counts.lost += 1 }
+            if !isLost, cursor == nil, last?.end ?? -.infinity < window.from {
+                isLost = true
+                counts.lost += 1
+                events.post(RunEvent(.flawed, of: id, "no video that a clip can begin with is there"))
+            }
             try endFile(window)
         } catch {
             lose(error)
         }
-        counts.clips += 1
+        if !isLost { counts.clips += 1 }
         isLost = false
         plan.finish()
     }

@@ -227,6 +227,27 @@ struct ClipNodeTests {
         #expect(text.contains("webm cannot hold the source's h264; use .mp4, .mov, .mkv"), "\(text)")
     }
 
+    @Test(.timeLimit(.minutes(15))) func `a clip that cannot be written is told, and the next one is`() throws {
+        let scratch = try Scratch()
+        let source = try video(scratch)
+        // A file where the clip's folder has to be.
+        try Data([1]).write(to: URL(fileURLWithPath: scratch.file("a")))
+        let run = try built(
+            #"""
+            "v": {"type": "video", "url": "\#(source)"},
+            "e": {"type": "scripted-events", "input": "v", "script": ["a 2 2.2", "b 8 8.2"]},
+            "clips": {"type": "clip", "input": "e", "path": "\#(scratch.path)/{rule}/clip.mp4", "before": "1s", "after": "1s"}
+            """#)
+        let report = try run.finish()
+        #expect(report.failures.count == 1 && "\(report.failures)".contains("\(scratch.path)/a"), "\(report.failures)")
+        #expect(try digests(scratch.file("b/clip.mp4")) == Array(try digests(source)[175...230]))
+        let notes = run.notes().first { $0.node == "clips" }?.lines ?? []
+        #expect(notes.contains("1 clip not written, or not to the end"), "\(notes)")
+        // No folder but those of clips.
+        let names = try FileManager.default.contentsOfDirectory(atPath: scratch.path)
+        #expect(names.sorted() == ["a", "b", "source-25.mp4"])
+    }
+
     @Test(.timeLimit(.minutes(15))) func `old clips go, other files stay`() throws {
         let scratch = try Scratch()
         let source = try video(scratch)

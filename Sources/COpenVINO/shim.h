@@ -44,6 +44,7 @@ VPIPE_FUNCTION_TYPE(ov_output_const_port_free);
 VPIPE_FUNCTION_TYPE(ov_port_get_any_name);
 VPIPE_FUNCTION_TYPE(ov_port_get_element_type);
 VPIPE_FUNCTION_TYPE(ov_const_port_get_shape);
+VPIPE_FUNCTION_TYPE(ov_port_get_partial_shape);
 VPIPE_FUNCTION_TYPE(ov_shape_free);
 
 VPIPE_FUNCTION_TYPE(ov_infer_request_free);
@@ -56,5 +57,6 @@ VPIPE_FUNCTION_TYPE(ov_infer_request_wait);
 VPIPE_FUNCTION_TYPE(ov_tensor_free);
 VPIPE_FUNCTION_TYPE(ov_tensor_data);
 VPIPE_FUNCTION_TYPE(ov_tensor_get_byte_size);
+VPIPE_FUNCTION_TYPE(ov_tensor_get_shape);
 
 #undef VPIPE_FUNCTION_TYPE

@@ -69,9 +69,10 @@ public struct EngineRunner: NetworkRunner {
 }
 
 extension TensorBuffer {
-    /// A copy of the elements as 32-bit floats, for comparing and storing.
+    /// A copy of the elements that are there, as 32-bit floats, for comparing and storing.
     package func numbers() -> [Float] {
-        info.element == .f32 ? Array(floats) : (0..<info.count).map { number(at: $0) }
+        let count = shape.reduce(1, *)
+        return info.element == .f32 ? Array(floats.prefix(count)) : (0..<count).map { number(at: $0) }
     }
 
     /// One element as a 32-bit float, the nearest where it is wider.

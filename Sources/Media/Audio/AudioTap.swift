@@ -17,6 +17,8 @@ public final class AudioTap: @unchecked Sendable {
         let timeBase: Rational
         let info: AudioStreamInfo
         let disposition: Int32
+        /// Whether the codec's header is damaged: a file with it is refused as a whole by those who play it.
+        let isDamaged: Bool
 
         init(_ stream: UnsafeMutablePointer<AVStream>) throws(MediaError) {
             var fresh = avcodec_parameters_alloc()
@@ -30,6 +32,18 @@ public final class AudioTap: @unchecked Sendable {
             timeBase = stream.timeBase
             disposition = stream.pointee.disposition
             info = AudioStreamInfo(stream)
+            isDamaged = Self.isDamaged(parameters)
+        }
+
+        /// Has the codec's own decoder look at its header; what no decoder here knows is believed.
+        private static func isDamaged(_ parameters: UnsafePointer<AVCodecParameters>) -> Bool {
+            guard parameters.pointee.extradata_size > 0, let decoder = avcodec_find_decoder(parameters.pointee.codec_id)
+            else { return false }
+            var fresh = avcodec_alloc_context3(decoder)
+            guard let context = fresh else { return false }
+            defer { avcodec_free_context(&fresh) }
+            guard avcodec_parameters_to_context(context, parameters) >= 0 else { return false }
+            return avcodec_open2(context, decoder, nil) == vpipe_averror_invalid_data()
         }
 
         deinit {

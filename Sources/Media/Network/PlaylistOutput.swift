@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CFFmpeg
+internal import Glibc
 
 /// The files that FFmpeg's HLS muxer writes: sent whole to a server, whose answer is read, or kept on the disk, where each
 /// is checked when it is closed.
@@ -12,6 +13,8 @@ final class PlaylistOutput {
     private var originalClose: InputOpening.Closer?
     /// Files on their way to a server, by the memory that the muxer writes them to.
     private var uploads: [UnsafeMutablePointer<AVIOContext>: (url: String, method: String)] = [:]
+    /// Files on the disk that are being written, by what they are written through.
+    private var files: [UnsafeMutablePointer<AVIOContext>: String] = [:]
     /// What went wrong first.
     private(set) var failure: MediaError?
     /// Segments that arrived.
@@ -59,6 +62,7 @@ final class PlaylistOutput {
         guard target.isRemote else {
             let status = original?(context, io, url, flags, options) ?? vpipe_averror_exit()
             if status < 0 { note(MediaError(status: status, operation: "open")) }
+            if status >= 0, let opened = io.pointee { files[opened] = String(cString: url) }
             return status
         }
         let status = avio_open_dyn_buf(io)
@@ -74,11 +78,18 @@ final class PlaylistOutput {
         _ context: UnsafeMutablePointer<AVFormatContext>, _ io: UnsafeMutablePointer<AVIOContext>
     ) -> Int32 {
         guard let upload = uploads.removeValue(forKey: io) else {
+            let path = files.removeValue(forKey: io)
             avio_flush(io)
             var status = io.pointee.error
             let closed = originalClose?(context, io) ?? vpipe_averror_exit()
             if status >= 0 { status = closed }
-            if status < 0 { note(MediaError(status: status, operation: "write")) } else { segments += 1 }
+            if status < 0 {
+                note(MediaError(status: status, operation: "write"))
+                // The muxer would put what it could not write in the place of the last whole playlist.
+                if let path, path.hasSuffix(".m3u8.tmp") { unlink(path) }
+            } else {
+                segments += 1
+            }
             return status
         }
         var bytes: UnsafeMutablePointer<UInt8>?

@@ -61,6 +61,13 @@ final class AudioCopy {
         self.tap = tap
         for (index, source) in tap.streams.enumerated() {
             let id = source.parameters.pointee.codec_id
+            guard !source.isDamaged else {
+                warn(
+                    "audio stream \(index + 1) (\(source.info.codec)) is left out: its header is damaged, and nobody could "
+                        + "play the file")
+                tracks.append(Track())
+                continue
+            }
             let lacksHeader = id == AV_CODEC_ID_AAC && source.parameters.pointee.extradata_size == 0
             guard place.holds(id), !(lacksHeader && place.headers == .refused) else {
                 warn("audio stream \(index + 1) (\(source.info.codec)) is left out: \(place.name) cannot hold it")

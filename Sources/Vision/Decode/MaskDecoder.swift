@@ -46,6 +46,9 @@ package final class MaskDecoder: OutputDecoder {
         self.index = index
         self.size = size
         let info = outputs[index]
+        guard info.openAxis == nil else {
+            throw VisionError(.outputs, "the output \(info) leaves its size open, which no map of classes does")
+        }
         let isWhole = [.i64, .i32, .u8, .i8].contains(info.element)
         let plain = info.shape.filter { $0 != 1 }
         if isWhole || plain.count == 2 {

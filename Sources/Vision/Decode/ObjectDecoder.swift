@@ -67,7 +67,7 @@ package final class ObjectDecoder: OutputDecoder {
     /// The objects, best first; boxes may reach outside the picture.
     package func decode(_ outputs: [TensorBuffer], placement: Placement) -> [Detection] {
         best.removeAll()
-        for row in 0..<table.rows {
+        for row in 0..<([table, scores, labels].compactMap { $0?.rows(in: outputs) }.min() ?? 0) {
             let score = score(row, outputs).score
             if score > options.scoreThreshold, score.isFinite { best.offer(score, row) }
         }
@@ -154,7 +154,7 @@ package final class TensorDecoder: OutputDecoder {
     /// Copies of all outputs, in the model's order.
     package func decode(_ outputs: [TensorBuffer], placement: Placement) -> [RawTensor] {
         outputs.map { tensor in
-            RawTensor(name: tensor.info.name, shape: tensor.info.shape, values: tensor.numbers())
+            RawTensor(name: tensor.info.name, shape: tensor.shape, values: tensor.numbers())
         }
     }
 }

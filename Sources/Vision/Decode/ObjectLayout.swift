@@ -84,13 +84,15 @@ struct TensorTable {
         let info = outputs[index]
         var shape = info.shape
         while shape.count > 1, shape[0] == 1, shape.count > 2 || wanted == 1...1 { shape.removeFirst() }
+        // Where the model decides how many rows there are, these are what is open.
+        let hasOpenRows = info.openAxis == info.shape.count - shape.count
         if shape.count == 1 { shape.append(1) }
         guard shape.count == 2 else {
             throw VisionError(.outputs, "the output \(info) is not a table of numbers")
         }
         let isRowsFirst =
             wanted.contains(shape[1])
-            && (!wanted.contains(shape[0]) || (rows.map { shape[0] == $0 } ?? (shape[0] >= shape[1])))
+            && (hasOpenRows || !wanted.contains(shape[0]) || (rows.map { shape[0] == $0 } ?? (shape[0] >= shape[1])))
         guard isRowsFirst || wanted.contains(shape[0]) else {
             let need = wanted.upperBound == Int.max ? "at least \(wanted.lowerBound)" : "\(wanted.upperBound)"
             throw VisionError(.outputs, "the output \(info) has no axis of \(need) columns")
@@ -101,6 +103,9 @@ struct TensorTable {
         rowStride = isRowsFirst ? shape[1] : 1
         columnStride = isRowsFirst ? 1 : shape[1]
     }
+
+    /// Rows that the last inference gave.
+    func rows(in outputs: [TensorBuffer]) -> Int { min(rows, outputs[index].openRows?.count ?? rows) }
 
     /// The number at a place.
     @inline(__always)

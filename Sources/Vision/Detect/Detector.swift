@@ -54,7 +54,7 @@ package final class Detector<Decoder: OutputDecoder>: PictureNetwork {
         input = try PictureTensor(preprocessor, for: model.inputs[place], of: model.name)
         let batch = input.batch
         func first(of info: TensorInfo) -> TensorInfo {
-            guard batch > 1, info.shape.first == batch else { return info }
+            guard batch > 1, info.shape.first == batch, info.openAxis == nil else { return info }
             return TensorInfo(name: info.name, shape: [1] + info.shape.dropFirst(), element: info.element)
         }
         self.model = model
@@ -66,7 +66,9 @@ package final class Detector<Decoder: OutputDecoder>: PictureNetwork {
             for (index, tensor) in request.inputs.enumerated() where index != place {
                 PictureExtent(of: tensor.info)?.write(size, to: tensor)
             }
-            return request.outputs.map { TensorBuffer(info: first(of: $0.info), base: $0.base) }
+            return request.outputs.map {
+                TensorBuffer(info: first(of: $0.info), base: $0.base, openRows: $0.openRows)
+            }
         }
         let none = Placement(sourceWidth: 1, sourceHeight: 1, in: size, fit: .stretch)
         placements = [Placement](repeating: none, count: capacity)

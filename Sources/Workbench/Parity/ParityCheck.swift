@@ -77,12 +77,13 @@ public enum ParityCheck {
             guard let theirs = try reference.output(tensor.info.name) else { continue }
             let others = request.outputs.indices.filter { $0 != index && made[$0].count == made[index].count }
             let parity = OutputParity(
-                info: tensor.info, values: made[index],
+                info: TensorInfo(name: tensor.info.name, shape: tensor.shape, element: tensor.info.element),
+                values: made[index],
                 others: others.map { (request.outputs[$0].info.name, made[$0]) })
             let stage = parity.stage(theirs)
             stages.append(stage)
             // Only what has the node's own form can be decoded by it.
-            if theirs.shape.filter({ $0 != 1 }) == tensor.info.shape.filter({ $0 != 1 }), tensor.info.element == .f32 {
+            if theirs.shape.filter({ $0 != 1 }) == tensor.shape.filter({ $0 != 1 }), tensor.info.element == .f32 {
                 _ = tensor.floats.update(fromContentsOf: theirs.values)
             }
         }

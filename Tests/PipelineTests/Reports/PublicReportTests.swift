@@ -123,6 +123,18 @@ extension PublicReport {
         } isRight: {
             try $0.tracks("b.mkv") == ["pcm_alaw"]
         },
+        PublicReport("sound whose header is damaged does not spoil the file", copy("bad.mkv", to: "b.mkv")) {
+            try ffmpeg("\(picture) \(sound) \(film) -c:a libvorbis @/a.mkv", in: $0)
+            var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: $0.file("a.mkv"))))
+            // The third header of Vorbis: what the others are decoded with.
+            let mark: [UInt8] = [5] + Array("vorbis".utf8)
+            let place = bytes.indices.dropLast(600).first { Array(bytes[$0..<$0 + 7]) == mark }
+            for index in (place ?? 0) + 200..<(place ?? 0) + 224 { bytes[index] ^= 0x5A }
+            try Data(bytes).write(to: URL(fileURLWithPath: $0.file("bad.mkv")))
+        } isRight: {
+            try $0.errors.isEmpty && $0.says("audio stream 1 (vorbis) is left out: its header is damaged")
+                && $0.tracks("b.mkv") == [] && abs($0.seconds("b.mkv") - 1) < 0.1
+        },
         PublicReport("the last picture of an animation is shown as long as it says", copy("a.gif", to: "a.mp4")) {
             try ffmpeg("-f lavfi -i testsrc=s=64x48:r=10:d=1 -final_delay 200 @/a.gif", in: $0)
         } isRight: {

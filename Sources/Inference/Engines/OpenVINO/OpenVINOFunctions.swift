@@ -39,6 +39,7 @@ struct OpenVINOFunctions: @unchecked Sendable {
     let portName: vpipe_ov_port_get_any_name_f
     let portElement: vpipe_ov_port_get_element_type_f
     let portShape: vpipe_ov_const_port_get_shape_f
+    let portPartialShape: vpipe_ov_port_get_partial_shape_f
     let shapeFree: vpipe_ov_shape_free_f
 
     let requestFree: vpipe_ov_infer_request_free_f
@@ -51,6 +52,7 @@ struct OpenVINOFunctions: @unchecked Sendable {
     let tensorFree: vpipe_ov_tensor_free_f
     let tensorData: vpipe_ov_tensor_data_f
     let tensorByteSize: vpipe_ov_tensor_get_byte_size_f
+    let tensorShape: vpipe_ov_tensor_get_shape_f
 
     /// Looks every function up in `library`, a handle of `dlopen`.
     /// - Throws: `libraryUnsuitable` naming the first function that is not there.
@@ -99,6 +101,7 @@ struct OpenVINOFunctions: @unchecked Sendable {
         portName = try find("ov_port_get_any_name", vpipe_ov_port_get_any_name_f.self)
         portElement = try find("ov_port_get_element_type", vpipe_ov_port_get_element_type_f.self)
         portShape = try find("ov_const_port_get_shape", vpipe_ov_const_port_get_shape_f.self)
+        portPartialShape = try find("ov_port_get_partial_shape", vpipe_ov_port_get_partial_shape_f.self)
         shapeFree = try find("ov_shape_free", vpipe_ov_shape_free_f.self)
 
         requestFree = try find("ov_infer_request_free", vpipe_ov_infer_request_free_f.self)
@@ -113,5 +116,6 @@ struct OpenVINOFunctions: @unchecked Sendable {
         tensorFree = try find("ov_tensor_free", vpipe_ov_tensor_free_f.self)
         tensorData = try find("ov_tensor_data", vpipe_ov_tensor_data_f.self)
         tensorByteSize = try find("ov_tensor_get_byte_size", vpipe_ov_tensor_get_byte_size_f.self)
+        tensorShape = try find("ov_tensor_get_shape", vpipe_ov_tensor_get_shape_f.self)
     }
 }

@@ -77,17 +77,19 @@ final class OpenVINOModel: ModelDriver, @unchecked Sendable {
             try functions.check(port(model, index, &handle), "ov_compiled_model_\(kind)_by_index", .unsupportedModel)
             guard let handle else { continue }
             defer { functions.portFree(handle) }
-            infos.append(try info(handle, functions, fallback: "\(kind) \(index)"))
+            infos.append(try info(handle, functions, fallback: "\(kind) \(index)", mayBeOpen: kind == "output"))
         }
         guard infos.count == count, count > 0 else {
             throw InferenceError(.unsupportedModel, operation: "ports", detail: "the model has no \(kind)s")
         }
         guard let names, names.count == infos.count else { return infos }
-        return zip(infos, names).map { TensorInfo(name: $1, shape: $0.shape, element: $0.element) }
+        return zip(infos, names).map {
+            TensorInfo(name: $1, shape: $0.shape, element: $0.element, openAxis: $0.openAxis)
+        }
     }
 
     private static func info(
-        _ port: OpaquePointer, _ functions: OpenVINOFunctions, fallback: String
+        _ port: OpaquePointer, _ functions: OpenVINOFunctions, fallback: String, mayBeOpen: Bool
     ) throws(InferenceError) -> TensorInfo {
         var text: UnsafeMutablePointer<CChar>?
         var name = fallback
@@ -104,8 +106,14 @@ final class OpenVINOModel: ModelDriver, @unchecked Sendable {
         var shape = ov_shape_t()
         let status = functions.portShape(port, &shape)
         guard status == OK else {
+            if mayBeOpen, let open = openShape(port, functions, element) {
+                return TensorInfo(name: name, shape: open.shape, element: element, openAxis: open.axis)
+            }
             throw InferenceError(
-                .unsupportedModel, operation: name, detail: "has a dynamic shape; every size must be fixed")
+                .unsupportedModel, operation: name,
+                detail: mayBeOpen
+                    ? "has a dynamic shape; every size but the number of rows must be fixed"
+                    : "has a dynamic shape; every size must be fixed")
         }
         defer { _ = functions.shapeFree(&shape) }
         var sizes: [Int] = []
@@ -122,6 +130,38 @@ final class OpenVINOModel: ModelDriver, @unchecked Sendable {
             sizes.append(size)
         }
         return TensorInfo(name: name, shape: sizes, element: element)
+    }
+
+    /// Most rows that are taken of an output that leaves their number open, and most bytes.
+    private static let mostRows = 8192
+    private static let mostBytes = 16 << 20
+
+    /// The shape of an output whose first axis that is not 1 is open; nil for others.
+    private static func openShape(
+        _ port: OpaquePointer, _ functions: OpenVINOFunctions, _ element: ElementType
+    ) -> (shape: [Int], axis: Int)? {
+        var partial = ov_partial_shape_t()
+        guard functions.portPartialShape(port, &partial) == OK else { return nil }
+        defer { functions.partialShapeFree(&partial) }
+        guard partial.rank.min == partial.rank.max, let dims = partial.dims else { return nil }
+        var shape: [Int] = []
+        var axis: Int?
+        var rowBytes = element.byteCount
+        for place in 0..<Int(partial.rank.max) {
+            let size = dims[place]
+            if size.min == size.max, let fixed = Int(exactly: size.max), fixed > 0, fixed <= mostBytes {
+                shape.append(fixed)
+                rowBytes *= fixed
+                guard rowBytes <= mostBytes else { return nil }
+            } else {
+                guard axis == nil, shape.allSatisfy({ $0 == 1 }) else { return nil }
+                axis = place
+                shape.append(size.max > 0 ? Int(min(size.max, Int64(mostRows))) : mostRows)
+            }
+        }
+        guard let axis else { return nil }
+        shape[axis] = max(1, min(shape[axis], mostBytes / rowBytes))
+        return (shape, axis)
     }
 }
 

@@ -91,7 +91,8 @@ enum ONNXNode: NodeType {
             + "u8; one grey channel, a batch of which one place is used, and an input for the picture's size are fine. Weights "
             + "in files beside the model are found there. A model is compiled for the first time in a process of its own, so "
             + "that a damaged or hostile one is one message. For a recipe that divides by 255, then subtracts m and divides by s: `mean` is 255 m, `scale` is 1 / (255 s).\n\n"
-            + "Rows of boxes may run along either axis; a leading batch of 1 is passed over. `vpipe models parity` "
+            + "Rows of boxes may run along either axis; a leading batch of 1 is passed over; their number may be open, "
+            + "as where a model suppresses overlaps itself. `vpipe models parity` "
             + "finds out which of these settings differ from a reference.\n\n"
             + "A quantised model (QuantizeLinear and DequantizeLinear) runs in 8 bits as it is; `precision` is that of the rest.",
         outputs: [OutputPort(adds: [.objects, .segmentation, .tensors])],

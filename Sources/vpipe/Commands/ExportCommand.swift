@@ -57,6 +57,8 @@ struct ExportCommand: ParsableCommand {
         options.isByTime = isByTime
         options.media = media
         options.overwrites = overwrite
+        let interruption = Interruption()
+        defer { withExtendedLifetime(interruption) {} }
         do {
             let outcome = try RecordExport(record, to: format, options: options).write(to: output)
             for note in outcome.notes { Console.line("note: \(note)", to: .errors) }

@@ -11,6 +11,9 @@ public struct ExportError: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
+/// The export was stopped; nothing is left of it.
+public struct ExportStopped: Error {}
+
 /// What the world did, in a sentence.
 public struct ExportFault: Error, CustomStringConvertible {
     /// The sentence.

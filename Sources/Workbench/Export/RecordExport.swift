@@ -19,6 +19,8 @@ public struct RecordExport {
         public var media: String?
         /// Whether what exists is replaced.
         public var overwrites = false
+        /// Asked at every frame; true ends the export with `ExportStopped`.
+        public var isStopped: @Sendable () -> Bool = { false }
 
         /// The defaults.
         public init() {}
@@ -70,6 +72,7 @@ public struct RecordExport {
         var outcome = Outcome()
         var writer = try writer(summary, at: aside)
         _ = try reader.read(limit: survey.end.lines) { frame in
+            if options.isStopped() { throw ExportStopped() }
             let wanted = fitting(frame)
             outcome.frames += 1
             outcome.results += wanted.found.count + wanted.segments.count
@@ -113,6 +116,7 @@ public struct RecordExport {
             header = start
             survey.nodes.formUnion(start.nodes)
         } _: { frame in
+            if options.isStopped() { throw ExportStopped() }
             if summary.frames == 0 { summary.start = header ?? RecordStart() }
             summary.frames += 1
             summary.lastNumber = frame.number

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -8,6 +9,15 @@ import Testing
 #if canImport(FoundationXML)
     import FoundationXML
 #endif
+
+/// Says no so many times.
+private final class Countdown: Sendable {
+    private let left: Atomic<Int>
+
+    init(_ times: Int) { left = Atomic(times) }
+
+    var isOver: Bool { left.subtract(1, ordering: .relaxed).oldValue <= 0 }
+}
 
 /// Records in other people's formats.
 @Suite struct `Exports of records` {
@@ -291,6 +301,17 @@ import Testing
         let label = #""objects":[{"box":[1,2,3,4],"class":"a\nb"}]"#
         _ = try export([Self.header, Self.line(0, label)], to: .mot)
         #expect(try text("out/gt/labels.txt") == "a\\u{a}b\n")
+    }
+
+    @Test(arguments: ExportFormat.allCases) func `nothing is left of an export that is stopped`(_ format: ExportFormat)
+        throws
+    {
+        let lines = ExportGolden.record.split(separator: "\n").map(String.init)
+        for frames in 0..<6 {
+            let left = Countdown(frames)
+            #expect(throws: ExportStopped.self) { try export(lines, to: format) { $0.isStopped = { left.isOver } } }
+            #expect(entries == ["found.jsonl"])
+        }
     }
 
     @Test func `figures at the limits of what is accepted are numbers in every format`() throws {

@@ -92,17 +92,17 @@ import Testing
         #expect(try export("--to", "csv", "-o", "table.csv", "--overwrite").status == 0)
     }
 
-    /// python3 with the programs that the formats are for.
+    /// A Python with the programs that the formats are for: `$VPIPE_PYTHON`, or the one on the path.
     private static let python: String? = {
         let modules = "import datumaro, motmetrics, pandas, pycocotools.coco, webvtt"
-        guard let python = Tool.find("python3"), (try? Tool.run(python, ["-c", modules]))?.status == 0 else {
-            return nil
-        }
-        return python
+        let candidates = [ProcessInfo.processInfo.environment["VPIPE_PYTHON"], Tool.find("python3")].compactMap { $0 }
+        return candidates.first { (try? Tool.run($0, ["-c", modules]))?.status == 0 }
     }()
 
     @Test(
-        .enabled(if: python != nil, "needs python3 with datumaro, motmetrics, pandas, pycocotools and webvtt-py"),
+        .enabled(
+            if: python != nil,
+            "needs a Python with datumaro, motmetrics, pandas, pycocotools, webvtt-py; name it in VPIPE_PYTHON"),
         .timeLimit(.minutes(10)))
     func `other programs read back the same boxes, frames, labels and ids`() throws {
         let check = try Tool.run(

@@ -365,7 +365,7 @@ private final class Countdown: Sendable {
     }
 
     @Test func `a line without end is refused before it fills the memory`() throws {
-        FileManager.default.createFile(atPath: scratch.file("found.jsonl"), contents: nil)
+        _ = FileManager.default.createFile(atPath: scratch.file("found.jsonl"), contents: nil)
         // A hole: no disk is used.
         #expect(truncate(scratch.file("found.jsonl"), 1 << 34) == 0)
         let reader = try RecordExport(scratch.file("found.jsonl"), to: .csv, options: .init())

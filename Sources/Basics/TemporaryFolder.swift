@@ -15,12 +15,22 @@ package final class TemporaryFolder: Sendable {
     /// Its path.
     package let path: String
 
-    /// Makes it in `TMPDIR` or /tmp; nil where the system does not let us.
-    package init?(_ name: String) {
+    /// Makes it in `TMPDIR` or /tmp; nil where the system does not let us, and `errno` says why.
+    package convenience init?(_ name: String) {
         let parent = Folders.variable("TMPDIR").flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
-        var template = Array("\(parent)/vpipe-\(name)-XXXXXX".utf8CString)
+        self.init(template: "\(parent)/vpipe-\(name)-XXXXXX")
+    }
+
+    /// Makes it hidden in `parent`, for what is renamed to a name there when it is whole; nil where the system does not let
+    /// us, and `errno` says why.
+    package convenience init?(_ name: String, in parent: String) {
+        self.init(template: "\(parent)/.vpipe-\(name)-XXXXXX")
+    }
+
+    private init?(template: String) {
+        var template = FileName.bytes(template)
         guard mkdtemp(&template) != nil else { return nil }
-        path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress.unsafelyUnwrapped) }
+        path = template.withUnsafeBufferPointer { FileName.text($0.baseAddress.unsafelyUnwrapped) }
         _ = Self.existing.withLock { $0.insert(path) }
     }
 
@@ -35,18 +45,18 @@ package final class TemporaryFolder: Sendable {
     }
 
     private static func remove(_ path: String) {
-        guard let handle = opendir(path) else { return }
+        guard let handle = opendir(FileName.bytes(path)) else { return }
         while let entry = readdir(handle) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { FileName.text($0) }
             }
             guard name != ".", name != ".." else { continue }
             var status = stat()
-            let isFolder = lstat(path + "/" + name, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+            let isFolder = lstat(FileName.bytes(path + "/" + name), &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
             // Never through a link.
-            if isFolder { remove(path + "/" + name) } else { unlink(path + "/" + name) }
+            if isFolder { remove(path + "/" + name) } else { unlink(FileName.bytes(path + "/" + name)) }
         }
         closedir(handle)
-        rmdir(path)
+        rmdir(FileName.bytes(path))
     }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Basics
 internal import PipelineLanguage
 
 /// COCO's object detection format, with five keypoints for faces: https://cocodataset.org/#format-data.
@@ -42,7 +41,7 @@ struct COCOExport: ExportWriter {
             var text =
                 (boxes == 1 ? "\n" : ",\n") + "{\"id\":\(boxes),\"image_id\":\(frame.number + 1),"
                 + "\"category_id\":\(summary.index(of: found.label) + 1),\"bbox\":[\(box)],"
-                + "\"area\":\(pixels(found.width * found.height)),\"iscrowd\":0,\"segmentation\":[]"
+                + "\"area\":\(plain((found.width * found.height * 100).rounded() / 100)),\"iscrowd\":0,\"segmentation\":[]"
             if found.landmarks.count == Self.keypoints.count, found.label == "face" {
                 let points = found.landmarks.map { "\(pixels($0.x)),\(pixels($0.y)),2" }.joined(separator: ",")
                 text += ",\"keypoints\":[\(points)],\"num_keypoints\":\(Self.keypoints.count)"
@@ -50,7 +49,7 @@ struct COCOExport: ExportWriter {
                 let none = Array(repeating: "0,0,0", count: Self.keypoints.count).joined(separator: ",")
                 text += ",\"keypoints\":[\(none)],\"num_keypoints\":0"
             }
-            if let score = found.score { text += ",\"score\":\(NumberText.decimal(score, places: 4))" }
+            if let score = found.score { text += ",\"score\":\(numeral(score, places: 4))" }
             if let id = found.id { text += ",\"attributes\":{\"track_id\":\(id),\"occluded\":\(!found.isSeen)}" }
             try annotations.write(text + "}")
         }

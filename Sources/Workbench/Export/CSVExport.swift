@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Basics
 
 /// A table (RFC 4180) with a row for each box and line, as the record has them: frames, times and ids are each run's own.
 ///
@@ -15,7 +14,7 @@ struct CSVExport: ExportWriter {
 
     mutating func add(_ frame: RecordFrame) throws {
         let begin = [
-            String(frame.run), frame.source, String(frame.frame), NumberText.decimal(frame.pts, places: 6),
+            String(frame.run), frame.source, String(frame.frame), numeral(frame.pts, places: 6),
             frame.file ?? "",
         ]
         for found in frame.found {
@@ -38,9 +37,9 @@ struct CSVExport: ExportWriter {
 
     mutating func finish() throws { try file.close() }
 
-    private func score(_ value: Double?) -> String { value.map { NumberText.decimal($0, places: 4) } ?? "" }
+    private func score(_ value: Double?) -> String { value.map { numeral($0, places: 4) } ?? "" }
 
-    private func age(_ value: Double?) -> String { value.map { NumberText.decimal($0, places: 6) } ?? "" }
+    private func age(_ value: Double?) -> String { value.map { numeral($0, places: 6) } ?? "" }
 
     private func row(_ fields: [String]) throws {
         let cells = fields.map { text in

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Basics
 
 /// "CVAT for video 1.1": https://docs.cvat.ai/docs/dataset_management/formats/xml_format/.
 ///

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Basics
 internal import Foundation
+internal import PipelineLanguage
 
 /// What the user should have given otherwise, in a sentence.
 public struct ExportError: Error, CustomStringConvertible {
@@ -9,6 +10,9 @@ public struct ExportError: Error, CustomStringConvertible {
 
     init(_ description: String) { self.description = description }
 }
+
+/// The export was stopped; nothing is left of it.
+public struct ExportStopped: Error {}
 
 /// What the world did, in a sentence.
 public struct ExportFault: Error, CustomStringConvertible {
@@ -85,4 +89,9 @@ final class ExportFile {
 }
 
 /// A number with up to two decimals, as the record has coordinates.
-func pixels(_ value: Double) -> String { NumberText.decimal(value, places: 2) }
+func pixels(_ value: Double) -> String { numeral(value, places: 2) }
+
+/// A number of JSON, XML or a table, with up to `places` decimals.
+func numeral(_ value: Double, places: Int) -> String {
+    value.magnitude < 1e9 ? NumberText.decimal(value, places: places) : plain(value)
+}

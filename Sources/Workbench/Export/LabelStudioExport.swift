@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Basics
 internal import PipelineLanguage
 
 /// Label Studio's tasks with predictions: https://labelstud.io/guide/predictions.
@@ -62,7 +61,7 @@ struct LabelStudioExport: ExportWriter {
 
     private func fields(_ sides: SIMD4<Double>) -> String {
         let names = ["x", "y", "width", "height"]
-        return names.indices.map { "\"\(names[$0])\":\(NumberText.decimal(sides[$0], places: 5))" }.joined(
+        return names.indices.map { "\"\(names[$0])\":\(numeral(sides[$0], places: 5))" }.joined(
             separator: ",")
             + ",\"rotation\":0"
     }
@@ -72,7 +71,7 @@ struct LabelStudioExport: ExportWriter {
         let rate = summary.start.rate ?? 25
         func keyframe(_ frame: Int, _ shape: Shape, _ isEnabled: Bool) -> String {
             // The time as Label Studio itself computes it.
-            let time = NumberText.decimal(Double(frame + 1) / rate, places: 6)
+            let time = numeral(Double(frame + 1) / rate, places: 6)
             let sides = fields(SIMD4<Double>(shape.sides))
             return "{\"frame\":\(frame + 1),\"enabled\":\(isEnabled),\(sides),\"time\":\(time)}"
         }
@@ -89,9 +88,9 @@ struct LabelStudioExport: ExportWriter {
         let score = scores.isEmpty ? nil : Double(scores.reduce(0, +)) / Double(scores.count)
         var text = count == 0 ? "\n" : ",\n"
         text += "{\"id\":\"\(id)\",\"from_name\":\"box\",\"to_name\":\"video\",\"type\":\"videorectangle\","
-        if let score { text += "\"score\":\(NumberText.decimal(score, places: 4))," }
+        if let score { text += "\"score\":\(numeral(score, places: 4))," }
         text += "\"value\":{\"framesCount\":\(frames),"
-        text += "\"duration\":\(NumberText.decimal(Double(frames) / rate, places: 3)),"
+        text += "\"duration\":\(numeral(Double(frames) / rate, places: 3)),"
         text += "\"sequence\":[\(sequence.joined(separator: ","))],\"labels\":[\(quoted(label))]}}"
         try file.write(text)
         count += 1
@@ -104,7 +103,7 @@ struct LabelStudioExport: ExportWriter {
             var text = "\n{\"id\":\"box-\(index + 1)\",\"from_name\":\"label\",\"to_name\":\"image\","
             text += "\"type\":\"rectanglelabels\",\"original_width\":\(size.width),\"original_height\":\(size.height),"
             text += "\"image_rotation\":0,"
-            if let score = found.score { text += "\"score\":\(NumberText.decimal(score, places: 4))," }
+            if let score = found.score { text += "\"score\":\(numeral(score, places: 4))," }
             text += "\"value\":{\(fields(percent(found, of: size))),\"rectanglelabels\":[\(quoted(found.label))]}}"
             regions.append(text)
         }

@@ -19,6 +19,8 @@ public struct RecordExport {
         public var media: String?
         /// Whether what exists is replaced.
         public var overwrites = false
+        /// Asked at every frame; true ends the export with `ExportStopped`.
+        public var isStopped: @Sendable () -> Bool = { false }
 
         /// The defaults.
         public init() {}
@@ -58,28 +60,28 @@ public struct RecordExport {
     public func write(to path: String) throws -> Outcome {
         let target = try checked(path)
         let (summary, survey) = try survey()
-        let aside = "\(FilePath.split(target).folder)/.\(FilePath.split(target).name).\(getpid()).part"
-        remove(aside)
+        let folder = FilePath.split(target).folder
+        guard let scratch = TemporaryFolder("export", in: folder) else {
+            throw ExportFault("\(folder): \(String(cString: strerror(errno)))")
+        }
+        defer { withExtendedLifetime(scratch) {} }
+        let aside = scratch.path + "/whole"
         if format.isFolder, mkdir(FileName.bytes(aside), 0o777) != 0 {
             throw ExportFault("\(aside): \(String(cString: strerror(errno)))")
         }
-        do {
-            var outcome = Outcome()
-            var writer = try writer(summary, at: aside)
-            _ = try reader.read(limit: survey.end.lines) { frame in
-                let wanted = fitting(frame)
-                outcome.frames += 1
-                outcome.results += wanted.found.count + wanted.segments.count
-                try writer.add(wanted)
-            }
-            try writer.finish()
-            try put(aside, at: target)
-            outcome.notes = survey.notes(format, summary, reader.path, options)
-            return outcome
-        } catch {
-            remove(aside)
-            throw error
+        var outcome = Outcome()
+        var writer = try writer(summary, at: aside)
+        _ = try reader.read(limit: survey.end.lines) { frame in
+            if options.isStopped() { throw ExportStopped() }
+            let wanted = fitting(frame)
+            outcome.frames += 1
+            outcome.results += wanted.found.count + wanted.segments.count
+            try writer.add(wanted)
         }
+        try writer.finish()
+        try put(aside, at: target)
+        outcome.notes = survey.notes(format, summary, reader.path, options)
+        return outcome
     }
 
     private func writer(_ summary: RecordSummary, at path: String) throws(ExportFault) -> any ExportWriter {
@@ -114,6 +116,7 @@ public struct RecordExport {
             header = start
             survey.nodes.formUnion(start.nodes)
         } _: { frame in
+            if options.isStopped() { throw ExportStopped() }
             if summary.frames == 0 { summary.start = header ?? RecordStart() }
             summary.frames += 1
             summary.lastNumber = frame.number
@@ -180,6 +183,7 @@ public struct RecordExport {
         return target
     }
 
+    /// Renames what is whole; a folder that was there goes with the scratch folder.
     private func put(_ aside: String, at target: String) throws(ExportFault) {
         let old = aside + ".old"
         if format.isFolder, options.overwrites { _ = rename(FileName.bytes(target), FileName.bytes(old)) }
@@ -187,13 +191,6 @@ public struct RecordExport {
             let reason = String(cString: strerror(errno))
             if format.isFolder { _ = rename(FileName.bytes(old), FileName.bytes(target)) }
             throw ExportFault("\(target): \(reason)")
-        }
-        if format.isFolder { remove(old) }
-    }
-
-    private func remove(_ path: String) {
-        for suffix in ["", ".annotations", ".shapes"] {
-            try? FileManager.default.removeItem(atPath: path + suffix)
         }
     }
 }
@@ -230,7 +227,9 @@ private struct RecordSurvey {
         for segment in frame.segments {
             if let node = segment.node { nodes.insert(node) }
         }
-        if let rate, frame.file == nil, !isByTime, Int((frame.pts * rate).rounded()) != frame.frame { elsewhere += 1 }
+        if let rate, frame.file == nil, !isByTime, (frame.pts * rate).rounded() != Double(frame.frame) {
+            elsewhere += 1
+        }
     }
 
     /// What was left out and what else is to be known, a sentence each.

@@ -53,31 +53,15 @@ struct RecordReader {
         limit: Int? = nil, start: (RecordStart, _ line: Int) throws -> Void = { _, _ in },
         _ body: (RecordFrame) throws -> Void
     ) throws -> End {
-        guard let file = fopen(FileName.bytes(path), "re") else {
-            throw ExportFault("\(path): \(String(cString: strerror(errno)))")
-        }
-        defer { fclose(file) }
+        var file = try LineReader(path)
         var end = End()
         var numbering = RunNumbering(choice)
-        var buffer: UnsafeMutablePointer<CChar>?
-        var capacity = 0
-        defer { free(buffer) }
-        while limit.map({ end.lines < $0 }) ?? true {
-            errno = 0
-            let length = getline(&buffer, &capacity, file)
-            guard length > 0, let buffer else {
-                if ferror(file) != 0 { throw ExportFault("\(path): \(String(cString: strerror(errno)))") }
-                break
-            }
+        while limit.map({ end.lines < $0 }) ?? true, var bytes = try file.next() {
             end.lines += 1
-            var bytes = buffer.withMemoryRebound(to: UInt8.self, capacity: length) {
-                [UInt8](UnsafeBufferPointer(start: $0, count: length))
-            }
-            let isLast = feof(file) != 0 || Self.isAtEnd(file)
-            while let last = bytes.last, last == 10 || last == 13 || last == 32 { bytes.removeLast() }
+            while let last = bytes.last, last == 13 || last == 32 { bytes.removeLast() }
             if bytes.isEmpty { continue }
             guard let value = try? JSONSerialization.jsonObject(with: Data(bytes), options: [.fragmentsAllowed]) else {
-                if isLast {
+                if try file.isAtEnd() {
                     end.broken = end.lines
                     break
                 }
@@ -103,12 +87,72 @@ struct RecordReader {
         }
         return end
     }
+}
 
-    private static func isAtEnd(_ file: UnsafeMutablePointer<FILE>) -> Bool {
-        let next = getc(file)
-        if next == EOF { return true }
-        ungetc(next, file)
-        return false
+/// Reads a file's lines; only one of them is in memory.
+private struct LineReader {
+    /// Longer lines are of no record: a frame's mask of a million runs has some ten million bytes.
+    private static let limit = 64 << 20
+
+    private let path: String
+    private let file: FileHandle
+    private var lines = 0
+    private var buffer: [UInt8] = []
+    private var place = 0
+
+    init(_ path: String) throws(ExportFault) {
+        let descriptor = open(FileName.bytes(path), O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw ExportFault("\(path): \(String(cString: strerror(errno)))") }
+        self.path = path
+        file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    }
+
+    /// The next line without its end; nil after the last.
+    mutating func next() throws -> [UInt8]? {
+        lines += 1
+        var searched = place
+        while true {
+            if let end = Self.lineEnd(in: buffer, from: searched) {
+                defer { place = end + 1 }
+                return Array(buffer[place..<end])
+            }
+            guard buffer.count - place <= Self.limit else {
+                throw ExportError("\(path):\(lines): is longer than 64 MB, which no line of a record is")
+            }
+            buffer.removeFirst(place)
+            place = 0
+            searched = buffer.count
+            let part = try read()
+            if part.isEmpty {
+                defer { buffer.removeAll() }
+                return buffer.isEmpty ? nil : buffer
+            }
+            buffer += part
+        }
+    }
+
+    private static func lineEnd(in bytes: [UInt8], from start: Int) -> Int? {
+        bytes.withUnsafeBytes { all in
+            guard start < all.count, let base = all.baseAddress else { return nil }
+            return memchr(base + start, 10, all.count - start).map { UnsafeRawPointer($0) - base }
+        }
+    }
+
+    /// Whether nothing comes after the line that was read last.
+    mutating func isAtEnd() throws -> Bool {
+        if place == buffer.count {
+            buffer = Array(try read())
+            place = 0
+        }
+        return buffer.isEmpty
+    }
+
+    private func read() throws(ExportFault) -> Data {
+        do {
+            return try file.read(upToCount: 1 << 18) ?? Data()
+        } catch {
+            throw ExportFault("\(path): cannot be read: \(BatchFolder.reason(error))")
+        }
     }
 }
 
@@ -152,6 +196,10 @@ private struct RunNumbering {
             number = max(Int((frame.pts * rate).rounded()), lastNumber + 1 - offset.number)
         }
         frame.number = offset.number + number
+        guard frame.number < 1_000_000_000_000_000, frame.time.magnitude < 1e12 else {
+            throw line.error(
+                "the runs of the record have too many frames, or last too long, together: take one with --run")
+        }
         for index in frame.found.indices {
             guard let id = frame.found[index].id else { continue }
             frame.found[index].id = id + offset.id
@@ -173,7 +221,7 @@ private struct RecordLine {
         "source", "frame", "pts", "file", "time", "signal", "carried", "item", "vpipe",
     ]
     /// Coordinates beyond it are of no picture.
-    private static let limit = 1e7
+    private static let limit = 1e6
 
     init(path: String, number: Int, choice: RecordReader.Choice) {
         self.path = path
@@ -194,7 +242,12 @@ private struct RecordLine {
             }
             start.size = (pair[0], pair[1])
         }
-        if let rate = object["fps"] as? Double, rate > 0, rate.isFinite { start.rate = rate }
+        if let value = object["fps"] {
+            guard let rate = value as? Double, (0.001...100_000).contains(rate) else {
+                throw error("fps: expected frames a second, 0.001...100000")
+            }
+            start.rate = rate
+        }
         start.source = object["source"] as? String
         start.input = ["url", "path", "device"].lazy.compactMap { object[$0] as? String }.first
         start.nodes = (object["nodes"] as? [String: Any]).map { $0.keys.sorted() } ?? []

@@ -48,7 +48,7 @@ struct YOLOExport: ExportWriter {
                 (found.x + found.width / 2) / width, (found.y + found.height / 2) / height, found.width / width,
                 found.height / height,
             ]
-            let text = numbers.map { NumberText.decimal($0, places: 7) }.joined(separator: " ")
+            let text = numbers.map { numeral($0, places: 7) }.joined(separator: " ")
             try file.write("\(summary.index(of: found.label)) \(text)\n")
         }
         try file.close(isDurable: false)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 internal import Basics
-@preconcurrency internal import Dispatch
 internal import Foundation
 import Pipeline
 internal import PipelineLanguage
@@ -123,7 +122,7 @@ struct BatchRun: ParsableCommand {
         }
         let log = BatchLog(isQuiet: quiet, json: json)
         let batch = try Batch(pipeline, into: out, options: options, tell: log.tell, show: log.show)
-        let signals = BatchSignals(batch)
+        let signals = DeferredSignals { batch.stop() }
         let summary = try batch.run(found)
         log.finish(summary)
         if summary.isStopped { signals.end() }
@@ -157,32 +156,6 @@ struct BatchRun: ParsableCommand {
             list == "-" ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: list)
         guard let data else { throw Failure(.usage, "vpipe: --inputs-from \(list): cannot be read") }
         return data.split(separator: 10).map { String(decoding: $0, as: UTF8.self) }.filter { !$0.isEmpty }
-    }
-}
-
-/// Stops a batch at a signal, and then ends the process as the signal means.
-private final class BatchSignals: Sendable {
-    private let sources: [any DispatchSourceSignal]
-    private let numbers = [SIGINT, SIGTERM, SIGHUP]
-    nonisolated(unsafe) private static var received: Int32 = SIGTERM
-
-    init(_ batch: Batch) {
-        sources = numbers.map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                Self.received = number
-                batch.stop()
-            }
-            source.resume()
-            return source
-        }
-    }
-
-    func end() {
-        for source in sources { source.cancel() }
-        signal(Self.received, SIG_DFL)
-        kill(getpid(), Self.received)
     }
 }
 

@@ -57,12 +57,16 @@ struct ExportCommand: ParsableCommand {
         options.isByTime = isByTime
         options.media = media
         options.overwrites = overwrite
+        let signals = DeferredSignals()
+        options.isStopped = { signals.isReceived }
         do {
             let outcome = try RecordExport(record, to: format, options: options).write(to: output)
             for note in outcome.notes { Console.line("note: \(note)", to: .errors) }
             Console.line(
                 "\(output): \(outcome.results) result\(outcome.results == 1 ? "" : "s") of \(outcome.frames) frame\(outcome.frames == 1 ? "" : "s")"
             )
+        } catch is ExportStopped {
+            signals.end()
         } catch let error as ExportError {
             throw Failure(.usage, "vpipe: \(error)")
         } catch let error as ExportFault {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -8,6 +9,15 @@ import Testing
 #if canImport(FoundationXML)
     import FoundationXML
 #endif
+
+/// Says no so many times.
+private final class Countdown: Sendable {
+    private let left: Atomic<Int>
+
+    init(_ times: Int) { left = Atomic(times) }
+
+    var isOver: Bool { left.subtract(1, ordering: .relaxed).oldValue <= 0 }
+}
 
 /// Records in other people's formats.
 @Suite struct `Exports of records` {
@@ -142,6 +152,11 @@ import Testing
             "found.jsonl:3: is not of a record: expected an object with \"frame\", as jsonl writes them, or \"vpipe\", which begins a run"
         ),
         (#"{"vpipe":2}"#, "found.jsonl:3: vpipe: expected 1, the version of the format that this program reads"),
+        (#"{"vpipe":1,"fps":1e300}"#, "found.jsonl:3: fps: expected frames a second, 0.001...100000"),
+        (
+            #"{"vpipe":1,"size":[0,100]}"#,
+            "found.jsonl:3: size: expected two whole numbers, the picture's width and height"
+        ),
         (#"{"frame":-1,"pts":0}"#, "found.jsonl:3: frame: expected a whole number from 0"),
         (#"{"frame":1e30,"pts":0}"#, "found.jsonl:3: frame: expected a whole number from 0"),
         (#"{"frame":1}"#, "found.jsonl:3: pts: expected seconds"),
@@ -286,6 +301,77 @@ import Testing
         let label = #""objects":[{"box":[1,2,3,4],"class":"a\nb"}]"#
         _ = try export([Self.header, Self.line(0, label)], to: .mot)
         #expect(try text("out/gt/labels.txt") == "a\\u{a}b\n")
+    }
+
+    @Test(arguments: ExportFormat.allCases) func `nothing is left of an export that is stopped`(_ format: ExportFormat)
+        throws
+    {
+        let lines = ExportGolden.record.split(separator: "\n").map(String.init)
+        for frames in 0..<6 {
+            let left = Countdown(frames)
+            #expect(throws: ExportStopped.self) { try export(lines, to: format) { $0.isStopped = { left.isOver } } }
+            #expect(entries == ["found.jsonl"])
+        }
+    }
+
+    @Test func `figures at the limits of what is accepted are numbers in every format`() throws {
+        let box = #"{"box":[-999999,999999,999999,999999.99],"score":9.9e5,"age":1e300}"#
+        let lines = [
+            #"{"vpipe":1,"size":[1,1],"fps":0.001}"#, #"{"frame":999999999999,"pts":-9e8,"faces":[\#(box)]}"#,
+            #"{"frame":0,"pts":9e8,"faces":[\#(box)]}"#,
+        ]
+        for format in ExportFormat.allCases {
+            #expect(try export(lines, to: format, out: "\(format)").results == 2)
+        }
+        for name in ["coco", "labelstudio"] { #expect(throws: Never.self) { try json(name) } }
+        for name in ["mot/gt/gt.txt", "yolo/labels/train/frame_999999999999.txt"] {
+            let numbers = try text(name).split(whereSeparator: { " ,\n".contains($0) })
+            #expect(numbers.allSatisfy { Double($0) != nil }, "\(numbers)")
+        }
+    }
+
+    @Test func `damaged records end in a message or in a whole export`() throws {
+        var generator = SeededGenerator(seed: 5)
+        let record = Array(ExportGolden.record.utf8)
+        var (whole, refused) = (0, 0)
+        for round in 0..<600 {
+            var bytes = record
+            for _ in 0...Int.random(in: 0..<4, using: &generator) {
+                let place = Int.random(in: 0..<bytes.count, using: &generator)
+                switch round % 3 {
+                case 0: bytes[place] = UInt8.random(in: 0...255, using: &generator)
+                case 1: bytes.remove(at: place)
+                default:
+                    bytes.insert(
+                        contentsOf: Array("1e308,-[]{}\"\n".utf8).shuffled(using: &generator).prefix(2), at: place)
+                }
+            }
+            try Data(bytes).write(to: URL(fileURLWithPath: scratch.file("found.jsonl")))
+            let format = ExportFormat.allCases[round % ExportFormat.allCases.count]
+            var options = RecordExport.Options()
+            options.overwrites = true
+            do {
+                _ = try RecordExport(scratch.file("found.jsonl"), to: format, options: options)
+                    .write(to: scratch.file("\(format)"))
+                whole += 1
+                if format == .coco || format == .labelstudio { _ = try json("\(format)") }
+            } catch let error as ExportError {
+                #expect(!error.description.isEmpty)
+                refused += 1
+            }
+        }
+        #expect(whole > 50 && refused > 50, "\(whole) \(refused)")
+        #expect(entries.isSubset(of: Set(ExportFormat.allCases.map(\.rawValue) + ["found.jsonl"])))
+    }
+
+    @Test func `a line without end is refused before it fills the memory`() throws {
+        _ = FileManager.default.createFile(atPath: scratch.file("found.jsonl"), contents: nil)
+        // A hole: no disk is used.
+        #expect(truncate(scratch.file("found.jsonl"), 1 << 34) == 0)
+        let reader = try RecordExport(scratch.file("found.jsonl"), to: .csv, options: .init())
+        let error = #expect(throws: ExportError.self) { try reader.write(to: scratch.file("out")) }
+        #expect(
+            error?.description.hasSuffix("found.jsonl:1: is longer than 64 MB, which no line of a record is") == true)
     }
 
     @Test func `what must not be written is refused`() throws {

@@ -22,13 +22,13 @@ struct `Clips of a program that is killed` {
         // Two faces are in sight from the first frame to the last: an event for each round of the loop that is dropped into.
         try """
         {"nodes":{"v":{"type":"video","url":"\(Program.root)/samples/tiny.mp4","loop":true},
-        "faces":{"type":"retinaface","input":"v","size":"192x192","threshold":0.05,"every":4},
+        "faces":{"type":"retinaface","input":"v","size":"192x192","threshold":0.05,"every":8},
         "events":{"type":"events","input":"faces","hold":"0s","release":"200ms","rules":{"face":{"class":"face"}}},
         "clips":{"type":"clip","input":"events","path":"\(folder)/{id}.mp4","before":"500ms","after":"200ms",
         "maxLength":"3s","index":"\(folder)/index.jsonl"}}}
         """.write(toFile: file, atomically: true, encoding: .utf8)
         var random = SystemRandomNumberGenerator()
-        let kills = ProcessInfo.processInfo.environment["VPIPE_KILLS"].flatMap(Int.init) ?? 3
+        let kills = ProcessInfo.processInfo.environment["VPIPE_KILLS"].flatMap(Int.init) ?? 2
         for _ in 0..<kills {
             // Some moment while a clip is written: at a file, or between two.
             let known = clips(folder).count

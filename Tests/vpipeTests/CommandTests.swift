@@ -270,7 +270,7 @@ import Testing
         #expect(try events(wrong.errors) == ["error"])
         let failed = try Program.run(
             ["run", "pipelines/faces.json", "--log-format", "json", "--set", "video.url=/nowhere.mp4", "--overwrite"])
-        #expect(failed.status == 1)
+        #expect(failed.status == 2)
         #expect(try events(failed.errors) == ["error"])
     }
 

@@ -31,13 +31,13 @@ struct `Clips of a program that is killed` {
         let kills = ProcessInfo.processInfo.environment["VPIPE_KILLS"].flatMap(Int.init) ?? 2
         for _ in 0..<kills {
             // Some moment while a clip is written: at a file, or between two.
-            let known = clips(folder).count
+            let known = Set(clips(folder))
             let (files, bytes) = (Int.random(in: 1...3, using: &random), Int.random(in: 1...30_000, using: &random))
             let outcome = try Program.run(
                 ["run", file],
                 signalWhen: {
-                    let now = clips(folder)
-                    return now.count >= known + files && now.map(size).max() ?? 0 > bytes ? SIGKILL : nil
+                    let now = clips(folder).filter { !known.contains($0) }
+                    return now.count >= files && now.map(size).max() ?? 0 > bytes ? SIGKILL : nil
                 })
             #expect(outcome.status == SIGKILL, "\(outcome.errors)")
         }

@@ -3,6 +3,8 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import Workbench
+
 /// `vpipe batch` as people and schedulers run it.
 @Suite(.serialized) struct `Batches of the program` {
     private let scratch: Scratch
@@ -264,6 +266,21 @@ import Testing
         #expect(outcome.status == 1)
         #expect(outcome.errors.contains("the first 5 inputs all failed alike: nodes.video: "), "\(outcome.errors)")
         #expect(outcome.output.contains("8 items: 0 made, 8 not made"), "\(outcome.output)")
+    }
+
+    @Test(.timeLimit(.minutes(15))) func `one input that fails again and again does not end the batch`() throws {
+        try record([4, 5, 6, 7, 8])
+        try Data(count: 1_000_000).write(to: URL(fileURLWithPath: scratch.file("rec/bad.mp4")))
+        // Another machine holds the others, and shows no life.
+        try FileManager.default.createDirectory(
+            atPath: scratch.file("OUT/.batch/leases"), withIntermediateDirectories: true)
+        for index in 0..<5 {
+            let lease = "OUT/.batch/leases/" + BatchFolder.id("rec/\(index).mp4")
+            try Data("elsewhere 1 1\n".utf8).write(to: URL(fileURLWithPath: scratch.file(lease)))
+        }
+        let outcome = try batch("--tries", "8", "--lease", "3s", "--jobs", "1")
+        #expect(outcome.status == 1 && !outcome.errors.contains("failed alike"), "\(outcome.errors)")
+        #expect(outcome.output.contains("6 items: 5 made, 1 failed"), "\(outcome.output)")
     }
 
     @Test(

@@ -118,7 +118,8 @@ public final class Batch: @unchecked Sendable {
     private var summary = Summary()
     private var bytesLeft = 0
     private var bytesMade = 0
-    private var lastMessages: [String] = []
+    /// The newest failures in a row, without what is of the input in their messages.
+    private var failuresInARow: [(item: String, message: String)] = []
     private let began = ContinuousClock.now
 
     /// Prepares a batch that writes into `out`.
@@ -360,7 +361,7 @@ public final class Batch: @unchecked Sendable {
         let seconds = (ContinuousClock.now - job.began) / .seconds(1)
         bytesLeft -= job.input.bytes
         bytesMade += job.input.bytes
-        lastMessages = []
+        failuresInARow = []
         guard isOurs else {
             summary.known += 1
             tell(job.input, .doneByOthers)
@@ -384,7 +385,7 @@ public final class Batch: @unchecked Sendable {
             summary.obstacle = "\(folder.path): no space left (\(free >> 20) MB): \(message)"
             return
         }
-        lastMessages.append(message.replacingOccurrences(of: job.input.location, with: ""))
+        failuresInARow.append((job.input.name, message.replacingOccurrences(of: job.input.location, with: "")))
         let failures = folder.addFailure(job.input.name, key: job.key, message: message)
         folder.note(["item": job.input.name, "event": "failed", "message": message])
         if failures.tries.count < options.tries {
@@ -396,19 +397,16 @@ public final class Batch: @unchecked Sendable {
             tell(job.input, .setAside(message: message))
         }
         // What fails for every input alike is not theirs: an engine that is missing, a folder that cannot be read.
-        let same = lastMessages.suffix(Self.sameFailures)
-        if summary.made == 0, summary.known == 0, same.count == Self.sameFailures, Set(same).count == 1,
-            distinctFailures
+        let last = failuresInARow.suffix(Self.sameFailures)
+        if summary.made == 0, summary.known == 0, Set(last.map(\.item)).count == Self.sameFailures,
+            Set(last.map(\.message)).count == 1
         {
             summary.obstacle = "the first \(Self.sameFailures) inputs all failed alike: \(message)"
         }
     }
 
+    /// So many different inputs.
     private static let sameFailures = 5
-    /// Whether the failures so far are of several inputs.
-    private var distinctFailures: Bool {
-        Set(summary.failed.map(\.item) + waiting.map(\.name)).count >= Self.sameFailures
-    }
 
     private func renew() {
         for index in slots.indices {
@@ -452,38 +450,12 @@ public final class Batch: @unchecked Sendable {
         return progress
     }
 
-    /// Whether as much memory is free as the workers so far take each.
+    /// Whether a gigabyte of memory is free, which one more worker with its networks may take.
     private var hasMemory: Bool {
         guard let text = try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8),
             let line = text.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }),
             let kilobytes = line.split(separator: " ").compactMap({ Int($0) }).first
         else { return false }
         return kilobytes > 1 << 20
-    }
-}
-
-/// Tells when the processor has time for one more item: a quarter of it was idle for some seconds of full work.
-struct SpareTime {
-    private let cores: Int
-    private let machine = MachineState()
-    private var since: (at: ContinuousClock.Instant, busy: Double)?
-    private static let seconds = 4.0
-
-    init(cores: Int) { self.cores = cores }
-
-    mutating func hasSome(whileBusy: Bool) -> Bool {
-        guard whileBusy, let busy = machine.busySeconds() else {
-            since = nil
-            return false
-        }
-        let now = ContinuousClock.now
-        guard let begin = since else {
-            since = (now, busy)
-            return false
-        }
-        let seconds = (now - begin.at) / .seconds(1)
-        guard seconds >= Self.seconds else { return false }
-        since = (now, busy)
-        return (busy - begin.busy) / seconds < 0.75 * Double(cores)
     }
 }

@@ -55,7 +55,9 @@ public struct BatchPipeline: Sendable {
         version: String
     ) throws {
         self.file = file
-        let pipeline = try file.validated(against: contracts, overrides: overrides)
+        // What the source reads by itself does not matter, be it there or not.
+        let pipeline = try file.validated(
+            against: contracts, overrides: overrides + Self.standIn(file, named, contracts))
         let node = try Self.source(of: pipeline, named: named)
         guard let parameter = node.contract.parameters.first(where: { $0.role.isInputFile }) else {
             throw BatchError("nodes.\(node.id): a \(node.type) reads no file that an input could stand for")
@@ -64,7 +66,8 @@ public struct BatchPipeline: Sendable {
         takesFolders = node.contract.parameters.contains { $0.name == parameter.name && $0.synonyms.contains("folder") }
         outputs = try Self.outputs(of: pipeline)
         self.overrides = try overrides + Self.settings(of: node, part)
-        let resolved = try file.validated(against: contracts, overrides: self.overrides)
+        let resolved = try file.validated(
+            against: contracts, overrides: self.overrides + Self.standIn(file, named, contracts))
         fingerprint = Self.fingerprint(
             resolved, source: source, outputs: outputs, version: version)
     }
@@ -83,6 +86,19 @@ public struct BatchPipeline: Sendable {
     }
 
     // MARK: - What is replaced
+
+    /// Sets what the source reads to some name, by the text of the file alone; nothing where it is not clear which it is.
+    private static func standIn(_ file: PipelineFile, _ named: String?, _ contracts: ContractTable) -> [String] {
+        let found = JSONTree(bytes: file.source.bytes).root?["nodes"]?.members.compactMap { member -> String? in
+            guard named == nil || named == member.key, let type = member.value["type"]?.string,
+                let contract = contracts[type], contract.category == .source,
+                let parameter = contract.parameters.first(where: { $0.role.isInputFile })
+            else { return nil }
+            return "\(member.key).\(parameter.name)=input"
+        }
+        guard let found, found.count == 1 else { return [] }
+        return found
+    }
 
     private static func source(of pipeline: ValidatedPipeline, named: String?) throws -> ValidatedNode {
         let all = pipeline.nodes.filter { $0.contract.category == .source && $0.reachesSink }

@@ -164,11 +164,12 @@ private final class BatchLog {
     private let isQuiet: Bool
     private let json: Bool
     private let isInteractive = Console.Stream.errors.isTerminal
-    private var shown = ContinuousClock.now - .seconds(60)
+    private var shown: ContinuousClock.Instant
 
     init(isQuiet: Bool, json: Bool) {
         self.isQuiet = isQuiet
         self.json = json
+        shown = isInteractive ? .now - .seconds(1) : .now
     }
 
     func tell(_ input: BatchInput, _ outcome: Batch.Outcome) {
@@ -224,7 +225,7 @@ private final class BatchLog {
             return
         }
         guard !isQuiet else { return }
-        var text = "\(summary.items) items: \(summary.made) made"
+        var text = "\(summary.items) \(summary.items == 1 ? "item" : "items"): \(summary.made) made"
         if summary.known > 0 { text += ", \(summary.known) done before" }
         if summary.kept > 0 { text += ", \(summary.kept) kept though made of something else" }
         if !summary.failed.isEmpty { text += ", \(summary.failed.count) failed" }
@@ -295,7 +296,7 @@ struct BatchStatus: ParsableCommand {
             return
         }
         Console.line(
-            "\(status.items) items: \(status.done) done, \(status.running) running, \(status.failed.count) failed, "
+            "\(status.items) \(status.items == 1 ? "item" : "items"): \(status.done) done, \(status.running) running, \(status.failed.count) failed, "
                 + "\(status.missing) missing; \(status.frames) frames")
         for failure in status.failed {
             Console.line(
@@ -315,7 +316,7 @@ struct BatchRetry: ParsableCommand {
     func run() throws {
         let cleared = try BatchCommand.usage { () throws(BatchError) in try BatchOverview.retry(out, items: items) }
         Console.line(
-            cleared.isEmpty ? "nothing has failed" : "\(cleared.count) items will be tried again by the next run")
+            cleared.isEmpty ? "nothing has failed" : "to be tried again by the next run: \(cleared.count)")
         for item in cleared { Console.line("  \(item)") }
     }
 }

@@ -173,6 +173,12 @@ import Testing
         #expect(valid["video"]?.settings.value(named: "realtime")?.text == "false")
     }
 
+    @Test(arguments: ["${NO_SUCH_VARIABLE}", "/tmp", "rec/*.mp4", "foo://x"])
+    func `what the source reads by itself does not matter`(_ url: String) throws {
+        let batch = try pipeline(nodes(#""video":{"type":"video","url":"\#(url)"},"# + jsonl))
+        #expect(try batch.fingerprint == pipeline(nodes(video + "," + jsonl)).fingerprint)
+    }
+
     @Test func `parts of recordings are settings of the source`() throws {
         var part = BatchPipeline.Part()
         (part.start, part.end, part.every) = (60, 70.5, 5)
